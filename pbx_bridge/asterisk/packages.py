@@ -1,0 +1,194 @@
+"""A private copy of Asterisk, espeak-ng and SIPp, for machines that have none.
+
+Debian's stable releases carry no Asterisk; the suite named here does. The packages are
+downloaded with an apt state of our own and unpacked into a folder: the system is not
+touched and root is not needed. The mirror is the one that the machine itself uses, read
+from its apt configuration at run time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+SUITE = "sid"
+PACKAGES = (
+    "asterisk",
+    "asterisk-core-sounds-en-wav",
+    "asterisk-moh-opsound-wav",
+    "espeak-ng",
+    "sip-tester",
+)
+COMPLETE = ".complete"
+APT_TIMEOUT_S = 900
+UNPACK_TIMEOUT_S = 120
+
+Say = Callable[[str], None]
+
+
+class CopyFailed(Exception):
+    """A private copy could not be made; the message says which step failed and what to do."""
+
+
+def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where private copies are kept: `PBX_BRIDGE_CACHE`, else the user's cache folder."""
+    if chosen := environment.get("PBX_BRIDGE_CACHE"):
+        return Path(chosen)
+    base = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pbx-bridge"
+
+
+@dataclass(frozen=True)
+class PrivateCopy:
+    """Programs unpacked under `root`, started through the copy's own loader and libraries."""
+
+    root: Path
+
+    @cached_property
+    def library_path(self) -> str:
+        """Every folder of the copy that holds a shared library, joined with colons."""
+        folders = {lib.parent for lib in (self.root / "usr/lib").glob("*-linux-gnu*/**/*.so.*")}
+        return ":".join(str(folder) for folder in sorted(folders))
+
+    @cached_property
+    def loader(self) -> Path:
+        """The dynamic loader that came with the copy's C library."""
+        found = sorted(self.root.glob("usr/lib*/ld-linux*.so*"))
+        found += sorted(self.root.glob("usr/lib/*-linux-gnu*/ld-linux*.so*"))
+        if not found:
+            raise CopyFailed(f"{self.root}: no loader in the copy; delete the folder and try again")
+        return found[0]
+
+    def program(self, name: str) -> list[str]:
+        """The command (as an argument list) that starts program `name` of the copy."""
+        for folder in ("usr/bin", "usr/sbin"):
+            path = self.root / folder / name
+            if path.is_file():
+                return [str(self.loader), "--library-path", self.library_path, str(path)]
+        raise CopyFailed(f"{self.root}: the copy has no program {name!r}")
+
+    @property
+    def modules(self) -> Path:
+        """Asterisk's loadable modules."""
+        return next(self.root.glob("usr/lib/*-linux-gnu*/asterisk/modules"))
+
+    @property
+    def data(self) -> Path:
+        """Asterisk's data folder (XML documentation, REST descriptions, sounds)."""
+        return self.root / "usr/share/asterisk"
+
+    @property
+    def speech_data(self) -> Path:
+        """The folder that holds espeak-ng-data."""
+        return next(self.root.glob("usr/lib/*-linux-gnu*/espeak-ng-data")).parent
+
+
+def bring(folder: Path, say: Say) -> PrivateCopy:
+    """Return the private copy in `folder`, downloading and unpacking it when it isn't there.
+
+    Safe to call at every start: a complete copy is returned at once. A copy that was
+    interrupted is begun again. Raises `CopyFailed`.
+    """
+    root = folder / "asterisk"
+    if (root / COMPLETE).is_file():
+        return PrivateCopy(root)
+    work = folder / "apt"
+    for leftover in (root, work):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        options = _apt_state(work)
+        say(f"Reading the package list of Debian {SUITE} …")
+        _run(["apt-get", *options, "-q", "update"], APT_TIMEOUT_S)
+        say("Downloading Asterisk, espeak-ng and SIPp (about 100 MB) …")
+        _run(
+            ["apt-get", *options, "-qy", "install", "--download-only", "--no-install-recommends"]
+            + list(PACKAGES),
+            APT_TIMEOUT_S,
+        )
+        _unpack(sorted((work / "cache/archives").glob("*.deb")), root, say)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    (root / COMPLETE).touch()
+    say(f"Asterisk, espeak-ng and SIPp are in {root}")
+    return PrivateCopy(root)
+
+
+def _unpack(archives: Sequence[Path], root: Path, say: Say) -> None:
+    if not archives:
+        raise CopyFailed("apt-get downloaded nothing; see its output above")
+    root.mkdir(parents=True)
+    for count, archive in enumerate(archives, 1):
+        _run(["dpkg-deb", "-x", str(archive), str(root)], UNPACK_TIMEOUT_S)
+        if count % 40 == 0 or count == len(archives):
+            say(f"Unpacked {count} of {len(archives)} packages")
+
+
+def _apt_state(work: Path) -> list[str]:
+    """Make an empty apt state under `work` and return the options that select it."""
+    for name in ("lists/partial", "cache/archives/partial", "etc"):
+        (work / name).mkdir(parents=True)
+    (work / "status").touch()
+    sources = work / "etc/sources.list"
+    keyring = _keyring()
+    sources.write_text(f"deb [signed-by={keyring}] {_mirror()} {SUITE} main\n")
+    settings = {
+        "Dir::State::Status": work / "status",
+        "Dir::State::Lists": work / "lists",
+        "Dir::Cache": work / "cache",
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "-",
+        "Debug::NoLocking": "true",
+        "APT::Sandbox::User": "",
+        "Acquire::Languages": "none",
+    }
+    return [f"-o{key}={value}" for key, value in settings.items()]
+
+
+def _mirror() -> str:
+    """The Debian mirror that this machine's apt is configured with."""
+    listed = _run(["apt-get", "indextargets", "--format", "$(SITE)"], UNPACK_TIMEOUT_S)
+    for site in dict.fromkeys(listed.split()):
+        if "debian" in site and "security" not in site:
+            return site
+    raise CopyFailed(
+        "apt on this machine names no Debian mirror. Install Asterisk 22.10.1 or later "
+        "yourself and start with --asterisk system"
+    )
+
+
+def _keyring() -> Path:
+    for path in _keyrings():
+        if path.is_file():
+            return path
+    raise CopyFailed("no Debian archive keyring found; install the package debian-archive-keyring")
+
+
+def _keyrings() -> Iterator[Path]:
+    folder = Path("/usr/share/keyrings")
+    yield folder / "debian-archive-keyring.gpg"
+    yield folder / "debian-archive-keyring.pgp"
+
+
+def _run(command: Sequence[str], timeout_s: int) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise CopyFailed(f"{command[0]} is not on this machine; it needs a Debian system") from None
+    except subprocess.TimeoutExpired:
+        raise CopyFailed(f"{command[0]} did not finish in {timeout_s} s; try again") from None
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        raise CopyFailed(f"{command[0]} failed (exit {done.returncode}): " + "; ".join(said))
+    return done.stdout

@@ -1,0 +1,160 @@
+"""What the bridge needs of the world, named by need.
+
+Each port has one real adapter in `pbx_bridge.adapters` and one fake in `tests/fakes`,
+held to the same contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from pbx_bridge.core.events import Event
+from pbx_bridge.core.model import Language
+
+
+class PbxUnavailable(Exception):
+    """Asterisk can't be reached now; trying again later may help."""
+
+
+class PbxRejected(Exception):
+    """Asterisk refuses us: credentials, rights or version; trying again won't help."""
+
+
+class ProtocolError(Exception):
+    """The peer said something that its protocol does not allow."""
+
+
+class Done(StrEnum):
+    """How a command to a channel ended. A channel that is gone is an outcome, not an error."""
+
+    DONE = "done"
+    GONE = "gone"
+    """404: the caller has hung up."""
+    LOST = "lost"
+    """409: another bridge or the dialplan has the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A channel that asks for its next step."""
+
+    channel: str
+    """Asterisk's unique id of the channel."""
+    linkedid: str
+    caller: str
+    """Caller's number as signalled, "" when withheld. Not to be trusted."""
+    variables: Mapping[str, str]
+    """The `PBX_…` channel variables, "" where unset."""
+    claimed: bool
+    """True when it is ours already (plain Stasis)."""
+
+
+class Telephony(Protocol):
+    """Channels that ask for a decision, and the way to give it (ARI)."""
+
+    def offers(self) -> AsyncIterator[Offer]:
+        """Yield offers until the adapter is closed, over every reconnection."""
+        ...
+
+    async def claim(self, offer: Offer) -> Done:
+        """Take the channel, first of all bridges."""
+        ...
+
+    async def proceed(self, channel: str, step: str, variables: Mapping[str, str]) -> Done:
+        """Set `variables` and send the channel to extension `step` of the step context."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMember:
+    """Somebody who attends a line, as Asterisk's queue sees it."""
+
+    queue: str
+    interface: str
+
+
+class Switch(Protocol):
+    """Asterisk's own state that outlives the bridge: AstDB and queue members (AMI)."""
+
+    async def put(self, family: str, key: str, value: str) -> None:
+        """Write one AstDB entry. Raises `PbxUnavailable`, `ValueError` for CR, LF, NUL."""
+        ...
+
+    async def remove(self, family: str, key: str) -> None:
+        """Delete one AstDB entry; one that isn't there is no error."""
+        ...
+
+    async def stored(self, family: str) -> Mapping[str, str]:
+        """Every entry of `family`, by key (without the family)."""
+        ...
+
+    async def members(self) -> frozenset[QueueMember]:
+        """Everybody who is in a queue."""
+        ...
+
+    async def join(self, member: QueueMember, name: str) -> None:
+        """Add a queue member; one that is there already is no error."""
+        ...
+
+    async def leave(self, member: QueueMember) -> None:
+        """Remove a queue member; one that isn't there is no error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal."""
+
+    seq: int
+    at: datetime
+    event: Event
+
+
+class Journal(Protocol):
+    """The append-only, hash-chained record of what was asked and decided."""
+
+    async def append(self, at: datetime, events: Sequence[Event]) -> None:
+        """Return when `events` are durable (fsync done). Raises `JournalUnavailable`."""
+        ...
+
+    def note(self, at: datetime, events: Sequence[Event]) -> None:
+        """Append without waiting; order with `append` is kept."""
+        ...
+
+    def entries(self) -> Iterable[Entry]:
+        """All entries from the first; used once, at start."""
+        ...
+
+
+class JournalUnavailable(Exception):
+    """The journal can't be written; nothing was acknowledged."""
+
+
+class Speech(Protocol):
+    """Text to sound."""
+
+    async def file(self, text: str, language: Language) -> Path:
+        """The sound file that speaks `text`, made when it isn't cached.
+
+        8 kHz mono 16-bit WAV. The path has no suffix added by Asterisk's rules: pass it
+        to Playback without `.wav`.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in the plan's time zone."""
+        ...
+
+    @property
+    def offset_s(self) -> int:
+        """Seconds by which this clock is ahead of the machine's (0 in service)."""
+        ...
