@@ -1,0 +1,239 @@
+"""ARI: channels that ask for a decision, and the way to give it.
+
+One task reads the socket and does nothing else; whoever sent a request awaits its future.
+Channels that were in the application when a socket was lost would stay there in silence
+for ever, so each connection begins by sending them on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from pbx_bridge.adapters.ari_socket import AriAddress, AriSocket
+from pbx_bridge.ports import Done, Offer, PbxRejected, PbxUnavailable, ProtocolError
+from pbx_bridge.wire import ari
+from pbx_bridge.wire.backoff import delays
+
+REQUEST_TIMEOUT_S = 2.0
+ENTER_TIMEOUT_S = 1.0
+"""From a won claim to `StasisStart`."""
+PING_INTERVAL_S = 2.0
+MOST_WAITING = 2000
+"""Offers held for the bridge; beyond that callers go to the fallback after its time-out."""
+
+log = structlog.get_logger(__name__)
+
+Hook = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the Asterisk at hand can do; the newest way is the default."""
+
+    over_websocket: bool = True
+    """Requests over the WebSocket (20.14, 22.4); else one HTTP request each."""
+    many_variables: bool = True
+    """Several variables in one request (20.20, 22.10); else one by one."""
+
+
+NEWEST = Dialect()
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was heard and dropped, for `status`."""
+
+    ignored: int = 0
+    malformed: int = 0
+    overflowed: int = 0
+
+
+class Ari:
+    """The Telephony port over ARI."""
+
+    def __init__(
+        self,
+        address: AriAddress,
+        *,
+        step_context: str,
+        decide_context: str,
+        dialect: Dialect = NEWEST,
+        ping_interval_s: float = PING_INTERVAL_S,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> None:
+        self.counters = Counters()
+        self.connected = asyncio.Event()
+        self.on_connect: list[Hook] = []
+        self.on_lost: list[Hook] = []
+        self._address = address
+        self._step_context = step_context
+        self._decide_context = decide_context
+        self._dialect = dialect
+        self._ping_interval_s = ping_interval_s
+        self._request_timeout_s = request_timeout_s
+        self._offers: asyncio.Queue[Offer] = asyncio.Queue(MOST_WAITING)
+        self._entering: dict[str, asyncio.Future[None]] = {}
+        self._socket: AriSocket | None = None
+
+    async def run(self) -> None:
+        """Keep connected until cancelled. Raises `PbxRejected` for what can't be cured."""
+        rng = random.Random()  # noqa: S311 - spreads reconnections, keeps no secret
+        waits = delays(rng)
+        said_lost = False
+        while True:
+            try:
+                async with self._new_socket() as socket, asyncio.TaskGroup() as tasks:
+                    tasks.create_task(socket.read(self._heard), name="ari-reader")
+                    await self._prepare(socket)
+                    log.info("ari_back" if said_lost else "ari_connected")
+                    waits, said_lost = delays(rng), False
+                    await self._ping(socket)
+            except* (PbxUnavailable, ProtocolError) as group:
+                if not said_lost:
+                    log.warning("ari_lost", why=str(group.exceptions[0]))
+                    said_lost = True
+            except* PbxRejected as group:
+                raise _first(group) from None
+            finally:
+                await self._lost()
+            await asyncio.sleep(next(waits))
+
+    async def offers(self) -> AsyncIterator[Offer]:
+        """Yield channels that wait for a decision, over every reconnection."""
+        while True:
+            yield await self._offers.get()
+
+    async def claim(self, offer: Offer) -> Done:
+        """Win the channel and wait until it is ours; LOST when another bridge was first."""
+        entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._entering[offer.channel] = entered
+        try:
+            query = {"channelId": offer.channel, "application": self._address.app}
+            outcome = await self._command("POST", "events/claim", query)
+            if outcome is Done.DONE:
+                async with asyncio.timeout(ENTER_TIMEOUT_S):
+                    await entered
+            return outcome
+        except TimeoutError:
+            return Done.GONE
+        finally:
+            self._entering.pop(offer.channel, None)
+
+    async def proceed(self, channel: str, step: str, variables: Mapping[str, str]) -> Done:
+        """Send the channel into the step context: variables and `continue` go out together."""
+        path = f"channels/{ari.segment(channel)}"
+        query = {"context": self._step_context, "extension": step, "priority": "1"}
+        if self._dialect.over_websocket and self._dialect.many_variables:
+            socket = self._connected_socket()
+            setting = socket.send("POST", f"{path}/variables", None, {"variables": variables})
+            outcome = await self._command("POST", f"{path}/continue", query)
+            await socket.answer(setting)
+            return outcome
+        for name, value in variables.items():
+            await self._command("POST", f"{path}/variable", {"variable": name, "value": value})
+        return await self._command("POST", f"{path}/continue", query)
+
+    async def _command(self, method: str, path: str, query: Mapping[str, str]) -> Done:
+        answer = await self._connected_socket().request(method, path, query)
+        return _outcome(answer, f"{method} {path}")
+
+    def _connected_socket(self) -> AriSocket:
+        if self._socket is None:
+            raise PbxUnavailable("ARI is not connected")
+        return self._socket
+
+    def _new_socket(self) -> AriSocket:
+        return AriSocket(
+            self._address,
+            over_websocket=self._dialect.over_websocket,
+            timeout_s=self._request_timeout_s,
+        )
+
+    async def _prepare(self, socket: AriSocket) -> None:
+        app = ari.segment(self._address.app)
+        allowed = {"allowed": [{"type": kind} for kind in ari.EVENT_TYPES]}
+        await socket.request("PUT", f"applications/{app}/eventFilter", None, allowed)
+        await self._send_stranded_on(socket, app)
+        self._socket = socket
+        for hook in self.on_connect:
+            await hook()
+        self.connected.set()
+
+    async def _send_stranded_on(self, socket: AriSocket, app: str) -> None:
+        """Channels left in the application by a lost socket get a new decision."""
+        answer = await socket.request("GET", f"applications/{app}")
+        stranded = answer.body.get("channel_ids", []) if isinstance(answer.body, dict) else []
+        query = {"context": self._decide_context, "extension": "s", "priority": "1"}
+        for channel in stranded:
+            path = f"channels/{ari.segment(str(channel))}/continue"
+            _outcome(await socket.request("POST", path, query), f"POST {path}")
+        if stranded:
+            log.warning("stranded_calls_sent_on", count=len(stranded))
+
+    async def _ping(self, socket: AriSocket) -> None:
+        """Notice a peer that is silent: a round trip every few seconds, for ever."""
+        while True:
+            await asyncio.sleep(self._ping_interval_s)
+            await socket.request("GET", "asterisk/ping")
+
+    async def _lost(self) -> None:
+        self._socket = None
+        if self.connected.is_set():
+            self.connected.clear()
+            for hook in self.on_lost:
+                await hook()
+
+    def _heard(self, event: ari.Message) -> None:
+        match event:
+            case ari.Broadcast(channel):
+                self._offer(channel, claimed=False)
+            case ari.Entered(channel):
+                entering = self._entering.get(channel.id)
+                if entering is None:
+                    self._offer(channel, claimed=True)
+                elif not entering.done():
+                    entering.set_result(None)
+            case ari.Replaced():
+                raise PbxRejected(
+                    f"another bridge has connected to Asterisk as {self._address.app!r} and "
+                    "taken over its calls; stop one of the two"
+                )
+            case ari.Ignored() | ari.Response():
+                self.counters.ignored += 1
+            case ari.Malformed(why):
+                self.counters.malformed += 1
+                log.warning("ari_malformed", why=why[:200])
+            case _:
+                assert_never(event)
+
+    def _offer(self, channel: ari.Channel, *, claimed: bool) -> None:
+        offer = Offer(channel.id, channel.id, channel.caller, channel.variables, claimed)
+        try:
+            self._offers.put_nowait(offer)
+        except asyncio.QueueFull:
+            self.counters.overflowed += 1
+
+
+def _outcome(answer: ari.Response, what: str) -> Done:
+    """404 and 409 are ordinary: the caller hung up, or the channel is another's."""
+    if 200 <= answer.status < 300:
+        return Done.DONE
+    if answer.status == 404:
+        return Done.GONE
+    if answer.status in (409, 412):
+        return Done.LOST
+    raise ProtocolError(f"ARI answered {answer.status} {answer.reason} to {what}")
+
+
+def _first(group: BaseExceptionGroup[PbxRejected]) -> PbxRejected:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, PbxRejected)
+    return error

@@ -1,0 +1,130 @@
+"""Callers: each channel that asks gets its next step.
+
+Nothing is remembered between two steps: a call's state comes with its channel and goes back
+with it, so a bridge that dies loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.steps import variables
+from pbx_bridge.app.voice import Voice
+from pbx_bridge.core import call as calls
+from pbx_bridge.core import numbers
+from pbx_bridge.core.call import Ask, Call, Decision, Obey, Say
+from pbx_bridge.core.decide import decide, kind
+from pbx_bridge.core.events import Decided
+from pbx_bridge.core.model import Plan
+from pbx_bridge.ports import Clock, Done, Offer, PbxUnavailable, ProtocolError, Telephony
+
+log = structlog.get_logger(__name__)
+
+LAST_TIMINGS = 1000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done, for `status`."""
+
+    decided: int = 0
+    gone: int = 0
+    """Callers who hung up before their step."""
+    lost: int = 0
+    """Channels that another bridge or the fallback had taken."""
+    failed: int = 0
+    """Channels left to the fallback because Asterisk or a rule failed."""
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_TIMINGS))
+    """From offer to step, of the last decisions."""
+
+
+class Calls:
+    """Takes offers, decides, and sends channels on; every task of a call is owned here."""
+
+    def __init__(self, telephony: Telephony, office: Office, voice: Voice, clock: Clock) -> None:
+        self.tally = Tally()
+        self._telephony = telephony
+        self._office = office
+        self._voice = voice
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Serve callers until cancelled; a caller in the midst of a decision then has the fallback."""
+        async with asyncio.TaskGroup() as tasks:
+            async for offer in self._telephony.offers():
+                tasks.create_task(self._take(offer), name=f"call-{offer.channel}")
+
+    async def _take(self, offer: Offer) -> None:
+        began = time.perf_counter()
+        try:
+            done = await self._answer(offer)
+        except (PbxUnavailable, ProtocolError, ValueError) as error:
+            self.tally.failed += 1
+            log.warning("call_left_to_fallback", call=offer.channel, why=str(error))
+            return
+        except Exception:
+            # The guard time-out of the dialplan helps this caller; the others must go on.
+            self.tally.failed += 1
+            log.exception("call_left_to_fallback", call=offer.channel)
+            return
+        match done:
+            case Done.DONE:
+                self.tally.decided += 1
+                self.tally.seconds.append(time.perf_counter() - began)
+            case Done.GONE:
+                self.tally.gone += 1
+            case Done.LOST:
+                self.tally.lost += 1
+
+    async def _answer(self, offer: Offer) -> Done:
+        now = self._clock.now()
+        call = arrived(offer, self._office.exchange.plan)
+        decision = decide(call, self._office.exchange, now)
+        if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
+            return done
+        self._note(offer, call, decision)
+        if isinstance(decision.step, Obey):
+            call = calls.with_attempt(call, decision.mark)
+            outcome = await self._office.obey(decision.step.command)
+            decision = Decision("say:answer", Say(outcome.spoken), outcome.why)
+            self._note(offer, call, decision)
+        call = calls.with_attempt(call, decision.mark)
+        audio = await self._audio(decision, call)
+        found = {"PBX_CALL": calls.encode(call), "PBX_RESULT": "", **variables(decision, audio)}
+        return await self._telephony.proceed(offer.channel, kind(decision.step), found)
+
+    async def _audio(self, decision: Decision, call: Call) -> tuple[Path, ...]:
+        match decision.step:
+            case Say(sentences) | Ask(sentences):
+                return await self._voice.files(sentences, call.language, self._clock.now())
+            case _:
+                return ()
+
+    def _note(self, offer: Offer, call: Call, decision: Decision) -> None:
+        entry = Decided(offer.linkedid, call.dialled, decision.mark, decision.why)
+        self._office.note(entry)
+
+
+def arrived(offer: Offer, plan: Plan) -> Call:
+    """The call behind an offer, with what its channel carries.
+
+    Raises `ValueError` when the carried state is not ours.
+    """
+    dialled = numbers.national(offer.variables.get("PBX_DIALLED", ""), plan.dialling)
+    phone = offer.variables.get("PBX_PHONE", "")
+    person = plan.people.get(phone)
+    number = numbers.target(dialled, plan)
+    if person is not None:
+        language = person.language
+    else:
+        language = number.language if number is not None else plan.organisation.language
+    fresh = Call(dialled, offer.caller, phone if person is not None else "", language)
+    call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
+    return calls.with_result(call, offer.variables.get("PBX_RESULT", ""))

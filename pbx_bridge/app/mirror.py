@@ -1,0 +1,115 @@
+"""Keeps AstDB and the queues as the exchange's state says, so that Asterisk can go on alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.voice import Voice
+from pbx_bridge.core.attendance import next_change
+from pbx_bridge.core.mirror import FAMILIES, Picture, picture
+from pbx_bridge.core.model import Exchange
+from pbx_bridge.ports import Clock, PbxUnavailable, QueueMember, Switch
+
+LONGEST_REST_S = 3600.0
+"""The picture moves on with the days even when nothing happens."""
+RETRY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Mirror:
+    """Compares what Asterisk holds with what it shall hold, and corrects the difference."""
+
+    def __init__(self, switch: Switch, office: Office, voice: Voice, clock: Clock) -> None:
+        self.kept = asyncio.Event()
+        """Set while Asterisk holds the present state."""
+        self._switch = switch
+        self._office = office
+        self._voice = voice
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Keep the mirror until cancelled; a lost Asterisk is tried again."""
+        changed = self._office.changed
+        while True:
+            changed.clear()
+            try:
+                await self.keep()
+                rest = self._rest()
+            except PbxUnavailable as error:
+                log.debug("mirror_waits", why=str(error))
+                rest = RETRY_S
+            try:
+                async with asyncio.timeout(rest):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self.kept.clear()
+
+    def wake(self) -> None:
+        """Compare again now: Asterisk is back, and may have forgotten."""
+        self._office.changed.set()
+
+    async def keep(self) -> int:
+        """Bring Asterisk in line; the number of corrections. Raises `PbxUnavailable`."""
+        exchange = self._office.exchange
+        wanted = picture(exchange, self._clock.now())
+        corrections = await self._members(wanted, exchange)
+        corrections += await self._values(await self._spoken(wanted))
+        if not self._office.changed.is_set():
+            self.kept.set()
+        return corrections
+
+    async def _spoken(self, wanted: Picture) -> Mapping[tuple[str, str], str]:
+        values: dict[tuple[str, str], str] = {}
+        for key, value in wanted.values.items():
+            if isinstance(value, str):
+                values[key] = value
+            else:
+                files = await self._voice.files((value.sentence,), value.language, value.as_of)
+                values[key] = str(files[0])
+        return values
+
+    async def _values(self, wanted: Mapping[tuple[str, str], str]) -> int:
+        held: dict[tuple[str, str], str] = {}
+        for family in FAMILIES:
+            for key, value in (await self._switch.stored(family)).items():
+                held[family, key] = value
+        corrections = 0
+        for (family, key), value in wanted.items():
+            if held.get((family, key)) != value:
+                await self._switch.put(family, key, value)
+                corrections += 1
+        for family, key in held.keys() - wanted.keys():
+            await self._switch.remove(family, key)
+            corrections += 1
+        return corrections
+
+    async def _members(self, wanted: Picture, exchange: Exchange) -> int:
+        held = await self._switch.members()
+        shall = {
+            QueueMember(line, f"PJSIP/{extension}"): exchange.plan.people[extension].name
+            for line, extension in wanted.members
+        }
+        for member in shall.keys() - held:
+            await self._switch.join(member, shall[member])
+        for member in held - shall.keys():
+            await self._switch.leave(member)
+        return len(shall.keys() ^ held)
+
+    def _rest(self) -> float:
+        now = self._clock.now()
+        change = next_change(self._office.exchange, now)
+        if change is None:
+            return LONGEST_REST_S
+        return min(LONGEST_REST_S, max(0.0, _seconds(now, change)))
+
+
+def _seconds(earlier: datetime, later: datetime) -> float:
+    return (later.astimezone(UTC) - earlier.astimezone(UTC)).total_seconds()

@@ -1,0 +1,77 @@
+"""Where commands are obeyed: the one writer of the exchange's state."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import structlog
+
+from pbx_bridge.core.call import Why
+from pbx_bridge.core.commands import Command, Refusal, confirmation, handle, refused
+from pbx_bridge.core.events import Event, fold
+from pbx_bridge.core.model import Exchange, Plan
+from pbx_bridge.core.sentences import Sentence, sentence
+from pbx_bridge.ports import Clock, Journal, JournalUnavailable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command went, and what is spoken about it."""
+
+    why: Why
+    """COMMAND_DONE, COMMAND_REFUSED or COMMAND_FAILED."""
+    spoken: tuple[Sentence, ...]
+    refusal: Refusal | None = None
+
+
+class Office:
+    """Holds the live state; every change goes through `obey`, one at a time."""
+
+    def __init__(self, exchange: Exchange, journal: Journal, clock: Clock) -> None:
+        self.exchange = exchange
+        self.changed = asyncio.Event()
+        """Set whenever the state has changed; whoever waits clears it."""
+        self._journal = journal
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+
+    async def obey(self, command: Command) -> Outcome:
+        """Carry out `command`. It is done when its events are durable, not before."""
+        async with self._one_at_a_time:
+            now = self._clock.now()
+            answer = handle(command, self.exchange, now)
+            try:
+                if isinstance(answer, Refusal):
+                    await self._journal.append(now, (refused(command, answer),))
+                    log.info("command_refused", command=type(command).__name__, why=answer.why)
+                    return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
+                await self._journal.append(now, answer)
+            except JournalUnavailable:
+                log.exception("command_not_stored", command=type(command).__name__)
+                return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
+            self.exchange = fold(self.exchange, answer)
+            self.changed.set()
+            log.info("command_done", command=type(command).__name__)
+            return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
+
+    def use(self, plan: Plan) -> None:
+        """Go on with another plan; people and lines it doesn't have lose their state."""
+        people, lines, reasons = plan.people, plan.lines, plan.reasons_by_name
+        referrals = {
+            who: one
+            for who, one in self.exchange.referrals.items()
+            if who in people and one.reason in reasons
+        }
+        signed_in = {
+            line.name: self.exchange.signed_in.get(line.name, frozenset(line.signed_in))
+            for line in lines.values()
+        }
+        self.exchange = replace(self.exchange, plan=plan, referrals=referrals, signed_in=signed_in)
+        self.changed.set()
+
+    def note(self, *events: Event) -> None:
+        """Journal what needs no waiting for, such as decisions."""
+        self._journal.note(self._clock.now(), events)

@@ -1,0 +1,191 @@
+"""A call and its next step, as values.
+
+A call carries its own state: what has been tried and how it went travels in one channel
+variable, so that any bridge can take the next step and none has to remember a call.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pbx_bridge.core.commands import Command
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.sentences import Sentence
+
+VERSION = "v1"
+_ATTEMPT = re.compile(r"([a-z]+:[\w.-]*)=([\w*#]*)", re.ASCII)
+
+
+class Why(StrEnum):
+    """The rule that decided. `explain`, the journal and the call's record show this name."""
+
+    PERSON_RINGS = "person-rings"
+    PERSON_ABSENT = "person-absent"
+    PERSON_BUSY = "person-busy"
+    PERSON_NO_ANSWER = "person-no-answer"
+    PERSON_UNREACHABLE = "person-unreachable"
+    DEPUTY_RINGS = "deputy-rings"
+    DEPUTY_NO_ANSWER = "deputy-no-answer"
+    LINE_OPEN = "line-open"
+    LINE_CLOSED = "line-closed"
+    LINE_NO_ANSWER = "line-no-answer"
+    BACKUP_RINGS = "backup-rings"
+    MESSAGE_CHOSEN = "message-chosen"
+    MESSAGE_DECLINED = "message-declined"
+    MESSAGE_TAKEN = "message-taken"
+    UNKNOWN_NUMBER = "unknown-number"
+    CODE_OBEYED = "code-obeyed"
+    CODE_ASKED = "code-asked"
+    CODE_NOT_UNDERSTOOD = "code-not-understood"
+    COMMAND_DONE = "command-done"
+    COMMAND_REFUSED = "command-refused"
+    COMMAND_FAILED = "command-failed"
+    EMERGENCY = "emergency"
+    OUTGOING = "outgoing"
+    OUTGOING_BARRED = "outgoing-barred"
+    OUTGOING_BUSY = "outgoing-busy"
+    OUTGOING_FAILED = "outgoing-failed"
+    NOTHING_LEFT = "nothing-left"
+    TOO_MANY_STEPS = "too-many-steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A step that was taken, and its result."""
+
+    mark: str
+    """Kind and target of the step, e.g. `ring:101`; unique within a call."""
+    result: str = ""
+    """Asterisk's word for how it went (`NOANSWER`, `JOINEMPTY`, a pressed digit), "" before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One caller's way through the exchange, up to now."""
+
+    dialled: str
+    """Digits, `*` and `#` as dialled; national form where it is a number."""
+    caller: str = ""
+    """Caller's number as signalled, "" when withheld. Never trusted."""
+    phone: str = ""
+    """Extension whose phone calls (authenticated by Asterisk), "" from a trunk."""
+    language: Language = Language.SV
+    tried: tuple[Attempt, ...] = ()
+
+    def result(self, mark: str) -> str | None:
+        """How the step `mark` went; None when it wasn't tried."""
+        return next((one.result for one in self.tried if one.mark == mark), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Ring the phones of people (`extensions`) for at most `seconds`."""
+
+    extensions: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Carry the call to a number outside, over a trunk."""
+
+    number: str
+    trunk: str
+    seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak to the caller."""
+
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Speak, and take one digit; speech is cut by the key."""
+
+    sentences: tuple[Sentence, ...]
+    seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Wait for whoever attends `line`, at most `seconds`."""
+
+    line: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voicemail:
+    """Take a message after the tone."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """End the call with a cause of ITU-T Q.850 (16: normal clearing, 17: busy)."""
+
+    cause: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Obey:
+    """Carry out a command and tell how it went: the bridge's own step."""
+
+    command: Command
+
+
+Step = Ring | Dial | Say | Ask | Queue | Voicemail | Hangup | Obey
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens next to a call, and the rule that says so."""
+
+    mark: str
+    step: Step
+    why: Why
+
+
+def encode(call: Call) -> str:
+    """The call's state as the text of a channel variable (ASCII, no comma or quote)."""
+    words = [VERSION, call.language, *(f"{one.mark}={one.result}" for one in call.tried)]
+    return " ".join(words)
+
+
+def decode(text: str, call: Call) -> Call:
+    """`call` with the state that `text` carries; a call that has none yet is returned as is.
+
+    Raises `ValueError` for anything that `encode` did not make.
+    """
+    if not text:
+        return call
+    version, language, *attempts = text.split(" ")
+    found = [_ATTEMPT.fullmatch(attempt) for attempt in attempts]
+    if version != VERSION or None in found:
+        raise ValueError(f"not a call's state: {text!r}")
+    tried = tuple(Attempt(one[1], one[2]) for one in found if one is not None)
+    return Call(call.dialled, call.caller, call.phone, Language(language), tried)
+
+
+def with_result(call: Call, result: str) -> Call:
+    """`call` with the last attempt's result filled in; unknown characters are dropped."""
+    if not call.tried:
+        return call
+    kept = re.sub(r"[^\w*#]", "", result, flags=re.ASCII)
+    *before, last = call.tried
+    return _replaced(call, (*before, Attempt(last.mark, kept)))
+
+
+def with_attempt(call: Call, mark: str) -> Call:
+    """`call` with one more step under way."""
+    return _replaced(call, (*call.tried, Attempt(mark)))
+
+
+def _replaced(call: Call, tried: tuple[Attempt, ...]) -> Call:
+    return Call(call.dialled, call.caller, call.phone, call.language, tried)

@@ -1,0 +1,92 @@
+"""What Asterisk must know to help callers while no bridge decides.
+
+A picture of the state as AstDB entries, sounds and queue members. It is computed whole from
+the exchange, so whoever keeps it only has to compare and correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from pbx_bridge.core import absence, attendance
+from pbx_bridge.core.commands import told_absence
+from pbx_bridge.core.hours import openings
+from pbx_bridge.core.model import Exchange, Language, Line
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+
+FAMILIES = ("pbx-referral", "pbx-line", "pbx-sound")
+OPENINGS_AHEAD = 30
+"""Openings mirrored per line: a month of weekdays; 21 bytes each of AMI's 1,024 a line."""
+SPOKEN_OPENINGS = 3
+"""Of those, the ones whose closed message is spoken with day and time."""
+LONG_BEFORE = timedelta(days=30)
+"""Mirrored sentences name the date: "today" would be wrong when they are heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A sound whose path is to be stored."""
+
+    sentence: Sentence
+    language: Language
+    as_of: datetime
+    """The moment that relative dates are spoken from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The state as Asterisk keeps it."""
+
+    values: Mapping[tuple[str, str], str | Spoken]
+    """By (family, key)."""
+    members: frozenset[tuple[str, str]]
+    """Line name and extension of everybody who attends it."""
+
+
+def picture(exchange: Exchange, now: datetime) -> Picture:
+    """What AstDB and the queues shall hold at `now`."""
+    values: dict[tuple[str, str], str | Spoken] = {}
+    values.update(_referrals(exchange, now))
+    for line in exchange.plan.lines.values():
+        values.update(_hours(exchange, line, now))
+    for language in Language:
+        for name in ("sorry", "closed"):
+            told = sentence(f"fallback-{name}")
+            values["pbx-sound", f"{name}-{language}"] = Spoken(told, language, now)
+    members = frozenset(
+        (line.name, extension)
+        for line in exchange.plan.lines.values()
+        for extension in attendance.attendants(exchange, line, now)
+    )
+    return Picture(values, members)
+
+
+def _referrals(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+    for extension, person in exchange.plan.people.items():
+        referral = absence.absence(exchange, extension, now)
+        if referral is None:
+            continue
+        yield ("pbx-referral", f"{extension}/until"), str(int(referral.until.timestamp()))
+        told = told_absence("person-absent", person, referral, exchange)
+        as_of = referral.until - LONG_BEFORE
+        for language in Language:
+            key = f"{extension}/audio-{language}"
+            yield ("pbx-referral", key), Spoken(told, language, as_of)
+
+
+def _hours(
+    exchange: Exchange, line: Line, now: datetime
+) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+    schedule = exchange.plan.schedules[line.hours]
+    ahead = list(islice(openings(schedule, exchange.plan, now), OPENINGS_AHEAD))
+    spans = ":".join(f"{int(o.start.timestamp())}-{int(o.end.timestamp())}" for o in ahead)
+    yield ("pbx-line", f"{line.name}/spans"), spans or "0-0"
+    for opening in ahead[:SPOKEN_OPENINGS]:
+        start = int(opening.start.timestamp())
+        told = sentence("line-closed", line=Named(line.title), opens=opening.start)
+        for language in Language:
+            key = f"{line.name}/closed-{start}-{language}"
+            yield ("pbx-line", key), Spoken(told, language, opening.start - LONG_BEFORE)

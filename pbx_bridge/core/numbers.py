@@ -1,0 +1,47 @@
+"""Dialled numbers: their national form, and what may be dialled out (S27)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pbx_bridge.core.model import Dialling, Number, Plan, TargetKind
+
+NATIONAL_LENGTHS = range(5, 14)
+"""Digits of a number in national form, the leading 0 counted (E.164 allows 15 in all)."""
+
+
+class Class(StrEnum):
+    """What a number outside the exchange is."""
+
+    EMERGENCY = "emergency"
+    NATIONAL = "national"
+    BARRED = "barred"
+    UNKNOWN = "unknown"
+
+
+def national(digits: str, dialling: Dialling) -> str:
+    """`+358 18 …` and `00358 18 …` as `018 …`; anything else unchanged."""
+    for prefix in (f"+{dialling.country_code}", f"00{dialling.country_code}"):
+        if digits.startswith(prefix):
+            return "0" + digits[len(prefix) :].removeprefix("0")
+    return digits
+
+
+def classify(digits: str, dialling: Dialling) -> Class:
+    """The class of `digits` (national form) for an outgoing call."""
+    if digits in dialling.emergency:
+        return Class.EMERGENCY
+    if digits.startswith(("+", *dialling.international_prefixes, *dialling.barred_prefixes)):
+        return Class.BARRED
+    if digits.isdecimal() and digits.startswith("0") and len(digits) in NATIONAL_LENGTHS:
+        return Class.NATIONAL
+    return Class.UNKNOWN
+
+
+def target(digits: str, plan: Plan) -> Number | None:
+    """Where `digits` lead inside the exchange: a number of the plan, or an extension."""
+    if (number := plan.numbers.get(digits)) is not None:
+        return number
+    if (person := plan.people.get(digits)) is not None:
+        return Number(digits, TargetKind.PERSON, person.extension, plan.organisation.language)
+    return None
