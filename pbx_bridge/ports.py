@@ -135,6 +135,10 @@ class JournalUnavailable(Exception):
     """The journal can't be written; nothing was acknowledged."""
 
 
+class SpeechFailed(Exception):
+    """A text could not be spoken; the message says why. Nothing was kept."""
+
+
 class Speech(Protocol):
     """Text to sound."""
 
@@ -142,8 +146,12 @@ class Speech(Protocol):
         """The sound file that speaks `text`, made when it isn't cached.
 
         8 kHz mono 16-bit WAV. The path has no suffix added by Asterisk's rules: pass it
-        to Playback without `.wav`.
+        to Playback without `.wav`. Raises `SpeechFailed`.
         """
+        ...
+
+    def said(self, sound: Path | str) -> str | None:
+        """What a file made by `file` says, by its name or path, with or without suffix."""
         ...
 
 

@@ -56,7 +56,7 @@ class Calls:
         self._clock = clock
 
     async def run(self) -> None:
-        """Serve callers until cancelled; a caller in the midst of a decision then has the fallback."""
+        """Serve until cancelled; a caller in the midst of a decision then has the fallback."""
         async with asyncio.TaskGroup() as tasks:
             async for offer in self._telephony.offers():
                 tasks.create_task(self._take(offer), name=f"call-{offer.channel}")

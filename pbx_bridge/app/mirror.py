@@ -11,6 +11,7 @@ import structlog
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.attendance import next_change
+from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
 from pbx_bridge.core.model import Exchange
 from pbx_bridge.ports import Clock, PbxUnavailable, QueueMember, Switch
@@ -41,6 +42,7 @@ class Mirror:
             try:
                 await self.keep()
                 rest = self._rest()
+                await self._warm()
             except PbxUnavailable as error:
                 log.debug("mirror_waits", why=str(error))
                 rest = RETRY_S
@@ -65,6 +67,14 @@ class Mirror:
         if not self._office.changed.is_set():
             self.kept.set()
         return corrections
+
+    async def _warm(self) -> None:
+        """Make the sounds that the next callers will hear, before they wait for them."""
+        now = self._clock.now()
+        for sentence, language in likely(self._office.exchange, now):
+            if self._office.changed.is_set():
+                return
+            await self._voice.files((sentence,), language, now)
 
     async def _spoken(self, wanted: Picture) -> Mapping[tuple[str, str], str]:
         values: dict[tuple[str, str], str] = {}

@@ -24,6 +24,7 @@ PACKAGES = (
     "espeak-ng",
     "sip-tester",
 )
+DOWNLOAD = ("--download-only", "--no-install-recommends")
 COMPLETE = ".complete"
 APT_TIMEOUT_S = 900
 UNPACK_TIMEOUT_S = 120
@@ -106,8 +107,7 @@ def bring(folder: Path, say: Say) -> PrivateCopy:
         _run(["apt-get", *options, "-q", "update"], APT_TIMEOUT_S)
         say("Downloading Asterisk, espeak-ng and SIPp (about 100 MB) …")
         _run(
-            ["apt-get", *options, "-qy", "install", "--download-only", "--no-install-recommends"]
-            + list(PACKAGES),
+            ["apt-get", *options, "-qy", "install", *DOWNLOAD, *PACKAGES],
             APT_TIMEOUT_S,
         )
         _unpack(sorted((work / "cache/archives").glob("*.deb")), root, say)

@@ -103,7 +103,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
     actor = exchange.plan.people.get(command.by)
     if command.by in (command.person, TECHNICIAN) or (actor is not None and actor.operator):
         return None
-    return Refusal("S29", "not-allowed-for-others", sentence("refused-unknown-code"))
+    return Refusal("S29", "not-allowed-for-others", sentence("refused-not-for-others"))
 
 
 def refused(command: Command, refusal: Refusal) -> CommandRefused:

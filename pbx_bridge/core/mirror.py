@@ -53,7 +53,7 @@ def picture(exchange: Exchange, now: datetime) -> Picture:
     for line in exchange.plan.lines.values():
         values.update(_hours(exchange, line, now))
     for language in Language:
-        for name in ("sorry", "closed"):
+        for name in ("sorry", "closed", "code"):
             told = sentence(f"fallback-{name}")
             values["pbx-sound", f"{name}-{language}"] = Spoken(told, language, now)
     members = frozenset(

@@ -1,0 +1,5 @@
+"""`python -m pbx_bridge` is `pbx-bridge`."""
+
+from pbx_bridge.cli import main
+
+main()

@@ -1,0 +1,303 @@
+"""Follows Asterisk's call event log and keeps each event exactly once.
+
+Asterisk writes the file whether a bridge runs or not, so the file is the truth and this is
+its copy: the place up to which it has been read is committed together with the rows, and a
+row is known by the hash of its line. Nothing that happens to either can lose or double an
+event, as long as the file it stood in is still there.
+
+A place is an offset and the *anchor*, a hash of the bytes just before it. The file that has
+those bytes there is the file that was being read, whatever it is called now: rotation by
+renaming, rotation by copying and truncating, and a file filled anew are all told apart that
+way. (An inode number can't tell: file systems give it to the next file.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import sqlite_utils
+import structlog
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.ports import JournalUnavailable
+from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
+
+log = structlog.get_logger(__name__)
+
+POLL_INTERVAL_S = 0.05
+RETRY_INTERVAL_S = 1.0
+"""Between attempts while the file or the database can't be used."""
+CHUNK_BYTES = MAX_LINE_BYTES + 1
+"""Read and committed at a time (some 300 events), since the journal waits for the same
+writer; one more than a line may have, so that a longer one is seen to be."""
+ROTATIONS = 9
+"""How many older files (`path.1` …) are looked through for the one that was being read."""
+_ANCHOR_BYTES = 256
+_HASH_BYTES = 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
+
+OnEvents = Callable[[Sequence[CelEvent]], None]
+
+
+def _cel_tables(database: sqlite_utils.Database) -> None:
+    types: dict[str, type] = dict.fromkeys(_COLUMNS.split(", "), str)
+    cel = database.table("cel")
+    cel.create({"line_hash": bytes} | types | {"time": int}, pk="line_hash", not_null=types.keys())
+    cel.create_index(["linkedid"])
+    cel.create_index(["time"])
+    database.table("cel_cursor").create({"path": str, "offset": int, "anchor": bytes}, pk="path")
+
+
+MIGRATIONS = (_cel_tables,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Up to where a file has been read."""
+
+    offset: int
+    anchor: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An open file with something new in it."""
+
+    file: BinaryIO
+    offset: int
+    rotated: bool
+    """It has another name by now and grows no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Lines that follow a place, and the place after them."""
+
+    lines: Sequence[bytes]
+    after: _Place
+
+
+class CelTail:
+    """Copies the log at `path` into `store`.
+
+    `offset_s` is added to Asterisk's times, for a bridge whose clock is set ahead of the
+    machine's (0 in service).
+    """
+
+    def __init__(self, path: Path, store: Database, offset_s: int = 0) -> None:
+        store.migrate("cel", MIGRATIONS)
+        self.on_events: OnEvents | None = None
+        """Called with new events after they were committed, in the order of the file."""
+        self.malformed = 0
+        """Lines that held no event, since the start; a replay counts them again."""
+        self._path = path.absolute()
+        self._store = store
+        self._offset_s = offset_s
+        self._turn = asyncio.Lock()
+        self._place = self._stored_place()
+        self._seen: tuple[int, int, int] | None = None
+        self._well = True
+
+    async def run(self) -> None:
+        """Follow the file until cancelled. Trouble is logged, and tried again."""
+        while True:
+            try:
+                await self.catch_up()
+            except (OSError, JournalUnavailable) as error:
+                self._mark(well=False, why=str(error))
+                await asyncio.sleep(RETRY_INTERVAL_S)
+            else:
+                self._mark(well=True)
+                await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def catch_up(self) -> int:
+        """Read all that is there and return how many events were new.
+
+        A file that isn't there (nothing happened yet) is no error. Raises `OSError` and
+        `JournalUnavailable`; what was not committed is read again next time.
+        """
+        async with self._turn:
+            seen = self._look()
+            if seen is None or seen == self._seen:
+                return 0
+            new = 0
+            with ExitStack() as opened:
+                for source in self._sources(opened):
+                    new += await self._read(source)
+            self._seen = seen
+            return new
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """What changes when something was written: cheap enough to ask at every poll."""
+        for path in (self._path, self._rotated(1)):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            return status.st_ino, status.st_size, status.st_mtime_ns
+        return None
+
+    def _rotated(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def _sources(self, opened: ExitStack) -> list[_Source]:
+        """Open what is to be read, oldest first.
+
+        All at once, so that a rotation while they are read changes nothing.
+        """
+        older = map(self._rotated, range(1, ROTATIONS + 1))
+        newer: list[_Source] = []
+        for path in (self._path, *older):
+            try:
+                file: BinaryIO = opened.enter_context(path.open("rb"))
+            except FileNotFoundError:
+                continue
+            old = path != self._path
+            if self._place is None:
+                return [_Source(file, 0, old)]
+            if _anchor(file, self._place.offset) == self._place.anchor:
+                return [_Source(file, self._place.offset, old), *newer]
+            newer.insert(0, _Source(file, 0, old))
+        log.warning("cel_place_lost", path=str(self._path), next="reading it from its start")
+        return newer[-1:]
+
+    async def _read(self, source: _Source) -> int:
+        new, offset = 0, source.offset
+        while (chunk := _chunk(source, offset)) is not None:
+            events, malformed = await self._store.write(self._keeper(chunk))
+            self._place = chunk.after
+            offset = chunk.after.offset
+            new += len(events)
+            self.malformed += malformed
+            if malformed:
+                log.warning("cel_malformed", lines=malformed, before_offset=offset)
+            self._tell(events)
+        return new
+
+    def _keeper(self, chunk: _Chunk) -> Callable[[sqlite3.Connection], tuple[list[CelEvent], int]]:
+        """The write that commits rows and place together.
+
+        It returns the events that are new, and how many lines were malformed.
+        """
+        shift_us = self._offset_s * 1_000_000
+        path = str(self._path)
+
+        def keep(connection: sqlite3.Connection) -> tuple[list[CelEvent], int]:
+            events, malformed = [], 0
+            for line in chunk.lines:
+                row = parse(line)
+                if row is None:
+                    malformed += 1
+                    continue
+                values: tuple[int | str, ...] = (row.time_us + shift_us, *row.values)
+                if connection.execute(_INSERT, (_hash(line), *values)).rowcount:
+                    events.append(_event(values))
+            connection.execute(
+                "INSERT OR REPLACE INTO cel_cursor (path, offset, anchor) VALUES (?, ?, ?)",
+                (path, chunk.after.offset, chunk.after.anchor),
+            )
+            return events, malformed
+
+        return keep
+
+    def _stored_place(self) -> _Place | None:
+        with self._store.reader() as connection:
+            row = connection.execute(
+                "SELECT offset, anchor FROM cel_cursor WHERE path = ?", (str(self._path),)
+            ).fetchone()
+        return _Place(*row) if row else None
+
+    def _tell(self, events: Sequence[CelEvent]) -> None:
+        if self.on_events is None or not events:
+            return
+        try:
+            self.on_events(events)
+        except Exception:
+            # The events are stored; whoever listens must not stop the record.
+            log.exception("cel_listener_failed", events=len(events))
+
+    def _mark(self, *, well: bool, why: str = "") -> None:
+        if well == self._well:
+            return
+        self._well = well
+        if well:
+            log.info("cel_followed_again", path=str(self._path))
+        else:
+            log.error("cel_not_followed", path=str(self._path), why=why)
+
+
+def read_cel(
+    connection: sqlite3.Connection,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    linkedid: str | None = None,
+) -> Iterator[CelEvent]:
+    """Stored events by time, `since` included and `until` not; ties in the file's order."""
+    conditions, values = ["1"], list[int | str]()
+    if since is not None:
+        conditions.append("time >= ?")
+        values.append(_microseconds(since))
+    if until is not None:
+        conditions.append("time < ?")
+        values.append(_microseconds(until))
+    if linkedid is not None:
+        conditions.append("linkedid = ?")
+        values.append(linkedid)
+    where = " AND ".join(conditions)
+    query = f"SELECT {_COLUMNS} FROM cel WHERE {where} ORDER BY time, rowid"  # noqa: S608 - ours
+    return map(_event, connection.execute(query, values))
+
+
+_INSERT = (
+    f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
+    f"VALUES ({', '.join('?' * 13)})"
+)
+
+
+def _event(row: Sequence[int | str]) -> CelEvent:
+    time_us, *texts = row
+    return CelEvent(_EPOCH + timedelta(microseconds=int(time_us)), *map(str, texts))
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _anchor(file: BinaryIO, offset: int) -> bytes | None:
+    """Hash of the bytes before `offset`, None when the file is shorter."""
+    if os.fstat(file.fileno()).st_size < offset:
+        return None
+    start = max(0, offset - _ANCHOR_BYTES)
+    return _hash(os.pread(file.fileno(), offset - start, start))
+
+
+def _chunk(source: _Source, offset: int) -> _Chunk | None:
+    """What follows `offset`; None when there is no whole line (yet).
+
+    The last line of a rotated file is taken even without its end, which won't come.
+    """
+    data = os.pread(source.file.fileno(), CHUNK_BYTES, offset)
+    lines, taken = complete_lines(data)
+    if not taken:
+        if not data or (len(data) < CHUNK_BYTES and not source.rotated):
+            return None
+        lines, taken = [data], len(data)
+    anchor = _anchor(source.file, offset + taken)
+    if anchor is None:  # truncated this very moment; the next look will see it
+        return None
+    return _Chunk(lines, _Place(offset + taken, anchor))
+
+
+def _hash(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_HASH_BYTES).digest()

@@ -1,0 +1,295 @@
+"""The SQLite file that journal and call record share: one writer, many readers.
+
+All writing happens in one thread, so that nothing on the event loop ever waits for the disk
+and no writer ever waits for another. Whatever is queued at one moment is committed as one
+transaction: a thousand waiting writers cost one fsync. `synchronous=FULL` makes that
+commit survive a power failure.
+
+This is storage below the adapters, not an adapter: `journal` and `cel` both stand on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Any, Generic, TypeVar
+
+import sqlite_utils
+import structlog
+
+from pbx_bridge.ports import JournalUnavailable
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Write = Callable[[sqlite3.Connection], T]
+"""What a writer does with the connection: plain SQL, never COMMIT or ROLLBACK."""
+Migration = Callable[[sqlite_utils.Database], None]
+
+BUSY_TIMEOUT_S = 2.0
+"""How long SQLite waits for another process that holds the file."""
+WRITE_TIMEOUT_S = 10.0
+"""How long a writer waits for its commit, e.g. when the disk hangs."""
+CLOSE_TIMEOUT_S = 30.0
+QUEUE_LIMIT = 20_000
+"""Writes that may wait; more means that the disk hangs, and are refused at once."""
+GROUP_LIMIT = 1_000
+"""Writes in one transaction; bounds what the first of them waits for the last."""
+
+_OUT_OF_REACH = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    run: Write[T]
+    future: Future[T]
+    awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: Any = None
+    error: Exception | None = None
+
+
+class Database:
+    """One SQLite file with its writer thread.
+
+    Opening makes the file (readable by its owner only) and raises `JournalUnavailable`
+    when that is impossible. `close` must be called; it writes what is still queued.
+    """
+
+    def __init__(self, path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.path = path.absolute()
+        self.lost = 0
+        """Posted writes that were not stored; nobody waited for them, so they are counted."""
+        self._busy_timeout_s = busy_timeout_s
+        self._jobs: Queue[_Job[Any] | None] = Queue(QUEUE_LIMIT)
+        self._gate = threading.Lock()
+        self._closed = False
+        self._available = True
+        self._connection = self._open()
+        self._thread = threading.Thread(
+            target=self._work, name=f"writer of {self.path.name}", daemon=True
+        )
+        self._thread.start()
+
+    def migrate(self, subject: str, steps: Sequence[Migration]) -> None:
+        """Bring the tables of `subject` up to date; each step is applied once, in order.
+
+        Steps are numbered by their place: append, never reorder or change one that has
+        been released. A step and the note that it was applied are one transaction. Meant
+        for the start: it waits for the disk.
+        """
+        migrations = sqlite_utils.Migrations(subject)
+        for number, step in enumerate(steps, 1):
+            migrations(name=f"{number:03} {step.__name__}")(step)
+        with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=rw")) as own:
+            migrations.apply(sqlite_utils.Database(own, execute_plugins=False))
+
+    async def write(self, fn: Write[T]) -> T:
+        """Return what `fn` returned, when it is durable (committed and synced).
+
+        `fn` runs in the writer thread, within a transaction that others share: when it
+        raises, only its own changes are undone and its exception comes out here. Raises
+        `JournalUnavailable` when nothing was stored, because the disk is full, locked,
+        read-only or broken, or when the disk gave no answer within `WRITE_TIMEOUT_S`
+        (then it is unknown whether it will be stored).
+        """
+        job = _Job(fn, Future[T](), awaited=True)
+        self._enqueue(job)
+        deadline = asyncio.timeout(WRITE_TIMEOUT_S)
+        try:
+            async with deadline:
+                return await asyncio.wrap_future(job.future)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise JournalUnavailable(
+                f"{self.path}: no commit within {WRITE_TIMEOUT_S:g} s; check the disk"
+            ) from error
+
+    def post(self, fn: Write[object]) -> None:
+        """Queue `fn` behind everything queued before it, without waiting.
+
+        A failure is logged and counted in `lost`. Raises `JournalUnavailable` only when the
+        queue is full or the database closed.
+        """
+        self._enqueue(_Job(fn, Future[object](), awaited=False))
+
+    @contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection that sees one moment of the file for as long as it is open.
+
+        For one thread; close it soon, since an open reader keeps the WAL file growing.
+        """
+        with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=ro")) as own:
+            own.execute("BEGIN")
+            yield own
+
+    def close(self) -> None:
+        """Write what is queued, then close the file. Idempotent."""
+        with self._gate:
+            first, self._closed = not self._closed, True
+        if first:
+            with suppress(Full):
+                self._jobs.put(None, timeout=CLOSE_TIMEOUT_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
+        if self._thread.is_alive():
+            log.error("database_not_closed", path=str(self.path), waited_s=CLOSE_TIMEOUT_S)
+
+    def _open(self) -> sqlite3.Connection:
+        with self._translated():
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.touch(mode=0o600)
+            except OSError as error:
+                raise self._unavailable(error) from error
+            connection = self._connect(f"{self.path.as_uri()}?mode=rw")
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+                connection.execute("PRAGMA synchronous=FULL")
+            except BaseException:
+                connection.close()
+                raise
+            if mode != "wal":
+                connection.close()
+                raise JournalUnavailable(f"{self.path}: no WAL here; put the file on a local disk")
+            return connection
+
+    def _connect(self, uri: str) -> sqlite3.Connection:
+        # Autocommit: transactions begin and end only where this module says so. The writer's
+        # connection is opened by the caller of the constructor and then used by its thread.
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if _out_of_reach(error):
+                raise self._unavailable(error) from error
+            raise
+
+    def _unavailable(self, error: Exception) -> JournalUnavailable:
+        return JournalUnavailable(f"{self.path}: {error}; check free space, rights and the disk")
+
+    def _enqueue(self, job: _Job[Any]) -> None:
+        with self._gate:
+            if self._closed:
+                raise JournalUnavailable(f"{self.path}: closed")
+            try:
+                self._jobs.put_nowait(job)
+            except Full:
+                raise JournalUnavailable(
+                    f"{self.path}: {QUEUE_LIMIT} writes are waiting; check the disk"
+                ) from None
+
+    def _work(self) -> None:
+        with closing(self._connection):
+            ended = False
+            while not ended:
+                group, ended = self._next_group()
+                # A waiter that was cancelled before its turn writes nothing.
+                self._carry_out([job for job in group if job.future.set_running_or_notify_cancel()])
+
+    def _next_group(self) -> tuple[list[_Job[Any]], bool]:
+        group: list[_Job[Any]] = []
+        job = self._jobs.get()
+        while job is not None:
+            group.append(job)
+            if len(group) >= GROUP_LIMIT:
+                return group, False
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return group, False
+        return group, True
+
+    def _carry_out(self, group: Sequence[_Job[Any]]) -> None:
+        if not group:
+            return
+        try:
+            outcomes = self._transact(group)
+        except Exception as error:
+            # Whatever it was, nothing of the group was stored.
+            self._mark(available=False, why=error)
+            outcomes = [_Outcome(error=self._unavailable(error)) for _ in group]
+        else:
+            self._mark(available=True)
+        for job, outcome in zip(group, outcomes, strict=True):
+            self._settle(job, outcome)
+
+    def _transact(self, group: Sequence[_Job[Any]]) -> list[_Outcome]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [self._attempt(job) for job in group]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return outcomes
+
+    def _attempt(self, job: _Job[Any]) -> _Outcome:
+        self._connection.execute("SAVEPOINT job")
+        try:
+            outcome = _Outcome(job.run(self._connection))
+        except Exception as error:
+            # SQLite may have ended the whole transaction by itself: nobody's part is stored.
+            if not self._connection.in_transaction or _out_of_reach(error):
+                raise
+            self._connection.execute("ROLLBACK TO job")
+            outcome = _Outcome(error=error)
+        self._connection.execute("RELEASE job")
+        return outcome
+
+    def _settle(self, job: _Job[Any], outcome: _Outcome) -> None:
+        if outcome.error is None:
+            job.future.set_result(outcome.value)
+            return
+        if not job.awaited:
+            self.lost += 1
+            if not isinstance(outcome.error, JournalUnavailable):
+                log.error("posted_write_failed", exc_info=outcome.error)
+        job.future.set_exception(outcome.error)
+
+    def _mark(self, *, available: bool, why: Exception | None = None) -> None:
+        if available == self._available:
+            return
+        self._available = available
+        if available:
+            log.info("database_back", path=str(self.path), lost=self.lost)
+        else:
+            log.error("database_unavailable", path=str(self.path), why=str(why))
+
+
+def _out_of_reach(error: Exception) -> bool:
+    """Whether the file can't be used now, as opposed to a statement that is wrong."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _OUT_OF_REACH

@@ -1,0 +1,165 @@
+"""The chain that makes the journal's history fixed, and its verification.
+
+Row n carries `commitment = sha256(salt + body)` and
+`chain = sha256(chain of n-1 + seq + at + kind + commitment)`. The chain is over commitments,
+not over bodies, so that a body with personal data can be erased, together with its salt
+(without which short bodies could be guessed), and the rest still verifies.
+
+A chain alone does not show that its end was cut off. The head is therefore kept outside the
+database too, in `<database>.head`; copy it elsewhere now and then, since whoever can write
+both files can rewrite the whole history. The file is never ahead of what is committed. It
+may be behind, and then says nothing about the rows after it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last row that is vouched for. A journal without rows has `BEGINNING`."""
+
+    seq: int
+    chain: bytes
+
+
+BEGINNING = Head(0, bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Intact:
+    """Every row is as it was written, and none is missing."""
+
+    rows: int
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Row `seq` is the first that isn't what was written there."""
+
+    seq: int
+    why: str
+
+
+Verdict = Intact | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What protects one row."""
+
+    salt: bytes
+    commitment: bytes
+    head: Head
+
+
+def seal(before: Head, at: str, kind: str, body: str) -> Seal:
+    """Seal the row that follows `before`, with a fresh salt."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    commitment = _commitment(salt, body)
+    return Seal(salt, commitment, _next(before, at, kind, commitment))
+
+
+def verify(connection: sqlite3.Connection, expect: Head | None = None) -> Verdict:
+    """Read the whole journal and name the first row that was edited, removed or moved.
+
+    With `expect`, also a journal that doesn't reach that row, or reaches it by another
+    history, is broken. Takes about 4 µs a row.
+    """
+    rows = connection.execute(
+        "SELECT seq, at, kind, body, salt, commitment, chain FROM journal ORDER BY seq"
+    )
+    head = BEGINNING
+    for seq, at, kind, body, salt, commitment, chain in rows:
+        due = head.seq + 1
+        if seq != due:
+            return Broken(due, f"missing: row {seq} stands in its place")
+        if why := _contents_wrong(at, kind, body, salt, commitment):
+            return Broken(due, why)
+        following = _next(head, at, kind, commitment)
+        if chain != following.chain:
+            return Broken(due, "its time, kind or place was changed after it was written")
+        head = following
+        if expect is not None and expect.seq == head.seq and expect.chain != head.chain:
+            return Broken(due, "another history: the chain here differs from the noted head")
+    if expect is not None and expect.seq > head.seq:
+        return Broken(head.seq + 1, f"missing: the journal reached row {expect.seq}")
+    return Intact(head.seq, head)
+
+
+def verify_file(database: Path) -> Verdict:
+    """Verify a journal on disk against its head file, also while a bridge writes to it.
+
+    Raises `sqlite3.Error` when the file isn't a database with a journal.
+    """
+    try:
+        # First the head, then the rows: rows written in between are no contradiction.
+        expect = read_head(head_file(database))
+    except ValueError as error:
+        return Broken(1, str(error))
+    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return verify(connection, expect)
+    finally:
+        connection.close()
+
+
+def head_file(database: Path) -> Path:
+    """Where the head of the journal in `database` is noted."""
+    return database.with_suffix(".head")
+
+
+def read_head(path: Path) -> Head | None:
+    """The noted head, `None` when none was noted yet. Raises `ValueError` for nonsense."""
+    try:
+        seq, chain = path.read_text("ascii").split()
+        head = Head(int(seq), bytes.fromhex(chain))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} was damaged: it should hold a row number and a hash") from error
+    return head
+
+
+def write_head(path: Path, head: Head) -> None:
+    """Replace the noted head in one step: a reader sees the old one or the new one."""
+    new = path.with_suffix(".head.new")
+    with new.open("w", encoding="ascii") as file:
+        file.write(f"{head.seq} {head.chain.hex()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _contents_wrong(
+    at: object, kind: object, body: object, salt: object, commitment: object
+) -> str:
+    if not (isinstance(at, str) and isinstance(kind, str) and isinstance(commitment, bytes)):
+        return "its time, kind or commitment isn't what the bridge writes"
+    match body, salt:
+        case None, None:
+            return ""  # erased, as retention does it
+        case str(), bytes() if _commitment(salt, body) == commitment:
+            return ""
+        case _:
+            return "its body was changed after it was written"
+
+
+def _commitment(salt: bytes, body: str) -> bytes:
+    return sha256(salt + body.encode()).digest()
+
+
+def _next(before: Head, at: str, kind: str, commitment: bytes) -> Head:
+    seq = before.seq + 1
+    # Line breaks occur in neither part, so no two rows have the same text.
+    text = f"{seq}\n{at}\n{kind}\n".encode()
+    return Head(seq, sha256(before.chain + text + commitment).digest())

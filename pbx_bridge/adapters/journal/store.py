@@ -1,0 +1,169 @@
+"""`SqliteJournal`: the journal's table and the way rows get into it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import sqlite_utils
+import structlog
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.chain import (
+    BEGINNING,
+    Head,
+    head_file,
+    read_head,
+    seal,
+    write_head,
+)
+from pbx_bridge.adapters.journal.codec import decode, encode
+from pbx_bridge.core.events import Event
+from pbx_bridge.ports import Entry, JournalUnavailable
+
+log = structlog.get_logger(__name__)
+
+HEAD_INTERVAL_S = 0.2
+"""The head file follows a stream of notes at this pace, and every `append` at once."""
+
+
+def _journal_table(database: sqlite_utils.Database) -> None:
+    database["journal"].create(
+        {
+            "seq": int,
+            "at": str,
+            "kind": str,
+            "body": str,
+            "salt": bytes,
+            "commitment": bytes,
+            "chain": bytes,
+        },
+        pk="seq",
+        not_null={"at", "kind", "commitment", "chain"},
+    )
+
+
+MIGRATIONS = (_journal_table,)
+
+
+class SqliteJournal:
+    """The port `Journal` on a `Database`, which it shares and does not close.
+
+    Opening creates or migrates the table, so it waits for the disk. Raises
+    `JournalUnavailable`, and `ValueError` when the head file is damaged.
+    """
+
+    def __init__(self, database: Database) -> None:
+        database.migrate("journal", MIGRATIONS)
+        self.lost = 0
+        """Notes that could not even be queued. `Database.lost` counts those that failed later."""
+        self._database = database
+        self._head_file = head_file(database.path)
+        # From here on only touched in the writer thread.
+        self._noted = read_head(self._head_file) or BEGINNING
+        self._noted_at = time.monotonic()
+
+    async def append(self, at: datetime, events: Sequence[Event]) -> None:
+        """Return when `events` are durable, all of them. Raises `JournalUnavailable`.
+
+        After a time-out it is unknown whether they will be stored; after any other failure
+        none of them is.
+        """
+        moment = _utc(at)
+        await self._database.write(lambda connection: self._add(connection, moment, events))
+        with suppress(JournalUnavailable):  # the events are stored; only the head waits
+            self._database.post(lambda _: self._note_head())
+
+    def note(self, at: datetime, events: Sequence[Event]) -> None:
+        """Append without waiting, after everything appended or noted before.
+
+        Storage trouble is counted and logged, never raised: a call goes on without it.
+        """
+        moment = _utc(at)
+        try:
+            self._database.post(lambda connection: self._add(connection, moment, events))
+        except JournalUnavailable as error:
+            if not self.lost:
+                log.error("notes_refused", why=str(error))
+            self.lost += len(events)
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries from the first, erased ones left out. Raises `RowUnreadable`."""
+        with self._database.reader() as connection:
+            yield from read_entries(connection)
+
+    async def erase(self, seqs: Sequence[int]) -> None:
+        """Remove the bodies of rows, overwriting them; the chain still verifies.
+
+        The write-ahead file holds the old pages until SQLite has used it again.
+        """
+        rows = [(seq,) for seq in seqs]
+
+        def blank(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.executemany("UPDATE journal SET body=NULL, salt=NULL WHERE seq=?", rows)
+
+        await self._database.write(blank)
+
+    async def close(self) -> None:
+        """Wait for everything that was noted, and note the head. The database stays open."""
+        await self._database.write(lambda _: None)
+        await self._database.write(lambda _: self._note_head())
+
+    def _add(self, connection: sqlite3.Connection, at: str, events: Sequence[Event]) -> None:
+        if time.monotonic() - self._noted_at >= HEAD_INTERVAL_S:
+            self._note_head()
+        head = self._head(connection)
+        rows = []
+        for event in events:
+            kind, body = encode(event)
+            seal_ = seal(head, at, kind, body)
+            head = seal_.head
+            rows.append((head.seq, at, kind, body, seal_.salt, seal_.commitment, head.chain))
+        connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _head(self, connection: sqlite3.Connection) -> Head:
+        """The row to build on: the last one, unless somebody has cut it off.
+
+        Then the chain goes on after the noted head, so that the hole stays for `verify` to
+        find; building on what is left would hide it.
+        """
+        last = _last(connection)
+        return last if last.seq >= self._noted.seq else self._noted
+
+    def _note_head(self) -> None:
+        # A reader sees only what is committed, not the transaction that this runs in.
+        self._noted_at = time.monotonic()
+        try:
+            with self._database.reader() as committed:
+                head = _last(committed)
+            if head.seq > self._noted.seq:
+                write_head(self._head_file, head)
+                self._noted = head
+        except (OSError, JournalUnavailable) as error:
+            log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
+
+
+def read_entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+    """All entries from the first, erased ones left out. Raises `RowUnreadable`."""
+    rows = connection.execute(
+        "SELECT seq, at, kind, body FROM journal WHERE body IS NOT NULL ORDER BY seq"
+    )
+    for seq, at, kind, body in rows:
+        yield Entry(seq, datetime.fromisoformat(at), decode(seq, kind, body))
+
+
+def _last(connection: sqlite3.Connection) -> Head:
+    # The cast keeps a row that somebody edited from stopping new ones; `verify` names it.
+    query = "SELECT seq, CAST(chain AS BLOB) FROM journal ORDER BY seq DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return Head(*row) if row else BEGINNING
+
+
+def _utc(at: datetime) -> str:
+    if at.utcoffset() is None:
+        raise ValueError(f"{at} has no time zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,74 @@
+"""What a bridge says of itself when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pbx_bridge.app.calls import Tally
+from pbx_bridge.core import absence, attendance
+from pbx_bridge.core.hours import next_opening, opening_at
+from pbx_bridge.core.model import Exchange
+from pbx_bridge.ports import Clock
+
+
+def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
+    """Lines with who attends them, and who is away until when."""
+    now = clock.now()
+    plan = exchange.plan
+    return {
+        "now": now.isoformat(timespec="seconds"),
+        "plan": plan.version,
+        "lines": [
+            {
+                "line": line.name,
+                "open": opening_at(plan.schedules[line.hours], plan, now) is not None,
+                "next_opening": _iso(next_opening(plan.schedules[line.hours], plan, now)),
+                "attendants": [
+                    plan.people[one].name for one in attendance.attendants(exchange, line, now)
+                ],
+            }
+            for line in plan.lines.values()
+        ],
+        "referrals": [
+            {
+                "extension": extension,
+                "name": person.name,
+                # Never health data: the public wording stands for the reason.
+                "told": plan.reasons_by_name[held.reason].public[plan.organisation.language],
+                "until": _iso(held.until),
+            }
+            for extension, person in plan.people.items()
+            if (held := absence.current(exchange, extension, now)) is not None
+        ],
+    }
+
+
+def process_status(tally: Tally) -> Mapping[str, object]:
+    """Decisions so far, and what the process holds open: it must not grow."""
+    timings = sorted(tally.seconds)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "pid": os.getpid(),
+        "decided": tally.decided,
+        "callers_gone": tally.gone,
+        "taken_by_others": tally.lost,
+        "left_to_fallback": tally.failed,
+        "decision_ms_p50": _ms(timings, 0.50),
+        "decision_ms_p99": _ms(timings, 0.99),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+        "tasks": len(asyncio.all_tasks()),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+    }
+
+
+def _ms(timings: list[float], part: float) -> float | None:
+    return round(timings[int(part * (len(timings) - 1))] * 1000, 2) if timings else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="minutes")

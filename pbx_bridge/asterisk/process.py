@@ -1,0 +1,235 @@
+"""Asterisk as a child process: start, readiness, console, stop, and the end nobody asked for.
+
+The child has a session of its own, so Ctrl-C in a terminal reaches the bridge alone, which
+stops Asterisk in good order; and when the bridge is killed, calls in progress go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
+
+BOOT_TIMEOUT_S = 60.0
+"""From the start of the program to "fully booted"; about a second on an idle machine."""
+CONSOLE_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 10.0
+"""After `core stop now`; then SIGTERM."""
+TERM_TIMEOUT_S = 5.0
+"""After SIGTERM; then SIGKILL."""
+SOCKET_POLL_S = 0.02
+LAST_LINES = 12
+LAST_BYTES = 8192
+KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
+"""The rest may hold secrets, which dialplans could read and a core dump would show."""
+
+log = structlog.get_logger(__name__)
+
+
+class AsteriskProcess:
+    """One Asterisk in one run folder. The folder's configuration is written beforehand.
+
+    A file lock, inherited by the child, is held for as long as either lives: so a second
+    start is refused also when the bridge that started the first one was killed.
+    """
+
+    def __init__(self, program: Sequence[str], settings: Settings) -> None:
+        """`program` is the argument list that starts Asterisk, before its options."""
+        self._command = [*program, "-C", str(settings.config)]
+        self._settings = settings
+        self._process: Process | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int:
+        """Process id. Raises `PbxUnavailable` before the start."""
+        return self._child().pid
+
+    async def start(self) -> None:
+        """Return when Asterisk has fully booted.
+
+        Raises `PbxRejected` when one runs in this folder already or it ends while it starts
+        (with its last words), `PbxUnavailable` when it isn't ready in `BOOT_TIMEOUT_S`.
+        """
+        self._settings.make_folders()
+        with _locked(self._settings) as lock:
+            self._process = await self._spawn(lock)
+        ready = asyncio.create_task(self._ready())
+        ended = asyncio.create_task(self._process.wait())
+        try:
+            async with asyncio.timeout(BOOT_TIMEOUT_S):
+                await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                raise PbxRejected(f"Asterisk did not start: {self._end()}")
+            await ready
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, TimeoutError):
+                raise PbxUnavailable(
+                    f"Asterisk was not ready in {BOOT_TIMEOUT_S:.0f} s. {self._last_words()}"
+                ) from None
+            raise
+        finally:
+            ready.cancel()
+            ended.cancel()
+            await asyncio.gather(ready, ended, return_exceptions=True)
+        log.info("asterisk_started", pid=self.pid, folder=str(self._settings.folder))
+
+    async def console(self, command: str, timeout_s: float = CONSOLE_TIMEOUT_S) -> str:
+        """What `asterisk -rx command` prints. Raises `PbxUnavailable`."""
+        asked = await asyncio.create_subprocess_exec(
+            *self._command,
+            "-rx",
+            command,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=_environment(),
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                printed, complaint = await asked.communicate()
+        except TimeoutError:
+            raise PbxUnavailable(
+                f"Asterisk's console did not answer {command!r} in {timeout_s:.0f} s"
+            ) from None
+        finally:
+            if asked.returncode is None:
+                asked.kill()
+                await asked.wait()
+        if asked.returncode != 0:
+            said = complaint.decode(errors="replace").strip() or f"exit {asked.returncode}"
+            raise PbxUnavailable(f"Asterisk's console refused {command!r}: {said}")
+        return printed.decode(errors="replace")
+
+    async def exited(self) -> None:
+        """Return when Asterisk has been stopped by `stop`.
+
+        Raises `PbxUnavailable`, with its last log lines, when it ended in any other way.
+        """
+        await self._child().wait()
+        if not self._stopping:
+            raise PbxUnavailable(f"Asterisk is gone: {self._end()}")
+
+    async def stop(self) -> None:
+        """End Asterisk: by its console, then SIGTERM, then SIGKILL. Twice is no error."""
+        process = self._process
+        if process is None:
+            return
+        self._stopping = True
+        if process.returncode is None and self._settings.control_socket.exists():
+            with contextlib.suppress(PbxUnavailable):
+                await self.console("core stop now")
+            if await _ends(process, STOP_TIMEOUT_S):
+                return
+        for number, timeout_s in ((signal.SIGTERM, TERM_TIMEOUT_S), (signal.SIGKILL, None)):
+            if process.returncode is None:
+                log.warning("asterisk_does_not_stop", pid=process.pid, signal=number.name)
+                process.send_signal(number)
+            if await _ends(process, timeout_s):
+                return
+
+    async def _spawn(self, lock: int) -> Process:
+        with self._settings.console_file.open("wb") as output:
+            try:
+                return await asyncio.create_subprocess_exec(
+                    *self._command,
+                    "-f",
+                    stdin=DEVNULL,
+                    stdout=output,
+                    stderr=STDOUT,
+                    env=_environment(),
+                    cwd=self._settings.folder,
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise PbxRejected(f"{self._command[0]}: can't be started: {error}") from error
+
+    async def _ready(self) -> None:
+        """The control socket is there before the modules are; it tells when they are too."""
+        while True:
+            if self._settings.control_socket.exists():
+                with contextlib.suppress(PbxUnavailable):
+                    await self.console("core waitfullybooted", BOOT_TIMEOUT_S)
+                    return
+            await asyncio.sleep(SOCKET_POLL_S)
+
+    def _child(self) -> Process:
+        if self._process is None:
+            raise PbxUnavailable("Asterisk has not been started")
+        return self._process
+
+    def _end(self) -> str:
+        code = self._child().returncode or 0
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return f"{how}. {self._last_words()}"
+
+    def _last_words(self) -> str:
+        files = (self._settings.log_file, self._settings.console_file)
+        told = [f"{file}:\n{last}" for file in files if (last := last_lines(file))]
+        return "\n".join(["Its last words are in", *told]) if told else "It said nothing."
+
+
+def last_lines(file: Path) -> str:
+    """The last lines of a log, "" when there is none."""
+    try:
+        with file.open("rb") as log_file:
+            log_file.seek(max(0, log_file.seek(0, os.SEEK_END) - LAST_BYTES))
+            text = log_file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-LAST_LINES:])
+
+
+@contextlib.contextmanager
+def _locked(settings: Settings) -> Iterator[int]:
+    """A descriptor with the run folder's lock, for a child to inherit.
+
+    Closed here afterwards: the child's copy goes on holding the lock.
+    """
+    lock = os.open(settings.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Left by one that was killed; its presence would be taken for readiness.
+        settings.control_socket.unlink(missing_ok=True)
+        yield lock
+    except BlockingIOError:
+        raise PbxRejected(
+            f"an Asterisk runs already in {settings.folder} (pid {_pid(settings)}). Stop it with "
+            f"`asterisk -C {settings.config} -rx 'core stop now'`, use it with --asterisk "
+            "external, or choose another state folder"
+        ) from None
+    finally:
+        os.close(lock)
+
+
+def _pid(settings: Settings) -> str:
+    try:
+        return settings.pid_file.read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+
+
+async def _ends(process: Process, timeout_s: float | None) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True

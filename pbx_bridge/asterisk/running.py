@@ -1,0 +1,59 @@
+"""Where the running exchange is: written when Asterisk is up, read by everybody else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pbx_bridge.asterisk.files import replace_file
+from pbx_bridge.ports import PbxUnavailable
+
+FILE = "exchange.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The addresses of one exchange; holds no secret."""
+
+    sip_host: str
+    sip_port: int
+    control_host: str
+    http_port: int
+    ami_port: int
+    fastagi_port: int
+    folder: Path
+    """Asterisk's run folder."""
+    program: tuple[str, ...]
+    """The argument list that starts this Asterisk, empty for an external one."""
+    version: str
+    has_broadcast: bool
+    clock_offset_s: int
+
+    @property
+    def cel_file(self) -> Path:
+        """Asterisk's record."""
+        return self.folder / "log/cel-custom/events.csv"
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        """Where phones and trunk find Asterisk."""
+        return self.sip_host, self.sip_port
+
+
+def save(running: Running, state: Path) -> None:
+    """Write it into the state folder."""
+    held: dict[str, Any] = asdict(running) | {"folder": str(running.folder)}
+    replace_file(state / FILE, json.dumps(held, indent=1))
+
+
+def load(state: Path) -> Running:
+    """Read it from the state folder. Raises `PbxUnavailable`."""
+    try:
+        held = json.loads((state / FILE).read_text(encoding="utf-8"))
+        return Running(**held | {"folder": Path(held["folder"]), "program": tuple(held["program"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise PbxUnavailable(
+            f"no exchange runs with the state folder {state}; start one with `pbx-bridge up`"
+        ) from None

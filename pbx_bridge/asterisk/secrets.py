@@ -1,0 +1,111 @@
+"""Passwords and PINs, made at first start; none has a default and none stands in YAML (S29)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbx_bridge.asterisk.files import PRIVATE, replace_file
+from pbx_bridge.core.model import Plan
+
+PASSWORD_BYTES = 24
+PIN_DIGITS = 6
+
+
+class SecretsUnreadable(Exception):
+    """The file of secrets is there but is not ours; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What proves who is who. Its `repr` shows nothing."""
+
+    ari: str
+    ami: str
+    phones: Mapping[str, str]
+    """SIP password by extension."""
+    mailboxes: Mapping[str, str]
+    """PIN by mailbox, digits. The first one: its owner may have changed it since."""
+    trunk: str = ""
+    """The operator's password, written into the file by a technician; "" where none is asked."""
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self.phones)} phones, {len(self.mailboxes)} mailboxes)"
+
+
+def mailboxes(plan: Plan) -> tuple[str, ...]:
+    """Every mailbox that the plan names, of people and of lines, in order."""
+    own = {person.extension for person in plan.people.values() if person.mailbox}
+    shared = {line.mailbox for line in plan.lines.values() if line.mailbox}
+    return tuple(sorted(own | shared))
+
+
+def load(file: Path, plan: Plan) -> Secrets:
+    """Read `file` (made when absent), with something for everyone in `plan`.
+
+    What is there is kept, also for people who have left the plan: they may come back with
+    the phone that knows its password. Raises `SecretsUnreadable`.
+    """
+    known = _read(file)
+    complete = Secrets(
+        ari=known.ari or _password(),
+        ami=known.ami or _password(),
+        phones={who: _password() for who in plan.people} | dict(known.phones),
+        mailboxes={box: _pin() for box in mailboxes(plan)} | dict(known.mailboxes),
+        trunk=known.trunk,
+    )
+    if file.is_file() and _stored(complete) == _stored(known):
+        file.chmod(PRIVATE)
+    else:
+        replace_file(file, json.dumps(_stored(complete), indent=1))
+    return complete
+
+
+def _stored(secret: Secrets) -> dict[str, object]:
+    return {
+        "ari": secret.ari,
+        "ami": secret.ami,
+        "phones": dict(secret.phones),
+        "mailboxes": dict(secret.mailboxes),
+        "trunk": secret.trunk,
+    }
+
+
+def _read(file: Path) -> Secrets:
+    """What `file` holds; nothing when it isn't there."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Secrets("", "", {}, {})
+    try:
+        held = json.loads(text)
+        return Secrets(
+            ari=_text(held["ari"]),
+            ami=_text(held["ami"]),
+            phones={str(who): _text(one) for who, one in held["phones"].items()},
+            mailboxes={str(box): _text(one) for box, one in held["mailboxes"].items()},
+            trunk=str(held.get("trunk", "")),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Without the cause: it would show a part of the file.
+        raise SecretsUnreadable(
+            f"{file}: is not a file of secrets that pbx-bridge wrote. Restore it from a backup, or "
+            "move it away: new passwords are then made, and every phone has to be given its own"
+        ) from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(PASSWORD_BYTES)
+
+
+def _pin() -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(PIN_DIGITS))

@@ -1,0 +1,154 @@
+"""Where one Asterisk lives and which ports it has: what the plan doesn't say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address
+from pathlib import Path
+
+SOCKET_PATH_BYTES = 107
+"""Longest path of a Unix socket on Linux, without its closing NUL."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The run folder and the ports of one Asterisk. Raises `ValueError` when they can't work."""
+
+    folder: Path
+    """The run folder: everything that Asterisk reads and writes of its own is below it."""
+    sip_port: int
+    http_port: int
+    ami_port: int
+    fastagi_port: int
+    rtp_first: int = 10000
+    rtp_last: int = 10999
+    sip_host: str = "127.0.0.1"
+    """IPv4 address that phones and trunk reach; also told to them as the address of sound."""
+    control_host: str = "127.0.0.1"
+    """Loopback address of ARI, AMI and FastAGI."""
+    modules: Path | None = None
+    """Asterisk's modules, `None` for the folder that the program was built with."""
+    data: Path | None = None
+    """Asterisk's data (XML documentation, sounds), `None` as above."""
+    moh: Path | None = None
+    """Folder of music for callers who wait; `None`: none is played."""
+    ari_app: str = "pbx-bridge"
+    claim_timeout_ms: int = 300
+    """How long a call waits for a bridge to claim it before it goes to the fallback."""
+    guard_seconds: int = 5
+    """How long a claimed call waits for its step before it goes to the fallback."""
+    clock_offset_s: int = 0
+    """Seconds by which the bridge's clock is ahead of the machine's; 0 in service."""
+    has_broadcast: bool = True
+    """Whether this Asterisk has StasisBroadcast (see `version.has_broadcast`)."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Further values for templates, by name."""
+
+    def __post_init__(self) -> None:
+        address = _ipv4("sip_host", self.sip_host)
+        if address.is_unspecified:
+            raise ValueError(
+                f"sip_host {self.sip_host}: give the one address that phones reach; "
+                "it is also told to them as the address of sound"
+            )
+        if not _ipv4("control_host", self.control_host).is_loopback:
+            raise ValueError(f"control_host {self.control_host}: must be a loopback address")
+        if self.rtp_last - self.rtp_first < 3:
+            raise ValueError(
+                f"rtp {self.rtp_first}-{self.rtp_last}: a call takes two ports a phone; widen it"
+            )
+        if not self.folder.is_absolute():
+            raise ValueError(f"{self.folder}: the run folder must be an absolute path")
+        if len(os.fsencode(self.control_socket)) > SOCKET_PATH_BYTES:
+            raise ValueError(
+                f"{self.folder}: too long for Asterisk's control socket "
+                f"({SOCKET_PATH_BYTES} bytes with run/asterisk.ctl); choose a shorter state folder"
+            )
+
+    @property
+    def etc(self) -> Path:
+        """The rendered configuration."""
+        return self.folder / "etc"
+
+    @property
+    def config(self) -> Path:
+        """The file that `asterisk -C` is started with."""
+        return self.etc / "asterisk.conf"
+
+    @property
+    def log(self) -> Path:
+        """Asterisk's logs and, below it, the record."""
+        return self.folder / "log"
+
+    @property
+    def log_file(self) -> Path:
+        """Notices, warnings and errors of Asterisk."""
+        return self.log / "messages.log"
+
+    @property
+    def console_file(self) -> Path:
+        """What Asterisk prints before its log is open, and when it can't start."""
+        return self.log / "console.log"
+
+    @property
+    def cel(self) -> Path:
+        """Folder of the record. Asterisk chooses its name and writes nothing without it."""
+        return self.log / "cel-custom"
+
+    @property
+    def cel_file(self) -> Path:
+        """The record: one line an event."""
+        return self.cel / "events.csv"
+
+    @property
+    def spool(self) -> Path:
+        """Voicemail and recordings."""
+        return self.folder / "spool"
+
+    @property
+    def run(self) -> Path:
+        """Control socket and PID file."""
+        return self.folder / "run"
+
+    @property
+    def control_socket(self) -> Path:
+        """The socket of `asterisk -r`."""
+        return self.run / "asterisk.ctl"
+
+    @property
+    def pid_file(self) -> Path:
+        """Written by Asterisk itself."""
+        return self.run / "asterisk.pid"
+
+    @property
+    def astdb(self) -> Path:
+        """Folder of AstDB: the mirror, queue members, registrations."""
+        return self.folder / "astdb"
+
+    @property
+    def sounds(self) -> Path:
+        """Sentences spoken by the bridge, as WAV files."""
+        return self.folder / "sounds"
+
+    @property
+    def fastagi_host(self) -> str:
+        """Where dialplans find FastAGI."""
+        return self.control_host
+
+    def make_folders(self) -> None:
+        """Make the run folder, for its owner only; what is there already is left alone."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (self.etc, self.log, self.cel, self.spool, self.run, self.astdb, self.sounds):
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
+def _ipv4(name: str, text: str) -> IPv4Address:
+    try:
+        return IPv4Address(text)
+    except AddressValueError:
+        raise ValueError(
+            f"{name} {text!r}: must be an IPv4 address; a host name that does not resolve "
+            "blocks every SIP request for seconds"
+        ) from None

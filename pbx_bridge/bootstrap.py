@@ -1,0 +1,264 @@
+"""Builds a bridge out of its adapters: the one place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter
+
+import pbx_bridge
+from pbx_bridge.adapters.agi import FastAgi
+from pbx_bridge.adapters.ami import Ami
+from pbx_bridge.adapters.ari import Ari, Dialect
+from pbx_bridge.adapters.ari_socket import AriAddress
+from pbx_bridge.adapters.cel import CelTail
+from pbx_bridge.adapters.clock import SystemClock
+from pbx_bridge.adapters.control import Control
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
+from pbx_bridge.app.calls import Calls
+from pbx_bridge.app.mirror import Mirror
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.status import exchange_status, process_status
+from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.voice import Voice
+from pbx_bridge.asterisk import secrets
+from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
+from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.config.site import Site, newest_change, read_site
+from pbx_bridge.core.commands import Command
+from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh
+from pbx_bridge.core.lookup import lookup
+from pbx_bridge.ports import PbxRejected
+
+DATABASE = "pbx-bridge.sqlite"
+SECRETS = "secrets.json"
+SOCKET = "bridge.sock"
+WATCH_INTERVAL_S = 2.0
+READY_TIMEOUT_S = 60.0
+
+log = structlog.get_logger(__name__)
+
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Who the bridge is to Asterisk."""
+
+    ari_user: str
+    ari_password: str
+    ami_user: str
+    ami_password: str
+
+    def __repr__(self) -> str:
+        return f"Logins({self.ari_user}, {self.ami_user})"
+
+
+class Bridge:
+    """A bridge's parts and the tasks that move them."""
+
+    def __init__(self, site: Site, running: Running, clock: SystemClock, parts: AsyncExitStack):
+        deployment = site.deployment
+        state = deployment.state
+        logins = _logins(deployment, site)
+        self._deployment = deployment
+        self._clock = clock
+        self.database = Database(state / DATABASE)
+        parts.callback(self.database.close)
+        self.journal = SqliteJournal(self.database)
+        parts.push_async_callback(self.journal.close)
+        exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
+        self.office = Office(exchange, self.journal, clock)
+        self.office.use(site.plan)
+        self.speech = speech(deployment, site.prompts)
+        self.voice = Voice(self.speech, site.prompts)
+        self.ari = Ari(
+            AriAddress(
+                running.control_host, running.http_port, logins.ari_user, logins.ari_password
+            ),
+            step_context=STEP_CONTEXT,
+            decide_context=DECIDE_CONTEXT,
+            dialect=Dialect(running.has_broadcast, running.has_broadcast),
+        )
+        self.ami = Ami(
+            running.control_host,
+            running.ami_port,
+            user=logins.ami_user,
+            secret=logins.ami_password,
+        )
+        self.calls = Calls(self.ari, self.office, self.voice, clock)
+        self.mirror = Mirror(self.ami, self.office, self.voice, clock)
+        self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
+        self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
+        self.control = Control(
+            state / SOCKET,
+            {"status": self._status, "command": self._command, "reload": self._reload},
+        )
+        self._lost_at: datetime | None = None
+        self.ari.on_lost.append(self._link_lost)
+        self.ari.on_connect.append(self._link_back)
+        self.ami.on_connect(self._ami_back)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until cancelled. Calls `ready` when callers are answered by this bridge."""
+        plan = self.office.exchange.plan
+        self.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
+        try:
+            async with self.agi, self.control, asyncio.TaskGroup() as tasks:
+                for name, work in (
+                    ("ari", self.ari.run()),
+                    ("ami", self.ami.run()),
+                    ("calls", self.calls.run()),
+                    ("mirror", self.mirror.run()),
+                    ("record", self.tail.run()),
+                    ("watch", self._watch()),
+                ):
+                    tasks.create_task(work, name=name)
+                async with asyncio.timeout(READY_TIMEOUT_S):
+                    await self.ari.connected.wait()
+                    await self.mirror.kept.wait()
+                ready()
+        except* PbxRejected as rejected:
+            raise rejected.exceptions[0] from None
+
+    async def _link_lost(self) -> None:
+        self._lost_at = self._clock.now()
+
+    async def _link_back(self) -> None:
+        if self._lost_at is not None:
+            self.office.note(LinkLost("ari", self._lost_at))
+            self._lost_at = None
+
+    async def _ami_back(self) -> None:
+        self.mirror.wake()
+
+    def _look_up(self, path: str, _: Mapping[str, str]) -> Mapping[str, str]:
+        return lookup(path, self.office.exchange, self._clock.now())
+
+    async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        return {
+            **exchange_status(self.office.exchange, self._clock),
+            "links": {"ari": self.ari.connected.is_set(), "ami": self.ami.connected},
+            "mirror_kept": self.mirror.kept.is_set(),
+            "bridge": process_status(self.calls.tally),
+        }
+
+    async def _command(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        kinds = {kind.__name__: kind for kind in Command.__args__}
+        kind = kinds[str(body["command"])]
+        command: Command = TypeAdapter(kind).validate_python(body["values"])
+        outcome = await self.office.obey(command)
+        language = self.office.exchange.plan.organisation.language
+        now = self._clock.now()
+        said = [self.voice.text(one, language, now) for one in outcome.spoken]
+        clause = outcome.refusal.clause if outcome.refusal else ""
+        return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
+
+    async def _reload(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        """Use the files as they are now, or keep the plan and say what is wrong."""
+        today = self._clock.now().date()
+        try:
+            site = await asyncio.to_thread(read_site, self._deployment, today)
+        except ConfigError as error:
+            log.warning("plan_kept", problems=len(error.problems), first=str(error.problems[0]))
+            return {"plan": self.office.exchange.plan.version, "problems": str(error).splitlines()}
+        self.voice.prompts = site.prompts
+        self.speech.recordings = recordings_by_text(self._deployment.recordings, site.prompts)
+        self.office.use(site.plan)
+        log.info("plan_in_force", plan=site.plan.version)
+        return {"plan": site.plan.version, "problems": []}
+
+    async def _watch(self) -> None:
+        """Reload when a file changes, and on SIGHUP."""
+        wanted = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.set)
+        async for _ in changes(self._deployment, wanted):
+            await self._reload({})
+
+
+async def changes(
+    deployment: Deployment, wanted: asyncio.Event | None = None
+) -> AsyncIterator[None]:
+    """Yield whenever a file of the plan has changed, or `wanted` was set."""
+    wanted = wanted or asyncio.Event()
+    seen = await asyncio.to_thread(newest_change, deployment)
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_INTERVAL_S):
+                await wanted.wait()
+        try:
+            newest = await asyncio.to_thread(newest_change, deployment)
+        except OSError:
+            continue
+        if newest != seen or wanted.is_set():
+            seen = newest
+            wanted.clear()
+            yield
+
+
+@asynccontextmanager
+async def bridge(site: Site, running: Running) -> AsyncIterator[Bridge]:
+    """A bridge whose parts are closed at the end."""
+    clock = SystemClock(site.plan.organisation.zone, running.clock_offset_s)
+    async with AsyncExitStack() as parts:
+        yield Bridge(site, running, clock, parts)
+
+
+def speech(deployment: Deployment, prompts: Mapping[Any, Mapping[str, str]]) -> EspeakSpeech:
+    """The voice of the exchange: the machine's espeak-ng, or the private copy's."""
+    program, environment = espeak(deployment)
+    recordings = recordings_by_text(deployment.recordings, prompts)
+    return EspeakSpeech(program, environment, deployment.sounds, deployment.voices, recordings)
+
+
+def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:
+    """How espeak-ng is started. Raises `PbxRejected` when there is none."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}
+    if found := shutil.which(deployment.espeak or "espeak-ng"):
+        return [found], environment
+    copy = PrivateCopy(default_folder() / "asterisk")
+    if not deployment.espeak and copy.root.is_dir():
+        data = {"ESPEAK_DATA_PATH": str(copy.speech_data)}
+        return copy.program("espeak-ng"), environment | data
+    raise PbxRejected(
+        "espeak-ng is not on this machine; install the package espeak-ng, or name the program "
+        "in config.yaml under speech: espeak"
+    )
+
+
+def _logins(deployment: Deployment, site: Site) -> Logins:
+    if deployment.external is not None:
+        ari, ami = deployment.external.ari, deployment.external.ami
+        return Logins(
+            ari.username,
+            ari.password(os.environ),
+            ami.username,
+            ami.password(os.environ),
+        )
+    held = secrets.load(deployment.state / SECRETS, site.plan)
+    return Logins(ARI_USER, held.ari, AMI_USER, held.ami)
+
+
+def database_file(state: Path) -> Path:
+    """Journal and record of a state folder."""
+    return state / DATABASE
+
+
+def control_socket(state: Path) -> Path:
+    """The door of the bridge that runs with a state folder."""
+    return state / SOCKET

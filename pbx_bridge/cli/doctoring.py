@@ -1,0 +1,98 @@
+"""What `doctor` looks at, one part after another."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pbx_bridge.adapters import control
+from pbx_bridge.adapters.journal.chain import Intact, verify_file
+from pbx_bridge.asterisk import locate, running
+from pbx_bridge.asterisk.packages import CopyFailed, default_folder
+from pbx_bridge.bootstrap import control_socket, database_file, espeak
+from pbx_bridge.config.deployment import Deployment, Mode
+from pbx_bridge.config.site import site_problems
+from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+
+LEAST_FREE_BYTES = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part, and how it is."""
+
+    part: str
+    well: bool
+    what: str
+
+
+def examine(deployment: Deployment) -> list[Finding]:
+    """Every part, the ones that others need first."""
+    parts: tuple[Callable[[Deployment], Iterator[Finding]], ...] = (
+        _configuration,
+        _asterisk,
+        _speech,
+        _disk,
+        _journal,
+        _bridge,
+    )
+    findings: list[Finding] = []
+    for part in parts:
+        try:
+            findings += part(deployment)
+        except (PbxRejected, PbxUnavailable, CopyFailed, JournalUnavailable, ValueError) as error:
+            findings.append(Finding(part.__name__.strip("_"), False, str(error)))
+    return findings
+
+
+def _configuration(deployment: Deployment) -> Iterator[Finding]:
+    problems = site_problems(deployment)
+    what = f"{len(problems)} problems, first: {problems[0]}" if problems else "no problems"
+    yield Finding("configuration", not problems, what)
+
+
+def _asterisk(deployment: Deployment) -> Iterator[Finding]:
+    if deployment.mode is Mode.PRIVATE and not (default_folder() / "asterisk").is_dir():
+        yield Finding("asterisk", True, "the private copy is fetched at the first `up`")
+        return
+    mode = locate.Mode(deployment.mode.value)
+    found = locate.locate(mode, lambda _: None, allow_older=deployment.allow_older_asterisk)
+    where = found.program[-1] if found.program else "external"
+    yield Finding("asterisk", True, f"{found.version or 'version told by AMI'}, {where}")
+
+
+def _speech(deployment: Deployment) -> Iterator[Finding]:
+    program, _ = espeak(deployment)
+    yield Finding("speech", True, program[-1])
+
+
+def _disk(deployment: Deployment) -> Iterator[Finding]:
+    folder = next(one for one in (deployment.state, *deployment.state.parents) if one.exists())
+    free = shutil.disk_usage(folder).free
+    what = f"{free // 2**20} MiB free for {deployment.state}"
+    yield Finding("disk", free >= LEAST_FREE_BYTES, what)
+
+
+def _journal(deployment: Deployment) -> Iterator[Finding]:
+    path = database_file(deployment.state)
+    if not path.exists():
+        yield Finding("journal", True, "none yet")
+        return
+    verdict = verify_file(path)
+    well = isinstance(verdict, Intact)
+    yield Finding("journal", well, "chain intact" if well else f"{verdict}; see `verify`")
+
+
+def _bridge(deployment: Deployment) -> Iterator[Finding]:
+    if deployment.mode is not Mode.EXTERNAL:
+        running.load(deployment.state)
+    found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
+    for name, up in found["links"].items():
+        yield Finding(name, bool(up), "connected" if up else "not connected; see the bridge's log")
+    kept = bool(found["mirror_kept"])
+    what = "Asterisk holds the present state" if kept else "Asterisk's state is behind"
+    yield Finding("mirror", kept, what)
+    failed = found["bridge"]["left_to_fallback"]
+    yield Finding("decisions", failed == 0, f"{failed} calls were left to the fallback")

@@ -1,0 +1,96 @@
+"""Options that several commands share, and what they lead to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from pbx_bridge.adapters.clock import SystemClock
+from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.asterisk import running
+from pbx_bridge.bootstrap import database_file
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.site import Site, read_deployment, read_site
+from pbx_bridge.core.events import fold, fresh
+from pbx_bridge.core.model import Exchange
+from pbx_bridge.ports import PbxUnavailable
+
+Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
+State = Annotated[Path | None, typer.Option(help="State folder instead of config.yaml's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+CONFIG = Path("config.yaml")
+
+
+def deployment_of(config: Path, state: Path | None) -> Deployment:
+    """The deployment that a command works with."""
+    return read_deployment(config, state)
+
+
+def clock_of(site: Site) -> SystemClock:
+    """The exchange's clock: the running one's, else the machine's."""
+    zone = site.plan.organisation.zone
+    try:
+        return SystemClock(zone, running.load(site.deployment.state).clock_offset_s)
+    except PbxUnavailable:
+        return SystemClock(zone)
+
+
+def site_of(deployment: Deployment) -> Site:
+    """The plan and the wording. Raises `ConfigError`."""
+    return read_site(deployment, datetime.now().astimezone().date())
+
+
+def exchange_of(site: Site) -> Exchange:
+    """The live state, read from the journal without touching it."""
+    exchange = fresh(site.plan)
+    with reading(site.deployment.state) as connection:
+        if connection is not None:
+            entries = read_entries(connection)
+            exchange = fold(exchange, (entry.event for entry in entries))
+    return exchange
+
+
+@contextmanager
+def reading(state: Path) -> Iterator[sqlite3.Connection | None]:
+    """A read-only connection to journal and record, None where there is none yet."""
+    path = database_file(state)
+    if not path.exists():
+        yield None
+        return
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def show(value: object) -> None:
+    """Print JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def log_to_stderr(level: str) -> None:
+    """Logs as one line each on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )

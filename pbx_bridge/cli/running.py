@@ -1,0 +1,198 @@
+"""Commands that run an exchange: up, serve, render, reload, phone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pbx_bridge.adapters import control
+from pbx_bridge.asterisk import locate, running, secrets
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.bootstrap import SECRETS, bridge, control_socket
+from pbx_bridge.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    State,
+    deployment_of,
+    log_to_stderr,
+    show,
+    site_of,
+)
+from pbx_bridge.config.deployment import Deployment, Mode
+from pbx_bridge.config.problems import did_you_mean
+from pbx_bridge.exchange import READY_LINE, Exchange, exchange, render_into, settings_for
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
+
+Port = Annotated[int | None, typer.Option(help="0 takes any free port.", min=0, max=65535)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (up, serve, render, reload, phone):
+        app.command()(command)
+
+
+def up(
+    config: Config = CONFIG,
+    state: State = None,
+    asterisk: Annotated[Mode | None, typer.Option(help="Which Asterisk carries the calls.")] = None,
+    sip_port: Port = None,
+    ari_port: Port = None,
+    ami_port: Port = None,
+    agi_port: Port = None,
+    clock: Annotated[
+        datetime | None, typer.Option(help="For demonstrations: the moment it shall be.")
+    ] = None,
+) -> None:
+    """Run a whole exchange: Asterisk, the bridge and all they need. Ctrl-C stops it."""
+    deployment = deployment_of(config, state).but(
+        mode=asterisk,
+        sip_port=sip_port,
+        ari_port=ari_port,
+        ami_port=ami_port,
+        agi_port=agi_port,
+    )
+    log_to_stderr(deployment.log_level)
+    if deployment.mode is Mode.EXTERNAL:
+        raise typer.BadParameter("an external Asterisk is started elsewhere; use serve")
+    site = site_of(deployment)
+    if clock is not None:
+        clock = clock.replace(tzinfo=site.plan.organisation.zone)
+
+    async def stay_up() -> None:
+        async with exchange(config, site, _say, clock) as running_exchange:
+            _print_ready(running_exchange)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, running_exchange.bridge.signal, signal.SIGHUP)
+            await running_exchange.keep()
+
+    _until_signalled(stay_up)
+
+
+def _print_ready(up_: Exchange) -> None:
+    host, port = up_.running.sip
+    print(
+        f"READY sip={host}:{port} ari={up_.running.http_port} ami={up_.running.ami_port} "
+        f"agi={up_.running.fastagi_port} asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} "
+        f"state={up_.site.deployment.state}",
+        flush=True,
+    )
+
+
+def serve(config: Config = CONFIG, state: State = None) -> None:
+    """Run the bridge alone, beside an Asterisk that is up."""
+    deployment = deployment_of(config, state)
+    log_to_stderr(deployment.log_level)
+    site = site_of(deployment)
+    where = _where(deployment)
+
+    async def work() -> None:
+        async with bridge(site, where) as one:
+            await one.run(lambda: print(READY_LINE, flush=True))
+
+    _until_signalled(work)
+
+
+def _where(deployment: Deployment) -> Running:
+    """The addresses of an external Asterisk, or of the one that `up` has started."""
+    if deployment.external is None:
+        return running.load(deployment.state)
+    return Running(
+        sip_host=deployment.external.host,
+        sip_port=deployment.sip_port,
+        control_host=deployment.external.host,
+        http_port=deployment.ari_port,
+        ami_port=deployment.ami_port,
+        fastagi_port=deployment.agi_port,
+        folder=deployment.state / "asterisk",
+        program=(),
+        version="",
+        has_broadcast=True,
+        clock_offset_s=0,
+    )
+
+
+def render(
+    folder: Annotated[Path, typer.Argument(help="Where the files are written.")],
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """Write Asterisk's configuration, for those who run their own."""
+    deployment = deployment_of(config, state)
+    site = site_of(deployment)
+    found = locate.Located((), None, None, None, None)
+    settings = settings_for(deployment, found, None, site.plan)
+    render_into(folder, site, settings)
+    _say(f"Asterisk's configuration is in {folder}; its passwords are in it, keep it to yourself")
+
+
+def reload(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
+    """Use the plan as the files are now; problems are shown and the old plan stays.
+
+    Asterisk's own configuration follows within seconds, where `up` runs it.
+    """
+    deployment = deployment_of(config, state)
+    answer = asyncio.run(control.ask(control_socket(deployment.state), "reload"))
+    if as_json:
+        show(answer)
+    else:
+        _say("\n".join(answer["problems"]) or f"plan {answer['plan']} is in force")
+    raise typer.Exit(1 if answer["problems"] else 0)
+
+
+def phone(
+    extension: Annotated[str, typer.Argument(help="Whose phone, e.g. 101.")],
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a technician types into a phone: user, secret, server."""
+    deployment = deployment_of(config, state)
+    site = site_of(deployment)
+    person = site.plan.people.get(extension)
+    if person is None:
+        hint = did_you_mean(extension, site.plan.people, "see dialplan/people.yaml")
+        raise PbxRejected(f"nobody has extension {extension}, {hint}")
+    held = secrets.load(deployment.state / SECRETS, site.plan)
+    host, port = deployment.host, deployment.sip_port
+    with contextlib.suppress(PbxUnavailable):
+        host, port = running.load(deployment.state).sip
+    typed = {
+        "name": person.name,
+        "user": extension,
+        "secret": held.phones[extension],
+        "server": f"{host}:{port}",
+        "transport": "UDP",
+    }
+    if as_json:
+        show(typed)
+    else:
+        _say("\n".join(f"{key:<10} {value}" for key, value in typed.items()))
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+def _until_signalled(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `work` until it ends, or Ctrl-C or SIGTERM ends it cleanly."""
+
+    async def guarded() -> None:
+        task = asyncio.ensure_future(work())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(guarded())

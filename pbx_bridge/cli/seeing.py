@@ -1,0 +1,203 @@
+"""Commands that change nothing: check, explain, status, report, verify, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from pbx_bridge.adapters import control
+from pbx_bridge.adapters.cel import read_cel
+from pbx_bridge.adapters.journal.chain import Broken, verify_file
+from pbx_bridge.bootstrap import control_socket, database_file
+from pbx_bridge.cli import doctoring
+from pbx_bridge.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    State,
+    clock_of,
+    deployment_of,
+    exchange_of,
+    reading,
+    show,
+    site_of,
+)
+from pbx_bridge.config.site import site_problems
+from pbx_bridge.core import numbers, report
+from pbx_bridge.core.call import Call
+from pbx_bridge.core.explain import explain as explained
+from pbx_bridge.core.latency import fold
+from pbx_bridge.core.wording import render
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (check, explain, status, doctor, verify):
+        app.command()(command)
+    app.command("report")(report_of)
+
+
+def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
+    """Read all that technicians write, and show every problem with file and line."""
+    problems = site_problems(deployment_of(config, state))
+    if as_json:
+        show([{"file": p.file, "line": p.line, "what": p.what, "hint": p.hint} for p in problems])
+    else:
+        _print("\n".join(map(str, problems)) or "no problems found")
+    raise typer.Exit(1 if problems else 0)
+
+
+def explain(
+    number: Annotated[str, typer.Argument(help="A number, an extension or a feature code.")],
+    at: Annotated[datetime | None, typer.Option(help="Another moment than now.")] = None,
+    from_: Annotated[
+        str, typer.Option("--from", help="Caller's number; an extension calls from its phone.")
+    ] = "",
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would happen to a call, and which rule says so. Nothing rings."""
+    site = site_of(deployment_of(config, state))
+    plan = site.plan
+    now = clock_of(site).now() if at is None else at.replace(tzinfo=plan.organisation.zone)
+    dialled = numbers.national("".join(number.split()), plan.dialling)
+    person = plan.people.get(from_)
+    found = numbers.target(dialled, plan)
+    language = plan.organisation.language if found is None else found.language
+    call = Call(
+        dialled,
+        caller=from_,
+        phone="" if person is None else from_,
+        language=language if person is None else person.language,
+    )
+    way = list(
+        explained(
+            call, exchange_of(site), now, lambda one, lang: render(one, lang, now, site.prompts)
+        )
+    )
+    if as_json:
+        steps = [{"step": one.what, "why": one.why, "then": one.then} for one in way]
+        show({"number": dialled, "at": now.isoformat(timespec="seconds"), "steps": steps})
+        return
+    _print(f"{dialled} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
+    for count, one in enumerate(way, 1):
+        _print(f"{count:>3}. {one.what}  [{one.why}]")
+
+
+def status(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
+    """Show who attends what, who is away, and how the bridge is."""
+    deployment = deployment_of(config, state)
+    found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
+    if as_json:
+        show(found)
+        return
+    _print(_status_text(found))
+
+
+def _status_text(found: Any) -> str:
+    links = ", ".join(f"{name} {'up' if up else 'DOWN'}" for name, up in found["links"].items())
+    rows = [f"{found['now']}  plan {found['plan']}  {links}"]
+    for line in found["lines"]:
+        state = "open" if line["open"] else f"closed, opens {line['next_opening']}"
+        rows.append(f"  {line['line']:<12} {state}: {', '.join(line['attendants']) or 'nobody'}")
+    rows += [
+        f"  {one['extension']} {one['name']} {one['told']}, until {one['until']}"
+        for one in found["referrals"]
+    ]
+    bridge = found["bridge"]
+    rows.append(
+        f"  bridge {bridge['pid']}: {bridge['decided']} decisions, "
+        f"{bridge['left_to_fallback']} left to the fallback, p50 {bridge['decision_ms_p50']} ms"
+    )
+    return "\n".join(rows)
+
+
+def report_of(
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; the first.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format")] = Format.TEXT,
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """Answered, abandoned and waits, from Asterisk's own record (S2, S21)."""
+    deployment = deployment_of(config, state)
+    site = site_of(deployment)
+    zone = site.plan.organisation.zone
+    first = clock_of(site).now().date() if from_ is None else from_.date()
+    last = first if to is None else to.date()
+    if last < first:
+        raise typer.BadParameter(f"--to {last} is before --from {first}")
+    since, until = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+    with reading(deployment.state) as connection:
+        events = [] if connection is None else list(read_cel(connection, since, until))
+    journeys = fold(events)
+    whole, groups = report.summarise(journeys), report.by_number(journeys)
+    match format_:
+        case Format.TEXT:
+            period = f"{first}" if first == last else f"{first} to {last}"
+            _print(f"{site.plan.organisation.title[site.plan.organisation.language]}, {period}")
+            _print(report.as_text(whole))
+        case Format.CSV:
+            sys.stdout.write(report.as_csv({"all": whole, **groups}))
+        case Format.JSON:
+            by_number = {number: report.as_dict(one) for number, one in groups.items()}
+            period_ = {"from": str(first), "to": str(last)}
+            show({**period_, "all": report.as_dict(whole), "by_number": by_number})
+
+
+def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
+    """Check the journal's chain: nothing edited, deleted, reordered or cut off."""
+    path = database_file(deployment_of(config, state).state)
+    if not path.exists():
+        _print(f"{path}: there is no journal yet")
+        raise typer.Exit(0)
+    verdict = verify_file(path)
+    if isinstance(verdict, Broken):
+        words = f"BROKEN at row {verdict.seq}: {verdict.why}"
+        answer: dict[str, object] = {"intact": False, "row": verdict.seq, "why": verdict.why}
+    else:
+        words = f"intact: {verdict.rows} rows"
+        answer = {"intact": True, "rows": verdict.rows}
+    if as_json:
+        show(answer)
+    else:
+        _print(words)
+    raise typer.Exit(1 if isinstance(verdict, Broken) else 0)
+
+
+def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
+    """Look at every part the exchange needs, and say what is ill and what to do."""
+    findings = doctoring.examine(deployment_of(config, state))
+    if as_json:
+        show([{"part": one.part, "well": one.well, "what": one.what} for one in findings])
+    else:
+        for one in findings:
+            _print(f"{'ok ' if one.well else 'ILL'}  {one.part:<14} {one.what}")
+    raise typer.Exit(0 if all(one.well for one in findings) else 1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _print(words: str) -> None:
+    sys.stdout.write(words + "\n")

@@ -1,0 +1,284 @@
+"""config.yaml: where the exchange runs. What it does stands in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from pbx_bridge.config.nodes import document, read, shown
+from pbx_bridge.config.problems import ConfigError, Problem
+from pbx_bridge.config.schema import Mapped, Shape
+from pbx_bridge.config.typed import typed
+from pbx_bridge.core.model import Language
+
+SECRET_LIMIT_BYTES = 4096
+
+
+class Mode(StrEnum):
+    """Which Asterisk carries the calls."""
+
+    AUTO = "auto"
+    """The system's where it is new enough, else a private copy."""
+    SYSTEM = "system"
+    """The system's program, with our configuration and run folder."""
+    PRIVATE = "private"
+    """A copy unpacked in the user's cache folder."""
+    EXTERNAL = "external"
+    """One that runs already, here or on another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user of the external Asterisk, and where its password is found."""
+
+    username: str
+    password_env: str = ""
+    password_file: Path | None = None
+
+    def password(self, environment: Mapping[str, str]) -> str:
+        """The password, read now and never kept here. Raises `ConfigError` when it isn't there."""
+        if self.password_file is None:
+            if found := environment.get(self.password_env, ""):
+                return found
+            what = f"the environment variable {self.password_env} is not set"
+            raise ConfigError([Problem("config.yaml", 0, what, "set it where the bridge starts")])
+        try:
+            with self.password_file.open(encoding="utf-8") as file:
+                found = file.read(SECRET_LIMIT_BYTES).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            problem = Problem(shown(self.password_file), 0, f"can't be read ({reason})")
+            raise ConfigError([problem]) from None
+        if not found:
+            problem = Problem(shown(self.password_file), 0, "the file is empty")
+            raise ConfigError([problem])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """How to reach an Asterisk that runs already."""
+
+    host: str
+    ari: Login
+    ami: Login
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where the exchange runs; every path is absolute."""
+
+    mode: Mode
+    host: str
+    """IPv4 address of SIP and sound. ARI, AMI and FastAGI are on loopback always."""
+    sip_port: int
+    """0 here and below: any free port."""
+    ari_port: int
+    ami_port: int
+    agi_port: int
+    allow_older_asterisk: bool
+    external: External | None
+    """Set exactly when `mode` is external."""
+    state: Path
+    """Journal, secrets (0600), recordings and Asterisk's run folder."""
+    sounds: Path
+    """Spoken sentences, made anew when they are missing."""
+    dialplan: Path
+    voicemail: Path
+    language: Language
+    """Language of what the CLI and the log say about the exchange."""
+    voices: Mapping[Language, str]
+    """espeak-ng's voice by language."""
+    espeak: str
+    """Program, "" to look for one: the system's, else the private copy's."""
+    claim_timeout_ms: int
+    """How long Asterisk waits for a bridge to claim a call before the fallback."""
+    guard_seconds: int
+    """How long a claimed call waits for its decision before Asterisk goes on by itself."""
+    log_level: str
+
+    def but(
+        self,
+        *,
+        mode: Mode | None = None,
+        sip_port: int | None = None,
+        ari_port: int | None = None,
+        ami_port: int | None = None,
+        agi_port: int | None = None,
+    ) -> Deployment:
+        """The deployment with what is given instead of its own."""
+        return replace(
+            self,
+            mode=mode or self.mode,
+            sip_port=self.sip_port if sip_port is None else sip_port,
+            ari_port=self.ari_port if ari_port is None else ari_port,
+            ami_port=self.ami_port if ami_port is None else ami_port,
+            agi_port=self.agi_port if agi_port is None else agi_port,
+        )
+
+    @property
+    def mailboxes(self) -> Path:
+        """The file of the mailboxes."""
+        return self.voicemail / "mailboxes.yaml"
+
+    @property
+    def prompts(self) -> Path:
+        """The folder of the wording."""
+        return self.voicemail / "prompts"
+
+    @property
+    def recordings(self) -> Path:
+        """The folder of human recordings, which win over synthetic speech."""
+        return self.voicemail / "recordings"
+
+
+def _written_out(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("is empty")
+    if text.startswith("~"):
+        raise ValueError("~ is not expanded here, write the whole path")
+    return text
+
+
+def _address(text: str) -> str:
+    """One IPv4 address: phones are also told it as the address of sound."""
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no IPv4 address, write one like 127.0.0.1') from None
+    if address.is_unspecified:
+        raise ValueError("write the one address that phones reach, not 0.0.0.0")
+    return str(address)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+FilePath = Annotated[str, AfterValidator(_written_out)]
+
+
+class _Login(Shape):
+    username: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.-]+$")]
+    password_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    password_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.password_env) == bool(self.password_file):
+            raise ValueError("write password_env or password_file, one of them")
+        return self
+
+    def login(self, base: Path) -> Login:
+        file = _path(base, self.password_file) if self.password_file else None
+        return Login(self.username, self.password_env or "", file)
+
+
+class _External(Shape):
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:-]+$")]
+    ari: _Login
+    ami: _Login
+
+
+class _Asterisk(Shape):
+    mode: Mode = Mode.AUTO
+    host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
+    sip_port: Port = 5060
+    ari_port: Port = 8088
+    ami_port: Port = 5038
+    allow_older_asterisk: bool = False
+    external: Annotated[
+        _External | None, BeforeValidator(lambda value: None if value == "" else value)
+    ] = None
+
+    @model_validator(mode="after")
+    def _external_is_named(self) -> Self:
+        if self.mode is Mode.EXTERNAL and self.external is None:
+            raise ValueError("mode external needs the block external: with host, ari and ami")
+        if self.mode is Mode.EXTERNAL and not (self.ari_port and self.ami_port):
+            raise ValueError("mode external needs the real ari_port and ami_port, not 0")
+        return self
+
+
+class _Folders(Shape):
+    state: FilePath = "state"
+    sounds: FilePath = "state/sounds"
+    dialplan: FilePath = "dialplan"
+    voicemail: FilePath = "voicemail"
+
+
+class _Speech(Shape):
+    voices: Annotated[
+        dict[Language, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]*$")]], Mapped
+    ] = Field(default_factory=dict)
+    espeak: str = ""
+
+
+class _Guards(Shape):
+    claim_timeout_ms: Annotated[int, Field(ge=50, le=5000)] = 300
+    guard_seconds: Annotated[int, Field(ge=1, le=30)] = 4
+
+
+class _Config(Shape):
+    language: Language = Language.SV
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    agi_port: Port = 4573
+    asterisk: Annotated[_Asterisk, Mapped] = _Asterisk()
+    folders: Annotated[_Folders, Mapped] = _Folders()
+    speech: Annotated[_Speech, Mapped] = _Speech()
+    guards: Annotated[_Guards, Mapped] = _Guards()
+
+
+DEFAULT_VOICES = {Language.SV: "sv", Language.FI: "fi", Language.EN: "en-gb"}
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read config.yaml; relative paths in it are relative to its folder.
+
+    Raises `ConfigError` with everything that is wrong.
+    """
+    content, problems = read(path)
+    file, unsound = document(shown(path), content)
+    problems += unsound
+    config: _Config | None = None
+    if file.tree or not problems:
+        config, found = typed(_Config, file, file.tree)
+        problems += found
+    if config is None or problems:
+        raise ConfigError(problems)
+    return _deployment(config, path.resolve().parent)
+
+
+def _deployment(config: _Config, base: Path) -> Deployment:
+    asterisk, folders, speech = config.asterisk, config.folders, config.speech
+    external = None
+    if asterisk.mode is Mode.EXTERNAL and asterisk.external is not None:
+        there = asterisk.external
+        external = External(there.host, there.ari.login(base), there.ami.login(base))
+    return Deployment(
+        mode=asterisk.mode,
+        host=asterisk.host,
+        sip_port=asterisk.sip_port,
+        ari_port=asterisk.ari_port,
+        ami_port=asterisk.ami_port,
+        agi_port=config.agi_port,
+        allow_older_asterisk=asterisk.allow_older_asterisk,
+        external=external,
+        state=_path(base, folders.state),
+        sounds=_path(base, folders.sounds),
+        dialplan=_path(base, folders.dialplan),
+        voicemail=_path(base, folders.voicemail),
+        language=config.language,
+        voices={**DEFAULT_VOICES, **speech.voices},
+        espeak=speech.espeak,
+        claim_timeout_ms=config.guards.claim_timeout_ms,
+        guard_seconds=config.guards.guard_seconds,
+        log_level=config.log_level,
+    )
+
+
+def _path(base: Path, text: str) -> Path:
+    return base / text

@@ -1,0 +1,105 @@
+"""The short forms that technicians write: hours, dates and numbers.
+
+Each reader raises `ValueError` with a sentence that says what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+
+from pbx_bridge.core.model import Span
+
+DAY_MINUTES = 24 * 60
+_CLOCK = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
+_DAY = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
+_SPACING = str.maketrans("", "", " \u00a0-()/")
+_NATIONAL = re.compile(r"0[1-9][0-9]{3,11}")
+LEAP_YEAR = 2024
+
+
+def spans(text: str) -> tuple[Span, ...]:
+    """Read `8:30-12:00, 13:00-15:30`; `closed` is no span. In order, never overlapping.
+
+    24:00 becomes a span that ends at 0:00, which the schedules read as the next midnight.
+    """
+    if text.strip().lower() == "closed":
+        return ()
+    found: list[tuple[int, int]] = []
+    for part in text.split(","):
+        start, end = _stretch(part.strip())
+        if found and start < found[-1][1]:
+            raise ValueError(f'"{part.strip()}" begins before the stretch before it ends')
+        found.append((start, end))
+    return tuple(Span(_time(start), _time(end)) for start, end in found)
+
+
+def _stretch(part: str) -> tuple[int, int]:
+    ends = re.split(r"\s*[-–]\s*", part)
+    if len(ends) != 2:
+        raise ValueError(f'"{part}" is no stretch of time, write 8:30-12:00 or closed')
+    start, end = (_minutes(one) for one in ends)
+    if start == end:
+        raise ValueError(f'"{part}" is empty, write 0:00-24:00 for the whole day')
+    if end < start:
+        raise ValueError(
+            f'"{part}" ends before it begins, write the night as two stretches: '
+            f"{ends[0]}-24:00, and 0:00-{ends[1]} on the day after"
+        )
+    return start, end
+
+
+def _minutes(text: str) -> int:
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is no clock time, write 8:30')
+    hour, minute = int(match[1]), int(match[2] or 0)
+    if minute > 59 or hour * 60 + minute > DAY_MINUTES:
+        raise ValueError(f'"{text}" is no clock time, a day is 0:00 to 24:00')
+    return hour * 60 + minute
+
+
+def _time(minutes: int) -> time:
+    return time(minutes // 60 % 24, minutes % 60)
+
+
+def day(text: str) -> date:
+    """Read `2026-12-24`."""
+    match = _DAY.fullmatch(text)
+    if match is None or match[1] is None:
+        raise ValueError(f'"{text}" is no date, write 2026-12-24')
+    return _date(text, int(match[1]), match)
+
+
+def days(text: str, years: range) -> tuple[date, ...]:
+    """Read `2026-12-24`, or `12-24` for that day of each of `years` that has it."""
+    match = _DAY.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is no date, write 2026-12-24, or 12-24 for every year')
+    if match[1] is not None:
+        return (_date(text, int(match[1]), match),)
+    every = _date(text, LEAP_YEAR, match)
+    leap_day = (every.month, every.day) == (2, 29)
+    return tuple(every.replace(year=year) for year in years if not leap_day or _is_leap(year))
+
+
+def _date(text: str, year: int, match: re.Match[str]) -> date:
+    try:
+        return date(year, int(match[2]), int(match[3]))
+    except ValueError:
+        raise ValueError(f'"{text}": there is no such day') from None
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def national(text: str, country_code: str) -> str:
+    """Read `018 000 101` or `+358 18 000 101` as `018000101`, the form of all our tables."""
+    digits = text.translate(_SPACING)
+    for prefix in (f"+{country_code}", f"00{country_code}"):
+        if digits.startswith(prefix):
+            digits = "0" + digits.removeprefix(prefix).removeprefix("0")
+    if not _NATIONAL.fullmatch(digits):
+        raise ValueError(f'"{text}" is no number of +{country_code}, write it like 018 000 101')
+    return digits

@@ -1,0 +1,123 @@
+"""Whether every digit string means one thing: numbers, extensions, codes and mailboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pbx_bridge.config import fields
+from pbx_bridge.config.problems import Problem
+from pbx_bridge.config.schema import DiallingShape
+from pbx_bridge.config.written import Written
+
+
+def numbering_problems(written: Written) -> Iterator[Problem]:
+    """Digits that lead nowhere, or to two places."""
+    dialling = written.trunks.dialling if written.trunks else None
+    if dialling is not None:
+        yield from _numbers(written, dialling)
+        for extension in written.people:
+            if what := _reserved(extension, dialling):
+                hint = "give them another extension"
+                yield written.problem("people", (extension,), what, hint)
+    yield from _targets(written)
+    yield from _line_codes(written)
+    yield from _feature_codes(written)
+    yield from _mailboxes(written, dialling)
+
+
+def _targets(written: Written) -> Iterator[Problem]:
+    for text, number in written.numbers.items():
+        if number.person is None and number.line is None:
+            hint = "write {person: 101} or {line: vaxel}"
+            yield written.problem("numbers", (text,), f'"{text}" leads nowhere', hint)
+        elif number.person is not None and number.line is not None:
+            what = f'"{text}" leads to a person and to a line'
+            yield written.problem("numbers", (text,), what, "keep one of them")
+
+
+def _numbers(written: Written, dialling: DiallingShape) -> Iterator[Problem]:
+    """Numbers in national form, each once; the caller id is one of them."""
+    first: dict[str, str] = {}
+    for text in sorted(written.names("numbers") or (), key=lambda one: _line(written, one)):
+        try:
+            digits = fields.national(text, dialling.country_code)
+        except ValueError as error:
+            yield written.problem("numbers", (text,), str(error))
+            continue
+        if digits in first:
+            line = _line(written, first[digits])
+            what = f'"{text}" is the same number as "{first[digits]}"'
+            yield written.problem("numbers", (text,), what, f"see line {line}")
+        first.setdefault(digits, text)
+    yield from _caller_id(written, dialling, set(first))
+
+
+def _line(written: Written, number: str) -> int:
+    return written.documents["numbers"].line((number,))
+
+
+def _caller_id(written: Written, dialling: DiallingShape, numbers: set[str]) -> Iterator[Problem]:
+    assert written.trunks is not None
+    text = written.trunks.trunk.caller_id
+    place = ("trunk", "caller_id")
+    try:
+        digits = fields.national(text, dialling.country_code)
+    except ValueError as error:
+        yield written.problem("trunks", place, str(error))
+        return
+    if digits not in numbers and "numbers" not in written.unread:
+        hint = "write one of numbers.yaml, so that people can call back"
+        yield written.problem("trunks", place, f'"{text}" is none of our numbers', hint)
+
+
+def _reserved(extension: str, dialling: DiallingShape) -> str:
+    """Why an extension can't be dialled as one, "" when it can."""
+    if extension in dialling.emergency:
+        return f"{extension} is an emergency number"
+    for prefix in (*dialling.international_prefixes, *dialling.barred_prefixes):
+        if extension.startswith(prefix):
+            return f"{extension} begins like a call abroad or a barred number ({prefix})"
+    return ""
+
+
+def _line_codes(written: Written) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for name, line in written.lines.items():
+        if line.code in first:
+            what = f'line "{first[line.code]}" has the code {line.code} already'
+            yield written.problem("lines", (name, "code"), what)
+        first.setdefault(line.code, name)
+
+
+def _feature_codes(written: Written) -> Iterator[Problem]:
+    codes = dict(written.codes) if written.codes else {}
+    for name, code in codes.items():
+        for other, longer in codes.items():
+            if name != other and longer.startswith(code) and (code != longer or name < other):
+                how = "is the same code as" if code == longer else "begins like"
+                what = f'{other} "{longer}" {how} {name} "{code}"'
+                hint = "nobody could tell which is meant, change one of them"
+                yield written.problem("codes", (other,), what, hint)
+
+
+def _mailboxes(written: Written, dialling: DiallingShape | None) -> Iterator[Problem]:
+    boxes = written.mailboxes
+    if boxes is None:
+        return
+    for at, extension in enumerate(boxes.people):
+        if extension in boxes.people[:at]:
+            what = f"{extension} stands here twice"
+            yield written.problem("mailboxes", ("people", at), what)
+    people = written.names("people") or set()
+    first: dict[str, str] = {}
+    for line, box in boxes.lines.items():
+        place = ("lines", line)
+        if box in people:
+            what = f"mailbox {box} is somebody's extension"
+            yield written.problem("mailboxes", place, what, "choose a number that is free")
+        elif box in first:
+            what = f'mailbox {box} belongs to line "{first[box]}" already'
+            yield written.problem("mailboxes", place, what, "choose a number that is free")
+        elif dialling is not None and (why := _reserved(box, dialling)):
+            yield written.problem("mailboxes", place, why, "choose another number")
+        first.setdefault(box, line)

@@ -1,0 +1,178 @@
+"""Files to a `Plan`: all or nothing, and every problem at once."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pbx_bridge.config import fields
+from pbx_bridge.config.holidays import closed_days, holiday_problems, years_around
+from pbx_bridge.config.numbering import numbering_problems
+from pbx_bridge.config.problems import ConfigError, Problem
+from pbx_bridge.config.references import reference_problems
+from pbx_bridge.config.schema import HoursShape, PersonShape
+from pbx_bridge.config.soundness import soundness_problems
+from pbx_bridge.config.written import Written, read_plan
+from pbx_bridge.core.model import (
+    Codes,
+    Dialling,
+    Line,
+    Number,
+    Organisation,
+    Person,
+    Plan,
+    ReferralReason,
+    Schedule,
+    Span,
+    TargetKind,
+    Trunk,
+    Unit,
+)
+
+
+def load_plan(folder: Path, today: date, mailboxes: Path | None = None) -> Plan:
+    """The plan in `folder`, with the holidays of the years around `today`.
+
+    `mailboxes` is `../voicemail/mailboxes.yaml` when not given.
+    Raises `ConfigError` with everything that is wrong; the old plan then stays in force.
+    """
+    written = read_plan(folder, mailboxes or _beside(folder))
+    if problems := _problems(written):
+        raise ConfigError(problems)
+    return _plan(written, years_around(today))
+
+
+def check(folder: Path, mailboxes: Path | None = None) -> list[Problem]:
+    """Everything that is wrong with the plan in `folder`, by file and line."""
+    return _problems(read_plan(folder, mailboxes or _beside(folder)))
+
+
+def _beside(folder: Path) -> Path:
+    return folder.parent / "voicemail" / "mailboxes.yaml"
+
+
+def _problems(written: Written) -> list[Problem]:
+    found = {
+        *written.problems,
+        *holiday_problems(written),
+        *reference_problems(written),
+        *soundness_problems(written),
+        *numbering_problems(written),
+    }
+    return sorted(found)
+
+
+def _plan(written: Written, years: range) -> Plan:
+    organisation, codes, trunks = written.organisation, written.codes, written.trunks
+    assert organisation is not None
+    assert codes is not None
+    assert trunks is not None
+    closed = closed_days(organisation, years)
+    units = {name: Unit(name, unit.title, unit.hours) for name, unit in written.units.items()}
+    reasons = {
+        digit: ReferralReason(digit=digit, **dict(reason))
+        for digit, reason in written.reasons.items()
+    }
+    return Plan(
+        version=written.version,
+        organisation=Organisation(
+            organisation.name,
+            organisation.title,
+            organisation.switchboard,
+            organisation.zone,
+            organisation.language,
+        ),
+        units=units,
+        people=_people(written),
+        lines=_lines(written),
+        schedules={
+            name: _schedule(name, hours, closed, years) for name, hours in written.hours.items()
+        },
+        numbers=_numbers(written),
+        reasons=reasons,
+        codes=Codes(**dict(codes)),
+        trunk=_trunk(written),
+        dialling=Dialling(
+            trunks.dialling.country_code,
+            tuple(trunks.dialling.emergency),
+            tuple(trunks.dialling.international_prefixes),
+            tuple(trunks.dialling.barred_prefixes),
+        ),
+        holidays=closed,
+    )
+
+
+def _people(written: Written) -> dict[str, Person]:
+    assert written.mailboxes is not None
+    boxes = frozenset(written.mailboxes.people)
+    return {
+        extension: _person(extension, person, extension in boxes)
+        for extension, person in written.people.items()
+    }
+
+
+def _person(extension: str, person: PersonShape, mailbox: bool) -> Person:
+    return Person(
+        extension=extension,
+        name=person.name,
+        title=person.title,
+        unit=person.unit,
+        language=person.language,
+        deputies=tuple(one.extension for one in person.deputies if one.agreed is not None),
+        mailbox=mailbox,
+        operator=person.operator,
+        mail=person.mail or "",
+        foreman=person.foreman or "",
+        ring_seconds=person.ring_seconds,
+    )
+
+
+def _lines(written: Written) -> dict[str, Line]:
+    assert written.mailboxes is not None
+    boxes = written.mailboxes.lines
+    return {
+        name: Line(
+            name=name,
+            title=line.title,
+            code=line.code,
+            hours=line.hours,
+            members=tuple(line.members),
+            signed_in=tuple(line.signed_in),
+            attended=line.attended,
+            wait_seconds=line.wait_seconds,
+            ring_seconds=line.ring_seconds,
+            backup=line.backup or "",
+            mailbox=boxes.get(name, ""),
+        )
+        for name, line in written.lines.items()
+    }
+
+
+def _schedule(name: str, hours: HoursShape, closed: dict[date, str], years: range) -> Schedule:
+    days: dict[date, tuple[Span, ...]] = {}
+    if hours.holidays is not None:
+        days.update(dict.fromkeys(closed, hours.holidays))
+    for text, spans in sorted(hours.days.items(), key=lambda entry: len(entry[0])):
+        # every year's 12-24 first, so that 2026-12-24 wins over it
+        days.update(dict.fromkeys(fields.days(text, years), spans))
+    return Schedule(name, hours.week(), hours.on_holidays, days)
+
+
+def _numbers(written: Written) -> dict[str, Number]:
+    assert written.organisation is not None
+    assert written.trunks is not None
+    found: dict[str, Number] = {}
+    for text, number in written.numbers.items():
+        digits = fields.national(text, written.trunks.dialling.country_code)
+        kind = TargetKind.PERSON if number.person else TargetKind.LINE
+        target = number.person or number.line or ""
+        language = number.language or written.organisation.language
+        found[digits] = Number(digits, kind, target, language)
+    return found
+
+
+def _trunk(written: Written) -> Trunk:
+    assert written.trunks is not None
+    trunk, code = written.trunks.trunk, written.trunks.dialling.country_code
+    caller_id = fields.national(trunk.caller_id, code)
+    return Trunk(trunk.name, trunk.host, trunk.username or "", caller_id)

@@ -1,0 +1,56 @@
+"""Everything that technicians wrote, read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from pbx_bridge.config.deployment import Deployment, load_deployment
+from pbx_bridge.config.plan import check, load_plan
+from pbx_bridge.config.problems import ConfigError, Problem
+from pbx_bridge.config.prompts import load_prompts, read_prompts
+from pbx_bridge.core.model import Language, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The deployment, the plan and the wording; whole and checked."""
+
+    deployment: Deployment
+    plan: Plan
+    prompts: Mapping[Language, Mapping[str, str]]
+    read_on: date
+    """The day that holidays were computed around."""
+
+
+def read_deployment(config: Path, state: Path | None = None) -> Deployment:
+    """config.yaml, with another state folder where one is given. Raises `ConfigError`."""
+    deployment = load_deployment(config)
+    if state is None:
+        return deployment
+    state = state.absolute()
+    return replace(deployment, state=state, sounds=state / "sounds")
+
+
+def read_site(deployment: Deployment, today: date) -> Site:
+    """The plan and the wording beside the deployment. Raises `ConfigError` with everything."""
+    problems = site_problems(deployment)
+    if problems:
+        raise ConfigError(problems)
+    plan = load_plan(deployment.dialplan, today, deployment.mailboxes)
+    return Site(deployment, plan, load_prompts(deployment.prompts), today)
+
+
+def site_problems(deployment: Deployment) -> list[Problem]:
+    """Every problem of the plan and the wording."""
+    _, prompts = read_prompts(deployment.prompts)
+    return [*check(deployment.dialplan, deployment.mailboxes), *prompts]
+
+
+def newest_change(deployment: Deployment) -> float:
+    """When a file of the plan was last written, in the file system's time."""
+    folders = (deployment.dialplan, deployment.voicemail)
+    files = (path for folder in folders for path in folder.rglob("*.yaml"))
+    return max((path.stat().st_mtime for path in files), default=0.0)

@@ -1,0 +1,111 @@
+"""What would happen: the rules asked against assumed outcomes, with nothing rung."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from pbx_bridge.core import commands
+from pbx_bridge.core.call import (
+    Ask,
+    Call,
+    Decision,
+    Dial,
+    Hangup,
+    Obey,
+    Queue,
+    Ring,
+    Say,
+    Step,
+    Voicemail,
+    Why,
+    with_attempt,
+    with_result,
+)
+from pbx_bridge.core.decide import decide
+from pbx_bridge.core.events import fold
+from pbx_bridge.core.model import Exchange, Language, Plan
+from pbx_bridge.core.sentences import Sentence
+
+Speak = Callable[[Sentence, Language], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One step of the way: what, why, and what is assumed to come of it."""
+
+    what: str
+    why: Why
+    then: str
+    """The assumed outcome, "" after the last step."""
+
+
+def way(call: Call, exchange: Exchange, now: datetime) -> Iterator[tuple[Decision, Call, str]]:
+    """Yield each decision with the call before it and its assumed outcome.
+
+    It is assumed that nobody answers and no key is pressed: the longest way.
+    """
+    while True:
+        decision = decide(call, exchange, now)
+        outcome = _assumed(decision.step)
+        yield decision, call, outcome
+        if isinstance(decision.step, Hangup):
+            return
+        if isinstance(decision.step, Obey):
+            yield _obeyed(decision.step, exchange, now), call, ""
+        call = with_result(with_attempt(call, decision.mark), outcome)
+
+
+def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iterator[Explained]:
+    """The way in words."""
+    for decision, before, outcome in way(call, exchange, now):
+        what = _words(decision.step, before.language, exchange.plan, speak)
+        yield Explained(what, decision.why, outcome)
+
+
+def _obeyed(step: Obey, exchange: Exchange, now: datetime) -> Decision:
+    """How the command would go; nothing is stored."""
+    answer = commands.handle(step.command, exchange, now)
+    if isinstance(answer, commands.Refusal):
+        return Decision("say:answer", Say((answer.spoken,)), Why.COMMAND_REFUSED)
+    after = fold(exchange, answer)
+    spoken = commands.confirmation(step.command, after, now)
+    return Decision("say:answer", Say(spoken), Why.COMMAND_DONE)
+
+
+def _assumed(step: Step) -> str:
+    match step:
+        case Ring() | Dial():
+            return "NOANSWER"
+        case Queue():
+            return "TIMEOUT"
+        case Say() | Ask() | Voicemail() | Hangup() | Obey():
+            return ""
+        case _:
+            assert_never(step)
+
+
+def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
+    match step:
+        case Ring(extensions, seconds):
+            names = ", ".join(f"{plan.people[one].name} ({one})" for one in extensions)
+            return f"ring {names} for {seconds} s"
+        case Dial(number, trunk, _):
+            return f"dial {number} over {trunk}"
+        case Say(sentences):
+            return "say: " + " ".join(speak(one, language) for one in sentences)
+        case Ask(sentences, seconds):
+            said = " ".join(speak(one, language) for one in sentences)
+            return f"say, and wait {seconds} s for a key: {said}"
+        case Queue(line, seconds):
+            return f"queue for {plan.lines[line].title[language]} for {seconds} s"
+        case Voicemail(mailbox):
+            return f"take a message in mailbox {mailbox}"
+        case Hangup():
+            return "hang up"
+        case Obey(command):
+            return f"obey {type(command).__name__}"
+        case _:
+            assert_never(step)

@@ -1,0 +1,21 @@
+"""What callers are likely to hear next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pbx_bridge.core.call import Ask, Call, Say
+from pbx_bridge.core.decide import route
+from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.sentences import Sentence
+
+
+def likely(exchange: Exchange, now: datetime) -> Iterator[tuple[Sentence, Language]]:
+    """Every sentence on the way of a call to each number, in the number's language."""
+    for number in exchange.plan.numbers.values():
+        call = Call(number.digits, language=number.language)
+        for decision in route(call, exchange, now):
+            if isinstance(decision.step, Say | Ask):
+                for sentence in decision.step.sentences:
+                    yield sentence, number.language

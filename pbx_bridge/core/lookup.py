@@ -1,0 +1,59 @@
+"""What dialplans may ask by FastAGI, and the variables that answer them.
+
+An answer always holds every variable of its kind, "" where there is nothing to say, so that
+nothing is left over from an earlier question on the same channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from pbx_bridge.core.absence import absence
+from pbx_bridge.core.model import Exchange
+
+Audio = Callable[[str], str]
+"""Extension to the sound (a path for Playback) that tells its referral, "" for none."""
+
+_ABSENT = "absent"
+_UNSPECIFIC = frozenset({"sjuk", "sick", "frånvarande", "franvarande", _ABSENT})
+"""Told as merely `absent`. Sickness is health data and never leaves the exchange; ordinary
+absence shares the word, or the word alone would mean sickness."""
+
+
+def lookup(
+    path: str, exchange: Exchange, now: datetime, audio: Audio | None = None
+) -> Mapping[str, str]:
+    """The variables for a dialplan that asks `path`; empty when nothing is known there.
+
+    `/referral/EXT`: `REFERRAL_SET` 1 when the person is away (remote work is not, S11), with
+    `REFERRAL_REASON`, `REFERRAL_UNTIL` (seconds since 1970, UTC) and `REFERRAL_AUDIO`.
+    """
+    match path.partition("?")[0].split("/"):
+        case ["", "referral", extension] if extension in exchange.plan.people:
+            return _referral(extension, exchange, now, audio)
+        case _:
+            return {}
+
+
+def _referral(
+    extension: str, exchange: Exchange, now: datetime, audio: Audio | None
+) -> Mapping[str, str]:
+    referral = absence(exchange, extension, now)
+    if referral is None:
+        return _answer("0")
+    return _answer(
+        "1",
+        reason=_ABSENT if referral.reason.casefold() in _UNSPECIFIC else referral.reason,
+        until=str(int(referral.until.timestamp())),
+        audio=audio(extension) if audio else "",
+    )
+
+
+def _answer(is_set: str, reason: str = "", until: str = "", audio: str = "") -> Mapping[str, str]:
+    return {
+        "REFERRAL_SET": is_set,
+        "REFERRAL_REASON": reason,
+        "REFERRAL_UNTIL": until,
+        "REFERRAL_AUDIO": audio,
+    }

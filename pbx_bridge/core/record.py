@@ -1,0 +1,36 @@
+"""What Asterisk itself recorded about a call: the events of its call event log (CEL)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CelEvent:
+    """One event of one channel.
+
+    Events of a call aren't always in the order of their times: each channel writes its own.
+    """
+
+    time: datetime
+    """Aware, UTC, microseconds: when it happened by Asterisk's clock, not when it was read."""
+    type: str
+    """`CHAN_START`, `ANSWER`, `BRIDGE_ENTER`, `HANGUP`, `LINKEDID_END`, …; for an event that
+    the dialplan made (CELGenUserEvent), the name it was given there."""
+    linkedid: str
+    """Common to all channels of a call."""
+    uniqueid: str
+    channel: str
+    caller: str
+    """As signalled, "" when withheld; empty in the first events of a channel. Not to be
+    trusted."""
+    exten: str
+    context: str
+    app: str
+    data: str
+    peer: str
+    """The other channels of the bridge, joined by commas."""
+    extra: str
+    """JSON object or "". Of `HANGUP`: hangupcause, hangupsource, dialstatus. Of a dialplan's
+    own event: its text under `extra`."""

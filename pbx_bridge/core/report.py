@@ -1,0 +1,217 @@
+"""Answer figures of a set of journeys, each with the formula it was made by (S2, S21).
+
+Counted are calls to people and lines of the house: not feature codes, not outgoing calls,
+not calls that are still open. T is the target (20 s); A calls answered, A≤T within T; B
+abandoned, B≤T and B>T by their wait; s the limit of a short abandon. Figures that would
+divide by zero are None: no call is neither a good nor a bad service.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from pbx_bridge.core.inert import cell
+from pbx_bridge.core.latency import Journey, Outcome
+
+TARGET_S = 20.0
+SHORT_S = 5.0
+_UNCOUNTED = {Outcome.CODE, Outcome.OUTGOING, Outcome.OPEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Figures of one period, line or number. Field names are the stable keys of JSON and CSV."""
+
+    target_s: float
+    """T."""
+    short_s: float
+    """s."""
+    offered: int
+    answered: int
+    """A."""
+    within: int
+    """A≤T."""
+    abandoned: int
+    """B."""
+    abandoned_within: int
+    """B≤T."""
+    abandoned_short: int
+    """B≤s."""
+    told: int
+    closed: int
+    messages: int
+    wait_mean_s: float | None
+    """ASA: sum of the answered calls' waits / A. The waits below are theirs too."""
+    wait_p50_s: float | None
+    wait_p90_s: float | None
+    wait_p95_s: float | None
+    wait_p99_s: float | None
+    wait_max_s: float | None
+
+    @property
+    def service_level(self) -> float | None:
+        """The headline, strict: A≤T / (A + B)."""
+        return _ratio(self.within, self.answered + self.abandoned)
+
+    @property
+    def service_level_of_answered(self) -> float | None:
+        """A≤T / A, as Asterisk's queues count; blind to those who gave up."""
+        return _ratio(self.within, self.answered)
+
+    @property
+    def service_level_with_quick_abandons(self) -> float | None:
+        """(A≤T + B≤T) / (A + B): giving up early counts as served."""
+        both = self.within + self.abandoned_within
+        return _ratio(both, self.answered + self.abandoned)
+
+    @property
+    def service_level_without_quick_abandons(self) -> float | None:
+        """A≤T / (A + B>T): giving up early doesn't count at all."""
+        slow = self.abandoned - self.abandoned_within
+        return _ratio(self.within, self.answered + slow)
+
+    @property
+    def abandon_rate(self) -> float | None:
+        """B / offered."""
+        return _ratio(self.abandoned, self.offered)
+
+    @property
+    def abandon_rate_without_short(self) -> float | None:
+        """(B - B≤s) / (offered - B≤s)."""
+        short = self.abandoned_short
+        return _ratio(self.abandoned - short, self.offered - short)
+
+
+_RATIOS = (
+    "service_level",
+    "service_level_of_answered",
+    "service_level_with_quick_abandons",
+    "service_level_without_quick_abandons",
+    "abandon_rate",
+    "abandon_rate_without_short",
+)
+
+
+def summarise(
+    journeys: Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
+) -> Report:
+    """The figures of `journeys`."""
+    counted = [journey for journey in journeys if journey.outcome not in _UNCOUNTED]
+    answered = _waits(counted, Outcome.ANSWERED)
+    abandoned = _waits(counted, Outcome.ABANDONED)
+    return Report(
+        target_s=threshold_s,
+        short_s=short_s,
+        offered=len(counted),
+        answered=len(answered),
+        within=_up_to(threshold_s, answered),
+        abandoned=len(abandoned),
+        abandoned_within=_up_to(threshold_s, abandoned),
+        abandoned_short=_up_to(short_s, abandoned),
+        told=len(_waits(counted, Outcome.TOLD)),
+        closed=len(_waits(counted, Outcome.CLOSED)),
+        messages=len(_waits(counted, Outcome.MESSAGE)),
+        wait_mean_s=math.fsum(answered) / len(answered) if answered else None,
+        wait_p50_s=_percentile(answered, 50),
+        wait_p90_s=_percentile(answered, 90),
+        wait_p95_s=_percentile(answered, 95),
+        wait_p99_s=_percentile(answered, 99),
+        wait_max_s=_percentile(answered, 100),
+    )
+
+
+def by_number(
+    journeys: Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
+) -> dict[str, Report]:
+    """The figures of each dialled number, in the order of the numbers."""
+    groups: dict[str, list[Journey]] = {}
+    for journey in journeys:
+        groups.setdefault(journey.dialled, []).append(journey)
+    reports = {number: summarise(groups[number], threshold_s, short_s) for number in sorted(groups)}
+    return {number: report for number, report in reports.items() if report.offered}
+
+
+def as_dict(report: Report) -> dict[str, float | None]:
+    """Every figure by its name, rounded to the millisecond and to a tenth of a per mille."""
+    values = {field.name: getattr(report, field.name) for field in fields(report)}
+    values |= {name: getattr(report, name) for name in _RATIOS}
+    return {
+        name: round(value, 4 if name in _RATIOS else 3) if isinstance(value, float) else value
+        for name, value in values.items()
+    }
+
+
+def as_csv(reports: Mapping[str, Report]) -> str:
+    """One row a group (a dialled number, a line, a day), under a heading.
+
+    Group names may come from callers: none of them becomes a formula.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text)
+    names = [*(field.name for field in fields(Report)), *_RATIOS]
+    rows.writerow(["group", *names])
+    for group, report in reports.items():
+        figures = as_dict(report)
+        rows.writerow([cell(group), *(_blank(figures[name]) for name in names)])
+    return text.getvalue()
+
+
+def as_text(report: Report) -> str:
+    """The figures for people, with the formula beside each level."""
+    target = f"{report.target_s:g} s"
+    short = f"{report.short_s:g} s"
+    return f"""\
+Calls                {report.offered}
+  answered           {report.answered} ({report.within} within {target})
+  abandoned          {report.abandoned} ({report.abandoned_short} within {short})
+  told               {report.told}
+  closed             {report.closed}
+  messages           {report.messages}
+Answered in {target:<7}  {_percent(report.service_level)}  A≤T / (A + B), the headline
+                     {_percent(report.service_level_of_answered)}  A≤T / A
+                     {_percent(report.service_level_with_quick_abandons)}  (A≤T + B≤T) / (A + B)
+                     {_percent(report.service_level_without_quick_abandons)}  A≤T / (A + B>T)
+Abandoned            {_percent(report.abandon_rate)}  B / calls
+                     {_percent(report.abandon_rate_without_short)}  without those within {short}
+Wait for an answer   {_seconds(report.wait_mean_s)}  mean
+                     {_seconds(report.wait_p50_s)}  half of the callers, at most
+                     {_seconds(report.wait_p90_s)}  90 %
+                     {_seconds(report.wait_p95_s)}  95 %
+                     {_seconds(report.wait_p99_s)}  99 %
+                     {_seconds(report.wait_max_s)}  the longest
+"""
+
+
+def _waits(journeys: Iterable[Journey], outcome: Outcome) -> list[float]:
+    return [journey.wait_s or 0.0 for journey in journeys if journey.outcome is outcome]
+
+
+def _up_to(limit_s: float, waits: Iterable[float]) -> int:
+    return sum(wait <= limit_s for wait in waits)
+
+
+def _percentile(waits: Sequence[float], percent: int) -> float | None:
+    """Nearest rank: a wait that some caller really had."""
+    if not waits:
+        return None
+    return sorted(waits)[max(0, math.ceil(len(waits) * percent / 100) - 1)]
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _blank(value: float | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _percent(ratio: float | None) -> str:
+    return "     –" if ratio is None else f"{ratio * 100:4.0f} %"
+
+
+def _seconds(value: float | None) -> str:
+    return "     –" if value is None else f"{value:4.1f} s"

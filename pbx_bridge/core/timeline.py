@@ -1,0 +1,169 @@
+"""One call, told line by line to somebody who never saw Asterisk.
+
+Each line begins with the seconds since the caller's first ring and, where a rule of the
+bridge chose what happens, ends with the rule's name in brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pbx_bridge.core.inert import shown
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.core.trace import Leg, Mark, Trace, mark_of
+
+Said = Callable[[str], str | None]
+"""The words of a sound file, None when they aren't known."""
+NameOf = Callable[[str], str]
+"""Whose an endpoint or number is, "" when nobody's."""
+
+TARGET_S = 20
+"""Aim for an answer (S21)."""
+_QUIET_STEPS = {"ring", "dial", "hangup"}
+"""Steps that show by what follows them."""
+
+
+class Timeline:
+    """The lines of the call `linkedid`; events of other calls are passed over."""
+
+    def __init__(self, linkedid: str, said: Said, name_of: NameOf) -> None:
+        self._trace = Trace(linkedid)
+        self._said = said
+        self._name_of = name_of
+        self._arrived = False
+        self._rang = True
+        """False from a mark that rings until a telephone was called."""
+        self._given_up: set[str] = set()
+        """Legs of which it was told that they ring no more."""
+
+    def add(self, event: CelEvent) -> list[str]:
+        """The lines that `event` adds, often none."""
+        trace = self._trace
+        if event.linkedid != trace.linkedid:
+            return []
+        was_ended, was_answered = trace.ended_at, trace.answered_at
+        before = trace.legs.get(event.channel)
+        trace.see(event)
+        told = self._leg(before, trace.legs.get(event.channel))
+        if event.uniqueid == trace.linkedid and (mark := mark_of(event)):
+            told += self._step(mark)
+        if was_answered is None and trace.answered_at is not None:
+            told.append(self._answer(trace.answered_at))
+        if was_ended is None and trace.ended_at is not None:
+            told += self._end()
+        lines = [f"{self._clock(event.time)}  {line}" for line in told]
+        return [*self._arrival(event, bool(told)), *lines]
+
+    def _clock(self, time: datetime) -> str:
+        return f"{self._elapsed_s(time):.2f} s"
+
+    def _elapsed_s(self, time: datetime) -> float:
+        first = self._trace.first
+        return (time - first.time).total_seconds() if first else 0.0
+
+    def _arrival(self, event: CelEvent, more: bool) -> list[str]:
+        """The first line; it waits for the caller's number, but not for longer than the next."""
+        first = self._trace.first
+        if self._arrived or first is None:
+            return []
+        if not (more or self._trace.caller or event != first):
+            return []
+        self._arrived = True
+        caller = shown(self._trace.caller) or "somebody without a number"
+        return [f"{self._clock(first.time)}  {caller} rings {self._who(first.exten)}"]
+
+    def _who(self, number: str) -> str:
+        name = self._name_of(number)
+        return f"{shown(number)} ({name})" if name and name != number else shown(number)
+
+    def _name(self, endpoint: str) -> str:
+        return self._name_of(endpoint) or shown(endpoint)
+
+    def _leg(self, before: Leg | None, leg: Leg | None) -> list[str]:
+        if leg is None:
+            return []
+        told = []
+        name = self._name(leg.endpoint)
+        if before is None:
+            self._rang = True
+            told.append(f"the exchange rings {_owner(name)} phone{self._rule()}")
+        just_ended = leg.ended is not None and (before is None or before.ended is None)
+        if just_ended and leg.answered is None and self._trace.ended_at is None:
+            told += self._unanswered(leg)
+        return told
+
+    def _unanswered(self, leg: Leg) -> list[str]:
+        name = self._name(leg.endpoint)
+        match leg.cause:
+            case 17:  # Q.850: user busy
+                return [f"{name} is busy"]
+            case 21:  # call rejected
+                return [f"{name} declines"]
+            case 26:  # answered elsewhere
+                return []
+            case _:
+                return self._give_up(leg)
+
+    def _give_up(self, leg: Leg) -> list[str]:
+        if leg.channel in self._given_up:
+            return []
+        self._given_up.add(leg.channel)
+        return [f"{_owner(self._name(leg.endpoint))} phone stops ringing"]
+
+    def _rule(self) -> str:
+        marks = self._trace.marks
+        return f"  [{shown(marks[-1].why)}]" if marks and marks[-1].why else ""
+
+    def _step(self, mark: Mark) -> list[str]:
+        told = self._rang_nobody(self._trace.marks[:-1])
+        for leg in self._trace.legs.values():
+            # Asterisk writes down the end of a ringing only after it has gone on.
+            if leg.ended is None and leg.answered is None:
+                told += self._give_up(leg)
+        self._rang = mark.step not in {"ring", "dial"}
+        if mark.step in _QUIET_STEPS:
+            return told
+        match mark.step:
+            case "say":
+                line = f"the caller hears: {self._words(mark)}"
+            case "ask":
+                line = f"the caller is asked: {self._words(mark)}"
+            case "queue":
+                line = "the caller waits in the queue"
+            case "voicemail":
+                line = "the caller may leave a message"
+            case _:
+                line = f"the exchange goes on with “{shown(mark.step)}”"
+        return [*told, line + self._rule()]
+
+    def _rang_nobody(self, before: Sequence[Mark]) -> list[str]:
+        if self._rang or not before:
+            return []
+        return [f"no phone could be rung  [{shown(before[-1].why)}]"]
+
+    def _words(self, mark: Mark) -> str:
+        if not mark.detail:
+            return "a message"
+        words = [self._said(name) or f"({shown(name)})" for name in mark.detail.split("&")]
+        return f"“{' '.join(words)}”"
+
+    def _answer(self, at: datetime) -> str:
+        name = self._name(self._trace.answered_by)
+        wait_s = self._elapsed_s(at)
+        return f"{name} answers: {wait_s:.1f} s after the first ring (aim {TARGET_S} s)"
+
+    def _end(self) -> list[str]:
+        trace = self._trace
+        told = self._rang_nobody(trace.marks)
+        self._rang = True
+        if trace.first is not None and trace.ended_by == trace.first.channel:
+            return [*told, "the caller hangs up"]
+        if leg := trace.legs.get(trace.ended_by):
+            return [*told, f"{self._name(leg.endpoint)} hangs up"]
+        by_rule = self._rule() if trace.marks and trace.marks[-1].step == "hangup" else ""
+        return [*told, f"the exchange ends the call{by_rule}"]
+
+
+def _owner(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"

@@ -1,0 +1,183 @@
+"""One call as Asterisk's event log shows it: its channels, who is with whom, our marks.
+
+`Trace` takes the events of one call as they come. What is missing, doubled or in disorder
+costs knowledge, never an exception: the log is written by another program, may begin in
+the middle of a call, and holds text that callers chose.
+
+Sources: Asterisk's main/cel.c (BRIDGE_ENTER carries `bridge_id` in `extra` and the others'
+channel names in `peer`; HANGUP carries `hangupcause` and `hangupsource`) and
+apps/app_celgenuserevent.c (what the dialplan says comes as `{"extra": "…"}`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pbx_bridge.core.record import CelEvent
+
+MARK = "PBX_STEP"
+"""Name of the user event that the dialplan makes when a step begins, `step|why|detail`."""
+TELEPHONE = "PJSIP/"
+"""Channels of telephones and trunks; the others are inside Asterisk and nobody's voice."""
+FALLBACK = "fallback-"
+"""Before the rule's name where the dialplan followed it without a bridge."""
+_ENDS = ("HANGUP", "CHAN_END")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A step that Asterisk began on behalf of the caller, and the rule that chose it."""
+
+    time: datetime
+    step: str
+    """Extension of the step context: `ring`, `say`, `queue`, …"""
+    why: str
+    detail: str = ""
+    """What the step was given; for `say` and `ask` the sound files, joined by `&`."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, whoever followed it."""
+        return self.why.removeprefix(FALLBACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A telephone that was called for the caller.
+
+    The log doesn't tell when a telephone begins to ring; `started` is when it was called.
+    """
+
+    channel: str
+    endpoint: str
+    """Its name in Asterisk: an extension, or a trunk's name."""
+    started: datetime
+    answered: datetime | None = None
+    ended: datetime | None = None
+    cause: int = 0
+    """ITU-T Q.850 cause of its end, 0 when unknown."""
+
+
+def mark_of(event: CelEvent) -> Mark | None:
+    """The mark that `event` is, if it is one.
+
+    Asterisk shows the user's event name as the type or keeps it apart behind
+    `USER_DEFINED`, by configuration; the application's arguments show it then.
+    """
+    if event.type == "USER_DEFINED":
+        if not event.data.startswith(f"{MARK},"):
+            return None
+    elif event.type != MARK:
+        return None
+    text = value(event.extra, "extra") or event.data.removeprefix(f"{MARK},")
+    step, _, rest = text.partition("|")
+    why, _, detail = rest.partition("|")
+    return Mark(event.time, step, why, detail)
+
+
+def endpoint_of(channel: str) -> str:
+    """`101` of `PJSIP/101-0000001a`, "" for channels that aren't telephones."""
+    if not channel.startswith(TELEPHONE):
+        return ""
+    return channel.removeprefix(TELEPHONE).rpartition("-")[0]
+
+
+def value(extra: str, key: str) -> str:
+    """One value of an event's extra data; the whole text where it isn't a JSON object."""
+    if not extra.startswith("{"):
+        return extra if key == "extra" else ""
+    try:
+        found = json.loads(extra)
+    except (ValueError, RecursionError):
+        return ""
+    inner = found.get(key, "") if isinstance(found, dict) else ""
+    return inner if isinstance(inner, str) else str(inner)
+
+
+class Trace:
+    """What is known of one call so far."""
+
+    def __init__(self, linkedid: str) -> None:
+        self.linkedid = linkedid
+        self.first: CelEvent | None = None
+        """The caller's first event."""
+        self.caller = ""
+        """The caller's number; Asterisk may know it only after the first event."""
+        self.legs: dict[str, Leg] = {}
+        """By channel name, in the order in which they were called."""
+        self.marks: list[Mark] = []
+        self.answered_at: datetime | None = None
+        self.answered_by = ""
+        """Endpoint whose answer was the first human voice."""
+        self.ended_at: datetime | None = None
+        self.ended_by = ""
+        """Channel that hung up, "" when the exchange did or it isn't known."""
+        self._bridges: dict[str, str] = {}
+
+    def see(self, event: CelEvent) -> None:
+        """Take the next event of this call."""
+        if event.uniqueid == self.linkedid:
+            self._see_caller(event)
+        elif event.channel.startswith(TELEPHONE):
+            self._see_leg(event)
+        if event.type == "LINKEDID_END" and self.first is not None:
+            self.ended_at = self.ended_at or event.time
+        self._see_bridge(event)
+        if self.answered_at is None and (leg := self._with_the_caller()):
+            self.answered_at, self.answered_by = event.time, leg.endpoint
+
+    def _see_caller(self, event: CelEvent) -> None:
+        if self.first is None:
+            self.first = event
+        self.caller = self.caller or event.caller
+        if mark := mark_of(event):
+            self.marks.append(mark)
+        elif event.type in _ENDS and self.ended_at is None:
+            self.ended_at = event.time
+            self.ended_by = value(event.extra, "hangupsource")
+
+    def _see_leg(self, event: CelEvent) -> None:
+        leg = self.legs.get(event.channel)
+        if leg is None:
+            leg = Leg(event.channel, endpoint_of(event.channel), event.time)
+        if event.type == "ANSWER" and leg.answered is None:
+            leg = replace(leg, answered=event.time)
+        elif event.type in _ENDS and leg.ended is None:
+            cause = value(event.extra, "hangupcause")
+            number = int(cause) if cause.isdecimal() and len(cause) < 4 else 0
+            leg = replace(leg, ended=event.time, cause=number)
+        self.legs[event.channel] = leg
+
+    def _see_bridge(self, event: CelEvent) -> None:
+        if event.type == "BRIDGE_ENTER":
+            # Without the bridge's id its members still name each other.
+            known = [self._bridges[peer] for peer in event.peer.split(",") if peer in self._bridges]
+            bridge = value(event.extra, "bridge_id") or (known[0] if known else event.channel)
+            self._bridges[event.channel] = bridge
+        elif event.type == "BRIDGE_EXIT" or event.type in _ENDS:
+            self._bridges.pop(event.channel, None)
+
+    def _with_the_caller(self) -> Leg | None:
+        """The answered leg that the caller can talk to, over `Local` channels too."""
+        if self.first is None or self.first.channel not in self._bridges:
+            return None
+        reached = self._reached(self._bridges[self.first.channel])
+        for channel, leg in self.legs.items():
+            if leg.answered and not leg.ended and self._bridges.get(channel) in reached:
+                return leg
+        return None
+
+    def _reached(self, bridge: str) -> set[str]:
+        """`bridge` and those joined to it by the two halves of a `Local` channel."""
+        reached, fresh = set[str](), {bridge}
+        while fresh:
+            reached |= fresh
+            halves = [
+                channel[:-1] + ("2" if channel.endswith(";1") else "1")
+                for channel, place in self._bridges.items()
+                if place in fresh and channel.startswith("Local/")
+            ]
+            fresh = {self._bridges[half] for half in halves if half in self._bridges} - reached
+        return reached

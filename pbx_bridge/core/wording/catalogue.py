@@ -1,0 +1,71 @@
+"""Every sentence that the exchange can say, and the slots that the rules fill in it.
+
+A wording must use exactly these slots: a sentence that left out `until` would no longer
+tell the caller when (S7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_TO_CALLERS = {
+    # a person
+    "person-absent": "name reason until",
+    "no-answer": "name",
+    "busy": "name",
+    "unreachable": "name",
+    "reach-again": "name until",
+    "passing-to": "name",
+    "passing-to-line": "line",
+    # a line
+    "welcome": "organisation",
+    "line-closed": "line opens",
+    "line-closed-unknown": "line",
+    "line-no-answer": "line",
+    "line-next": "line opens",
+    "please-wait": "",
+    "try-again-soon": "",
+    # a message
+    "offer-message": "name",
+    "offer-message-line": "",
+    "leave-message": "",
+    "message-saved": "",
+    "goodbye": "",
+    # a number
+    "unknown-number": "",
+    "not-allowed": "",
+    "trunk-failed": "",
+    # no bridge decides: nothing is known but what Asterisk has in its own store
+    "fallback-sorry": "",
+    "fallback-unreachable": "",
+    "fallback-closed": "",
+    "fallback-passing": "",
+}
+_TO_STAFF = {
+    "referral-set": "name reason until",
+    "referral-is": "name reason until",
+    "referral-set-calls-to": "name",
+    "referral-set-calls-to-line": "line",
+    "referral-cancelled": "",
+    "referral-none": "",
+    "signed-in": "line",
+    "signed-out": "line",
+    "refused-last-attendant": "line",
+    "refused-not-member": "line",
+    "refused-not-signed-in": "line",
+    "refused-time-passed": "",
+    "refused-bad-time": "",
+    "refused-note-needed": "",
+    "refused-unknown-reason": "",
+    "refused-unknown-code": "",
+    "refused-not-for-others": "",
+    "refused-failed": "",
+    "fallback-code": "",
+}
+
+SLOTS: Final[Mapping[str, frozenset[str]]] = {
+    key: frozenset(slots.split()) for key, slots in (_TO_CALLERS | _TO_STAFF).items()
+}
+"""Slots by key. `name` is a person's; `line`, `organisation` and `reason` have one wording per
+language; `until` and `opens` are moments."""

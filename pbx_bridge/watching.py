@@ -1,0 +1,117 @@
+"""Calls of a running exchange, told as they happen, from Asterisk's own record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pbx_bridge.adapters.speech import MANIFEST, read_manifest
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.config.site import Site
+from pbx_bridge.core.numbers import national, target
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.core.timeline import Timeline
+from pbx_bridge.wire import cel
+
+POLL_INTERVAL_S = 0.05
+END_TIMEOUT_S = 5.0
+"""From a caller's hang-up to the last line of the record."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ARRIVALS = ("from-trunk", "from-phone")
+
+Tell = Callable[[str], None]
+
+
+class Watch:
+    """Reads the record from its present end, and tells each call's timeline."""
+
+    def __init__(self, site: Site, running: Running, tell: Tell) -> None:
+        self.events: list[CelEvent] = []
+        """Everything seen, oldest first."""
+        self._site = site
+        self._running = running
+        self._tell = tell
+        self._offset = _size(running.cel_file)
+        self._timelines: dict[str, Timeline] = {}
+        self._open: set[str] = set()
+
+    async def follow(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            await self.catch_up()
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def settled(self) -> None:
+        """Return when every call that was seen has ended in the record."""
+        async with asyncio.timeout(END_TIMEOUT_S):
+            await self.catch_up()
+            while self._open:
+                await asyncio.sleep(POLL_INTERVAL_S)
+                await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Read what is new."""
+        data = await asyncio.to_thread(_read_from, self._running.cel_file, self._offset)
+        lines, taken = cel.complete_lines(data)
+        self._offset += taken
+        for line in lines:
+            if (row := cel.parse(line)) is not None:
+                self._see(CelEvent(EPOCH + timedelta(microseconds=row.time_us), *row.values))
+
+    def _see(self, event: CelEvent) -> None:
+        self.events.append(event)
+        if event.type == "CHAN_START" and event.uniqueid == event.linkedid:
+            if event.context in ARRIVALS:
+                self._open.add(event.linkedid)
+                self._timelines[event.linkedid] = Timeline(
+                    event.linkedid, self._said, self._name_of
+                )
+        timeline = self._timelines.get(event.linkedid)
+        if timeline is not None:
+            for line in timeline.add(event):
+                self._tell(line)
+        if event.type == "LINKEDID_END":
+            self._open.discard(event.linkedid)
+
+    def _said(self, sound: str) -> str | None:
+        said = read_manifest(self._site.deployment.sounds / MANIFEST)
+        return said.get(Path(sound).name)
+
+    def _name_of(self, endpoint: str) -> str:
+        plan = self._site.plan
+        if (line := plan.lines.get(endpoint)) is not None:
+            return line.title[plan.organisation.language]
+        number = target(national(endpoint, plan.dialling), plan)
+        if number is None:
+            return ""
+        if (person := plan.people.get(number.target)) is not None:
+            return person.name
+        return plan.lines[number.target].title[plan.organisation.language]
+
+
+@asynccontextmanager
+async def watching(site: Site, running: Running, tell: Tell) -> AsyncIterator[Watch]:
+    """Tell every call that begins from now on, to its end."""
+    watch = Watch(site, running, tell)
+    follower = asyncio.create_task(watch.follow(), name="watch")
+    try:
+        yield watch
+    finally:
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+        await watch.settled()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()

@@ -1,0 +1,107 @@
+"""Just enough SIP and SDP to read what a phone was told (RFC 3261, RFC 4566).
+
+SIPp does the signalling; this reads the messages that it hands on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from pbx_bridge.wire.rtp import Codec
+
+_ADDRESS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<?sips?:(?:([^@>;]*)@)?[^>]*')
+
+
+class BadMessage(ValueError):
+    """The text is not a SIP message, or says nothing of sound where it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request or response."""
+
+    start: str
+    headers: Mapping[str, str]
+    """By name in lower case; a header that comes again is joined with ", "."""
+    body: str
+
+    @property
+    def status(self) -> int | None:
+        """The code of a response, None for a request."""
+        if not self.start.startswith("SIP/2.0 "):
+            return None
+        return int(self.start.split()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Whom a From, To or identity header shows. Not to be trusted."""
+
+    name: str
+    number: str
+    """The user part, %-escapes resolved; "" when the address has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where the other end wants its sound, and how."""
+
+    host: str
+    port: int
+    codec: Codec
+
+
+def parse(text: str) -> Message:
+    """Read one message. Raises `BadMessage`."""
+    head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+    start, *lines = head.split("\n")
+    if not re.match(r"SIP/2\.0 \d{3}|[A-Z]+ \S+ SIP/2\.0", start):
+        raise BadMessage(f"not the start of a SIP message: {start[:60]!r}")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise BadMessage(f"not a SIP header: {line[:60]!r}")
+        key = name.strip().lower()
+        headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return Message(start, headers, body)
+
+
+def party(value: str) -> Party:
+    """Read the name and the number of an address header, empty where it has none."""
+    found = _ADDRESS.match(value)
+    if not found:
+        return Party("", "")
+    quoted, bare, user = found.groups()
+    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+    return Party(name, unquote(user or ""))
+
+
+def user_part(number: str) -> str:
+    """Write `number` as the user part of a SIP address; `#` must go as `%23`."""
+    return quote(number, safe="*+-_.!~'()&=$,;?/")
+
+
+def media(body: str) -> Media:
+    """Read where a session description wants its sound, by its first G.711 codec.
+
+    Raises `BadMessage` when it has no sound that we can make.
+    """
+    host = port = codec = None
+    for line in body.replace("\r\n", "\n").split("\n"):
+        kind, _, value = line.partition("=")
+        words = value.split()
+        if kind == "c" and len(words) == 3:
+            host = words[2].split("/")[0]
+        elif kind == "m" and words[:1] == ["audio"] and len(words) > 3:
+            port = int(words[1])
+            ours = [int(word) for word in words[3:] if word in {"0", "8"}]
+            codec = Codec(ours[0]) if ours else None
+        elif kind == "m" and port is not None:
+            break
+    if host is None or port is None or codec is None:
+        raise BadMessage("the session description offers no G.711 sound")
+    return Media(host, port, codec)
