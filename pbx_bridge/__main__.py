@@ -1,5 +1,5 @@
 """`python -m pbx_bridge` is `pbx-bridge`."""
 
-from pbx_bridge.cli import main
+from pbx_bridge.cli.app import main
 
 main()

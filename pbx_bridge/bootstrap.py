@@ -86,6 +86,7 @@ class Bridge:
         self.office = Office(exchange, self.journal, clock)
         self.office.use(site.plan)
         self.speech = speech(deployment, site.prompts)
+        parts.push_async_callback(self.speech.close)
         self.voice = Voice(self.speech, site.prompts)
         self.ari = Ari(
             AriAddress(

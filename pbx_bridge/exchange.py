@@ -254,7 +254,7 @@ async def exchange(
     deployment.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = await asyncio.to_thread(
         locate.locate,
-        locate.Mode(deployment.mode.value),
+        deployment.mode,
         say,
         allow_older=deployment.allow_older_asterisk,
     )

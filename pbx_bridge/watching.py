@@ -63,15 +63,13 @@ class Watch:
 
     def _see(self, event: CelEvent) -> None:
         self.events.append(event)
-        if event.type == "CHAN_START" and event.uniqueid == event.linkedid:
-            if event.context in ARRIVALS:
-                self._open.add(event.linkedid)
-                self._timelines[event.linkedid] = Timeline(
-                    event.linkedid, self._said, self._name_of
-                )
-        timeline = self._timelines.get(event.linkedid)
-        if timeline is not None:
-            for line in timeline.add(event):
+        arrives = event.type == "CHAN_START" and event.uniqueid == event.linkedid
+        if arrives and event.context in ARRIVALS:
+            self._open.add(event.linkedid)
+            timeline = Timeline(event.linkedid, self._said, self._name_of)
+            self._timelines[event.linkedid] = timeline
+        if (told := self._timelines.get(event.linkedid)) is not None:
+            for line in told.add(event):
                 self._tell(line)
         if event.type == "LINKEDID_END":
             self._open.discard(event.linkedid)

@@ -42,8 +42,8 @@ class AriSocket:
         self._timeout_s = timeout_s
         self._ids = itertools.count(1)
         self._pending: dict[str, asyncio.Future[ari.Response]] = {}
-        auth = aiohttp.BasicAuth(address.user, address.password)
-        self._session = aiohttp.ClientSession(auth=auth)
+        authorization = aiohttp.encode_basic_auth(address.user, address.password)
+        self._session = aiohttp.ClientSession(headers={"Authorization": authorization})
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def __aenter__(self) -> Self:

@@ -152,9 +152,11 @@ class CelTail:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     def _sources(self, opened: ExitStack) -> list[_Source]:
-        """Open what is to be read, oldest first.
+        """Open what is to be read, oldest first: the file with our place in it, and all newer.
 
-        All at once, so that a rotation while they are read changes nothing.
+        When none has it (the first start, or a truncated file), everything is read: what is
+        stored already is not stored again. All are opened at once, so that a rotation while
+        they are read changes nothing.
         """
         older = map(self._rotated, range(1, ROTATIONS + 1))
         newer: list[_Source] = []
@@ -164,13 +166,13 @@ class CelTail:
             except FileNotFoundError:
                 continue
             old = path != self._path
-            if self._place is None:
-                return [_Source(file, 0, old)]
-            if _anchor(file, self._place.offset) == self._place.anchor:
-                return [_Source(file, self._place.offset, old), *newer]
+            place = self._place
+            if place is not None and _anchor(file, place.offset) == place.anchor:
+                return [_Source(file, place.offset, old), *newer]
             newer.insert(0, _Source(file, 0, old))
-        log.warning("cel_place_lost", path=str(self._path), next="reading it from its start")
-        return newer[-1:]
+        if self._place is not None:
+            log.warning("cel_place_lost", path=str(self._path), next="reading all there is")
+        return newer
 
     async def _read(self, source: _Source) -> int:
         new, offset = 0, source.offset

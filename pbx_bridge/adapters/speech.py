@@ -3,6 +3,9 @@
 Text reaches the program by its standard input, never on a command line that others on the
 machine could read. A sentence of five seconds takes some 30 ms; a kept one takes microseconds
 and no I/O, since the names in the folder are read once, at start.
+
+The program runs in worker threads and not as an asyncio subprocess: in Python 3.11 one that
+is cancelled while it starts can leave the loop waiting for ever for its pipes.
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ import asyncio
 import hashlib
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -98,27 +104,28 @@ class EspeakSpeech:
         self.recordings: Recordings = recordings or {}
         """May be replaced when prompts are read again."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._known = {path.name for path in folder.glob("*.wav")}
+        self._known = {path.stem for path in folder.glob("*.wav")}
         self._said = read_manifest(folder / MANIFEST)
         self._making: dict[str, asyncio.Future[None]] = {}
-        self._places = asyncio.Semaphore(PROGRAMS_AT_ONCE)
+        self._workers = ThreadPoolExecutor(PROGRAMS_AT_ONCE, "speech")
 
     async def file(self, text: str, language: Language) -> Path:
         """The path, without suffix, of the file that speaks `text`.
 
-        Whoever asks for a text that is being made waits for that; if its maker is cancelled,
-        one of those who wait takes over.
+        Whoever asks for a text that is being made waits for that. A text is made to its end
+        even when nobody waits any more.
         """
         name = self._name(text, language)
-        while name not in self._known:
-            making = self._making.get(name)
-            if making is None:
-                await self._make_for_all(name, text, language)
-            else:
-                await asyncio.wait({making})
-                if not making.cancelled():
-                    making.result()
-        return self.folder / name.removesuffix(".wav")
+        if name not in self._known:
+            making = self._making.get(name) or self._begin(name, text, language)
+            await asyncio.shield(making)
+        return self.folder / name
+
+    async def close(self) -> None:
+        """Return when nothing is being made; each text ends within `RENDER_TIMEOUT_S`."""
+        if self._making:
+            await asyncio.wait(self._making.values())
+        self._workers.shutdown(wait=False)
 
     def said(self, sound: Path | str) -> str | None:
         """What a file of ours says, by its name or path, with or without suffix."""
@@ -127,76 +134,61 @@ class EspeakSpeech:
     def _name(self, text: str, language: Language) -> str:
         recording = self.recordings.get((language, text))
         voice = self.voices[language] if recording is None else f"recorded {recording.stamp}"
-        return hashlib.sha256(f"{voice}\0{text}".encode()).hexdigest()[:24] + ".wav"
+        return hashlib.sha256(f"{voice}\0{text}".encode()).hexdigest()[:24]
 
-    async def _make_for_all(self, name: str, text: str, language: Language) -> None:
-        done = self._making[name] = asyncio.get_running_loop().create_future()
-        try:
-            async with self._places:
-                sound = await self._sound(text, language)
-                await asyncio.to_thread(self._keep, name, text, language, sound)
-        except SpeechFailed as failure:
-            done.set_exception(failure)
-            done.exception()  # read here: there may be nobody else who waits for it
-            raise
-        except BaseException:
-            done.cancel()
-            raise
-        else:
+    def _begin(self, name: str, text: str, language: Language) -> asyncio.Future[None]:
+        job = partial(self._make, name, text, language, self.recordings.get((language, text)))
+        making = asyncio.get_running_loop().run_in_executor(self._workers, job)
+        self._making[name] = making
+        making.add_done_callback(partial(self._made, name, text))
+        return making
+
+    def _made(self, name: str, text: str, making: asyncio.Future[None]) -> None:
+        del self._making[name]
+        if not making.cancelled() and making.exception() is None:
             self._known.add(name)
-            self._said[name.removesuffix(".wav")] = text
-            done.set_result(None)
-        finally:
-            del self._making[name]
+            self._said[name] = text
 
-    async def _sound(self, text: str, language: Language) -> bytes:
-        """The WAV file's content: the recording, or the program's voice where there is none."""
-        recording = self.recordings.get((language, text))
-        if recording is not None:
+    # What follows runs in a worker thread and touches nothing but files.
+
+    def _make(self, name: str, text: str, language: Language, recording: Recording | None) -> None:
+        sound = _recorded(recording.path) if recording is not None else None
+        if sound is None:
             try:
-                return await asyncio.to_thread(_recorded, recording.path)
-            except (OSError, ValueError) as error:
-                file = f"{recording.path.parent.name}/{recording.path.name}"
-                log.warning("recording_not_usable", file=file, problem=str(error))
-        spoken = await self._speak(text, self.voices[language])
+                sound = wav.telephone(self._speak(text, self.voices[language]))
+            except ValueError as error:
+                raise SpeechFailed(f"{self._program_name} made no speech: {error}") from None
         try:
-            return await asyncio.to_thread(wav.telephone, spoken)
-        except ValueError as error:
-            raise SpeechFailed(f"{self._program_name} made no speech: {error}") from None
+            self._keep(name, text, language, sound)
+        except OSError as error:
+            raise SpeechFailed(f"{self.folder}: speech can't be kept ({error.strerror})") from None
 
-    async def _speak(self, text: str, voice: str) -> bytes:
+    def _speak(self, text: str, voice: str) -> bytes:
         """What the program writes for `text`. The program never outlives this call."""
         if len(text) > LONGEST_TEXT:
             raise SpeechFailed(f"a text of {len(text)} letters; {LONGEST_TEXT} is the most")
         options = ("-v", voice, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "--stdout")
+        program = self._program_name
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.program,
-                *options,
+            done = subprocess.run(
+                [*self.program, *options],
                 env=self.environment,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                input=_UNSPOKEN.sub(" ", text).encode(errors="replace"),
+                capture_output=True,
+                timeout=RENDER_TIMEOUT_S,
+                check=False,
             )
+        except subprocess.TimeoutExpired:
+            raise SpeechFailed(f"{program} did not finish in {RENDER_TIMEOUT_S} s") from None
         except OSError as error:
-            problem = f"{self._program_name} can't be started ({error.strerror}); is it installed?"
+            problem = f"{program} can't be started ({error.strerror}); is it installed?"
             raise SpeechFailed(problem) from None
-        try:
-            async with asyncio.timeout(RENDER_TIMEOUT_S):
-                words = _UNSPOKEN.sub(" ", text).encode(errors="replace")
-                sound, complaint = await process.communicate(words)
-        except TimeoutError:
-            problem = f"{self._program_name} did not finish in {RENDER_TIMEOUT_S} s"
-            raise SpeechFailed(problem) from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode != 0:
-            why = complaint.decode(errors="replace").strip().partition("\n")[0]
-            problem = f"{self._program_name} with voice {voice!r} ended with {process.returncode}"
-            raise SpeechFailed(f"{problem}: {why}")
-        return sound
+        if done.returncode != 0:
+            why = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+            raise SpeechFailed(
+                f"{program} with voice {voice!r} ended with {done.returncode}: {why}"
+            )
+        return done.stdout
 
     @property
     def _program_name(self) -> str:
@@ -205,16 +197,19 @@ class EspeakSpeech:
     def _keep(self, name: str, text: str, language: Language, sound: bytes) -> None:
         """Write the manifest's line, then the file: no file is without its words."""
         line = orjson.dumps({"file": name, "language": language.value, "text": text})
-        try:
-            with (self.folder / MANIFEST).open("ab") as manifest:
-                manifest.write(line + b"\n")
-            _write_whole(self.folder / name, sound)
-        except OSError as error:
-            raise SpeechFailed(f"{self.folder}: speech can't be kept ({error.strerror})") from None
+        with (self.folder / MANIFEST).open("ab") as manifest:
+            manifest.write(line + b"\n")
+        _write_whole(self.folder / f"{name}.wav", sound)
 
 
-def _recorded(path: Path) -> bytes:
-    return wav.telephone(path.read_bytes())
+def _recorded(path: Path) -> bytes | None:
+    """The recording as a telephone plays it, None (and a line in the log) when it can't be."""
+    try:
+        return wav.telephone(path.read_bytes())
+    except (OSError, ValueError) as error:
+        file = f"{path.parent.name}/{path.name}"
+        log.warning("recording_not_usable", file=file, problem=str(error))
+        return None
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -243,7 +238,7 @@ def read_manifest(path: Path) -> dict[str, str]:
     for line in content.splitlines():
         try:
             entry = orjson.loads(line)
-            said[str(entry["file"]).removesuffix(".wav")] = str(entry["text"])
+            said[str(entry["file"])] = str(entry["text"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
     return said

@@ -14,11 +14,12 @@ from pbx_bridge.core.attendance import next_change
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
 from pbx_bridge.core.model import Exchange
-from pbx_bridge.ports import Clock, PbxUnavailable, QueueMember, Switch
+from pbx_bridge.ports import Clock, PbxUnavailable, QueueMember, SpeechFailed, Switch
 
 LONGEST_REST_S = 3600.0
 """The picture moves on with the days even when nothing happens."""
 RETRY_S = 1.0
+SPEECH_RETRY_S = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,9 @@ class Mirror:
             except PbxUnavailable as error:
                 log.debug("mirror_waits", why=str(error))
                 rest = RETRY_S
+            except SpeechFailed as error:
+                log.warning("mirror_without_voice", why=str(error))
+                rest = SPEECH_RETRY_S
             try:
                 async with asyncio.timeout(rest):
                     await changed.wait()

@@ -8,12 +8,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
 from pbx_bridge.asterisk.packages import PrivateCopy, bring, default_folder
 from pbx_bridge.asterisk.version import Version, accepted, parse, require
+from pbx_bridge.config.deployment import Mode
 from pbx_bridge.ports import PbxRejected, PbxUnavailable, ProtocolError
 
 VERSION_TIMEOUT_S = 10
@@ -22,17 +22,6 @@ ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 MUSIC_FOLDERS = (Path("/usr/share/asterisk/moh"), Path("/var/lib/asterisk/moh"))
 
 Say = Callable[[str], None]
-
-
-class Mode(StrEnum):
-    """Where Asterisk comes from."""
-
-    AUTO = "auto"
-    """The machine's own when it is new enough, else a private copy."""
-    SYSTEM = "system"
-    PRIVATE = "private"
-    EXTERNAL = "external"
-    """It is started by somebody else, with the configuration that we render."""
 
 
 @dataclass(frozen=True, slots=True)

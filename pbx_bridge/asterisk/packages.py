@@ -53,7 +53,7 @@ class PrivateCopy:
     @cached_property
     def library_path(self) -> str:
         """Every folder of the copy that holds a shared library, joined with colons."""
-        folders = {lib.parent for lib in (self.root / "usr/lib").glob("*-linux-gnu*/**/*.so.*")}
+        folders = {lib.parent for lib in (self.root / "usr/lib").glob("*-linux-gnu*/**/*.so*")}
         return ":".join(str(folder) for folder in sorted(folders))
 
     @cached_property
@@ -192,3 +192,17 @@ def _run(command: Sequence[str], timeout_s: int) -> str:
         said = (done.stderr or done.stdout).strip().splitlines()[-5:]
         raise CopyFailed(f"{command[0]} failed (exit {done.returncode}): " + "; ".join(said))
     return done.stdout
+
+
+def main() -> None:
+    """Bring what the machine lacks: `python -m pbx_bridge.asterisk.packages`."""
+    if all(shutil.which(program) for program in ("asterisk", "espeak-ng", "sipp")):
+        return
+    try:
+        bring(default_folder(), lambda words: print(words, flush=True))  # noqa: T201 - progress
+    except CopyFailed as error:
+        raise SystemExit(f"{error}") from None
+
+
+if __name__ == "__main__":
+    main()

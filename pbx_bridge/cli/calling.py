@@ -78,13 +78,13 @@ def call(
 
 
 def _as_dict(number: str, result: CallResult, told: list[str], site: Site) -> dict[str, object]:
-    answered = result.answered_at
+    invited, answered = result.invited_at.monotonic_s, result.answered_at
     return {
         "number": number,
         "plan": site.plan.version,
         "status": result.status,
-        "connected_s": None if answered is None else answered.at_s - result.invited_at.at_s,
-        "lasted_s": result.ended_at.at_s - result.invited_at.at_s,
+        "connected_s": None if answered is None else answered.monotonic_s - invited,
+        "lasted_s": result.ended_at.monotonic_s - invited,
         "ended_by": result.ended_by,
         "heard_s": len(result.heard) / 8000,
         "timeline": told,

@@ -57,7 +57,7 @@ def _asterisk(deployment: Deployment) -> Iterator[Finding]:
     if deployment.mode is Mode.PRIVATE and not (default_folder() / "asterisk").is_dir():
         yield Finding("asterisk", True, "the private copy is fetched at the first `up`")
         return
-    mode = locate.Mode(deployment.mode.value)
+    mode = deployment.mode
     found = locate.locate(mode, lambda _: None, allow_older=deployment.allow_older_asterisk)
     where = found.program[-1] if found.program else "external"
     yield Finding("asterisk", True, f"{found.version or 'version told by AMI'}, {where}")

@@ -15,7 +15,7 @@ from pbx_bridge.adapters import control
 from pbx_bridge.adapters.cel import read_cel
 from pbx_bridge.adapters.journal.chain import Broken, verify_file
 from pbx_bridge.bootstrap import control_socket, database_file
-from pbx_bridge.cli import doctoring
+from pbx_bridge.cli.doctoring import examine
 from pbx_bridge.cli.options import (
     CONFIG,
     AsJson,
@@ -186,7 +186,7 @@ def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False
 
 def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
     """Look at every part the exchange needs, and say what is ill and what to do."""
-    findings = doctoring.examine(deployment_of(config, state))
+    findings = examine(deployment_of(config, state))
     if as_json:
         show([{"part": one.part, "well": one.well, "what": one.what} for one in findings])
     else:

@@ -43,8 +43,10 @@ def load(path: Path) -> Samples:
     with wave.open(str(path), "rb") as file:
         form = (file.getframerate(), file.getnchannels(), file.getsampwidth() * 8)
         if form != (RATE_HZ, 1, 16):
-            raise ValueError(f"{path}: {form[0]} Hz, {form[1]} channels, {form[2]} bits; "
-                             "a telephone needs 8000 Hz, 1 channel, 16 bits")
+            raise ValueError(
+                f"{path}: {form[0]} Hz, {form[1]} channels, {form[2]} bits; "
+                "a telephone needs 8000 Hz, 1 channel, 16 bits"
+            )
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
 
 
@@ -107,8 +109,12 @@ def correlation(heard: Samples, expected: Samples) -> Match:
         likenesses.append(float(np.max(_normalised(near, part))))
         energies.append(float(part @ part))
     score = max(0.0, min(likenesses))
-    return Match(score, float(np.average(likenesses, weights=energies)), at / RATE_HZ,
-                 expected.size / RATE_HZ)
+    return Match(
+        score,
+        float(np.average(likenesses, weights=energies)),
+        at / RATE_HZ,
+        expected.size / RATE_HZ,
+    )
 
 
 def _parts(wanted: Floats) -> list[tuple[int, int]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +20,14 @@ from pbx_bridge.softphone.audio import save
 from pbx_bridge.softphone.behaviour import How, Press
 from pbx_bridge.softphone.sipp import (
     Address,
-    Gone,
-    Moment,
     Sipp,
     SoftphoneFailed,
-    Told,
     Transport,
     local_address,
     render,
 )
 from pbx_bridge.softphone.sound import Sound, open_sound
+from pbx_bridge.softphone.twin import Gone, Moment, Told
 from pbx_bridge.wire import sip
 from pbx_bridge.wire.rtp import Codec, Samples
 
@@ -35,6 +35,8 @@ INVITE_TIMEOUT_S = 5.0
 """How long SIPp may take to send the INVITE once it runs."""
 HANG_UP_TIMEOUT_S = 5.0
 """How long the exchange may take to confirm BYE or CANCEL."""
+TRYING_TIMEOUT_S = 1.0
+"""How long the exchange may take to say anything at all once the caller wants to give up."""
 CALL_LIMIT_S = 60.0
 """`place_call` hangs up after this long when nothing else is said."""
 
@@ -100,12 +102,13 @@ class Caller:
         self._sound: Sound
         self._call_id = ""
         self._failure: str | None = None
-        self._invited, self._ringing = _Milestone(), _Milestone()
+        self._invited, self._trying, self._ringing = _Milestone(), _Milestone(), _Milestone()
         self._answered, self._ended = _Milestone(), _Milestone()
         self._pressed = asyncio.Queue[None]()
         self._status = 0
         self._ended_by: Literal["caller", "exchange"] = "exchange"
-        self._hanging_up = False
+        self._listens = False  # whether the scenario is where it takes commands
+        self._wants_to_hang_up = self._hung_up = False
 
     async def __aenter__(self) -> Caller:
         """Return when the INVITE has been sent. Raises `SoftphoneFailed`."""
@@ -154,6 +157,7 @@ class Caller:
             await self._sound.press(digits)
             return
         for digit in digits:
+            self._listens = False
             self._sipp.tell(self._call_id, "info", digit=digit)
             await self._pressed.get()
 
@@ -162,9 +166,21 @@ class Caller:
         await self._sound.quiet(for_s)
 
     async def hang_up(self) -> None:
-        """Hang up, or give up before the answer; nothing when the call has ended."""
+        """Hang up, or give up before the answer; nothing when the call has ended.
+
+        An exchange that has said nothing yet can't be sent a CANCEL (RFC 3261, section 9.1):
+        it gets `TRYING_TIMEOUT_S` to say something, else the status is 408.
+        """
         self._say_hang_up()
-        await self.ended(HANG_UP_TIMEOUT_S)
+        try:
+            await self.ended(
+                HANG_UP_TIMEOUT_S if self._trying.passed.is_set() else TRYING_TIMEOUT_S
+            )
+        except TimeoutError:
+            if self._trying.passed.is_set():
+                raise
+            self._status, self._ended_by = 408, "caller"
+            self._ended.pass_at(self._now())
 
     async def follow(self, press: Sequence[Press] = (), hold_s: float | None = None) -> None:
         """Once answered, press keys in order, hold for `hold_s`, hang up; return at the end.
@@ -181,7 +197,8 @@ class Caller:
 
     def result(self) -> CallResult:
         """How the call went; only once it has ended."""
-        assert self._invited.at is not None and self._ended.at is not None
+        assert self._invited.at is not None
+        assert self._ended.at is not None
         return CallResult(
             self._status,
             self._invited.at,
@@ -204,14 +221,25 @@ class Caller:
             self._say_hang_up()
 
     def _say_hang_up(self) -> None:
-        if not self._ended.passed.is_set() and not self._hanging_up:
-            self._hanging_up = True
+        self._wants_to_hang_up = True
+        if self._listens and not self._hung_up:
+            self._hung_up = True
             self._sipp.tell(self._call_id, "hangup")
 
     async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._say_hang_up()  # also when cancelled: SIPp is given a moment to carry it out
-        if kind is None and self._failure is None:
+        if self._failure is not None:
+            return
+        if kind is None:
             await self.hang_up()
+            return
+        with suppress(TimeoutError, SoftphoneFailed):  # the body's own exception matters more
+            await self.hang_up()
+
+    def _now(self) -> Moment:
+        assert self._invited.at is not None
+        now_s = time.monotonic()
+        since = timedelta(seconds=now_s - self._invited.at.monotonic_s)
+        return Moment(now_s, self._invited.at.wall + since)
 
     async def _first(self, timeout_s: float, *milestones: _Milestone) -> None:
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
@@ -236,6 +264,9 @@ class Caller:
             case "invited":
                 self._call_id = told.call_id
                 self._invited.pass_at(told.at)
+                return
+            case "trying" | "settled":
+                pass
             case "ringing":
                 self._ringing.pass_at(told.at)
                 self._connect(told)
@@ -244,13 +275,21 @@ class Caller:
                 self._connect(told)
                 self._answered.pass_at(told.at)
             case "changed":
+                self._listens = False
                 self._connect(told)
+                return
             case "pressed":
                 self._pressed.put_nowait(None)
             case _:
                 self._end(told)
+                return
+        self._trying.pass_at(told.at)
+        self._listens = True
+        if self._wants_to_hang_up:
+            self._say_hang_up()
 
     def _end(self, told: Told) -> None:
+        self._listens = False
         if told.event in {"refused", "cancelled"} and told.message is not None:
             self._status = told.message.status or 0
         self._ended_by = "caller" if told.event in {"cancelled", "we_hung_up"} else "exchange"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
@@ -18,16 +18,14 @@ from pbx_bridge.softphone.behaviour import Answers, Behaviour, Busy, Declines, N
 from pbx_bridge.softphone.caller import CODECS
 from pbx_bridge.softphone.sipp import (
     Address,
-    Gone,
-    Moment,
     Sipp,
     SoftphoneFailed,
-    Told,
     Transport,
     local_address,
     render,
 )
 from pbx_bridge.softphone.sound import open_sound
+from pbx_bridge.softphone.twin import Gone, Moment, Told
 from pbx_bridge.wire import sip
 from pbx_bridge.wire.rtp import Codec, Samples
 
@@ -39,6 +37,9 @@ HANG_UP_TIMEOUT_S = 5.0
 """How long the exchange may take to confirm that a call has ended."""
 EXPIRES_S = 3600
 """How long the registration would last; no test and no demonstration is longer."""
+
+
+BUSY_HERE, DECLINE = 486, 603
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +150,13 @@ class Phone:
             raise SoftphoneFailed(f"the exchange refused the phone: {said}")
         return told
 
-    async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
-        calls = list(self._calls.values())
-        for call in calls:
-            self._hang_up(call)
-        if kind is None:
-            for call in calls:
-                await _within(call.over, HANG_UP_TIMEOUT_S)
+    async def _leave(self, *_: object) -> None:
+        for call in self._calls.values():
+            call.leaving.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=HANG_UP_TIMEOUT_S)
         self._sipp.tell(self._registration_id, "unregister")
-        if kind is None:
-            await self._registered()
+        await self._registered()
 
     async def _finish(self) -> None:
         """Wait for what is left of the calls; SIPp has gone, so they are over."""
@@ -185,7 +183,7 @@ class Phone:
                 call.answered_at = told.at
                 self.answered.append(told.at)
                 call.talking.set()
-            case "changed":
+            case "changed" | "settled":
                 pass  # the sound goes on where it went; our exchange never moves it
             case _:
                 call = self._calls[told.call_id]
@@ -200,28 +198,21 @@ class Phone:
                 call.failure = gone.said
                 call.over.set()
 
-    def _hang_up(self, call: _Call) -> None:
-        if call.over.is_set() or call.hanging_up:
-            return
-        call.hanging_up = True
-        if call.talking.is_set():
-            self._sipp.tell(call.call_id, "hangup")
-        else:
-            self._sipp.tell(call.call_id, "refuse", status=486)
-
     async def _take(self, call: _Call) -> None:
         heard = silence(0)
         match self.behaviour:
             case Answers() as answers:
-                if not await _within(call.over, answers.after_s) and not call.hanging_up:
+                if await _any(call.over, call.leaving, within_s=answers.after_s):
+                    self._refuse(call, BUSY_HERE)
+                else:
                     heard = await self._talk(call, answers)
             case Busy():
-                self._hang_up(call)
+                self._refuse(call, BUSY_HERE)
             case Declines():
-                call.hanging_up = True
-                self._sipp.tell(call.call_id, "refuse", status=603)
+                self._refuse(call, DECLINE)
             case NeverAnswers():
-                pass
+                await _any(call.over, call.leaving)
+                self._refuse(call, BUSY_HERE)
             case _:
                 assert_never(self.behaviour)
         await call.over.wait()
@@ -233,15 +224,20 @@ class Phone:
         self.received.append(received)
         self._over.put_nowait(received)
 
+    def _refuse(self, call: _Call, status: int) -> None:
+        if not call.over.is_set():
+            self._sipp.tell(call.call_id, "refuse", status=status)
+
     async def _talk(self, call: _Call, answers: Answers) -> Samples:
         async with open_sound(self._address, answers.plays) as sound:
             if call.media is not None:
                 sound.connect(call.media.host, call.media.port, call.media.codec)
             self._sipp.tell(call.call_id, "answer", port=sound.port)
-            await _either(call.talking, call.over)
-            if not await _within(call.over, answers.talks_s):
-                self._hang_up(call)
-                await call.over.wait()
+            await _any(call.talking, call.over)
+            await _any(call.over, call.leaving, within_s=answers.talks_s)
+            if not call.over.is_set():
+                self._sipp.tell(call.call_id, "hangup")
+            await call.over.wait()
             return sound.hearing.samples()
 
 
@@ -250,8 +246,8 @@ class _Call:
 
     def __init__(self, ringing: Ringing, call_id: str, media: sip.Media | None) -> None:
         self.ringing, self.call_id, self.media = ringing, call_id, media
-        self.talking, self.over = asyncio.Event(), asyncio.Event()
-        self.hanging_up = self.by_phone = False
+        self.talking, self.over, self.leaving = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.by_phone = False
         self.answered_at: Moment | None = None
         self.ended_at: Moment | None = None
         self.failure = ""
@@ -265,18 +261,13 @@ def _incoming(told: Told) -> _Call:
     return _Call(ringing, told.call_id, sip.media(body) if body.strip() else None)
 
 
-async def _within(event: asyncio.Event, seconds: float | None) -> bool:
-    """Wait for `event` for so long at most; say whether it came."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()
-
-
-async def _either(*events: asyncio.Event) -> None:
-    """Wait until one of `events` is set."""
-    async with asyncio.TaskGroup() as group:
-        waits = [group.create_task(event.wait()) for event in events]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+async def _any(*events: asyncio.Event, within_s: float | None = None) -> bool:
+    """Wait until one of `events` is set, for so long at most; say whether one is."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
         for wait in waits:
             wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    return bool(done)

@@ -1,10 +1,8 @@
 """One SIPp process that makes calls or answers them, steered while it runs.
 
-SIPp's third-party call control gives it a command line to a "twin" over TCP: a scenario
-tells its twin what happens (`sendCmd`) and does what the twin says (`recvCmd`). The twin is
-this module, so events arrive as they happen and a call can be steered without files being
-followed. Each command is a few header lines that end with an escape character; what SIPp
-tells also carries the SIP message that it was about.
+SIPp's third-party call control gives it a line to a "twin" over TCP: a scenario tells its
+twin what happens (`sendCmd`) and does what the twin says (`recvCmd`). The twin is ours, so
+events arrive as they happen and a call can be steered without log files being followed.
 """
 
 from __future__ import annotations
@@ -13,18 +11,15 @@ import asyncio
 import re
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal
 
 import jinja2
 
-from pbx_bridge.wire import sip
+from pbx_bridge.softphone.twin import Gone, Told, Twin
 
 EXIT_TIMEOUT_S = 1.0
 """How long SIPp may take to leave by itself, and then again after SIGTERM."""
@@ -34,7 +29,6 @@ START_TIMEOUT_S = 10.0
 Transport = Literal["udp", "tcp"]
 Address = tuple[str, int]
 
-_END = b"\x1b"
 _SAFE = re.compile(r"[^\x00-\x1f\x7f\[\]\"\\]*")
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FunctionLoader(
@@ -49,37 +43,6 @@ _ENVIRONMENT = jinja2.Environment(
 
 class SoftphoneFailed(Exception):
     """SIPp could not do its part; the message holds its own last words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When something happened."""
-
-    monotonic_s: float
-    """`time.monotonic()` when we were told."""
-    wall: datetime
-    """SIPp's own reading of the machine's clock, in UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something that SIPp says happened."""
-
-    event: str
-    call_id: str
-    at: Moment
-    fields: Mapping[str, str]
-    message: sip.Message | None
-    """The last SIP message that SIPp received in the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """SIPp ended a call or itself against the scenario; there will be no more events of it."""
-
-    call_id: str | None
-    """None when it is the whole process."""
-    said: str
 
 
 def _free_port(address: str, transport: Transport) -> int:
@@ -102,8 +65,9 @@ def render(scenario: str, values: Mapping[str, str | int]) -> str:
     """Fill in a scenario. Raises `ValueError` for values that SIPp would take for its own."""
     for name, value in values.items():
         if isinstance(value, str) and not _SAFE.fullmatch(value):
-            raise ValueError(f"{name}: quotes, brackets, backslashes and control characters "
-                             "can't be signalled")
+            raise ValueError(
+                f"{name}: quotes, brackets, backslashes and control characters can't be signalled"
+            )
     return _ENVIRONMENT.get_template(scenario).render(values)
 
 
@@ -129,7 +93,7 @@ class Sipp:
         self._makes, self._answers = makes, answers
         self._hear = hear
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._twin: _Twin | None = None
+        self._twin: Twin | None = None
         self._listener: asyncio.Server | None = None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -151,12 +115,12 @@ class Sipp:
         assert self._twin is not None
         lines = [f"Call-ID: {call_id}", f"Do: {do}"]
         lines += [f"{name.capitalize()}: {value}" for name, value in fields.items()]
-        self._twin.send("".join(f"{line}\r\n" for line in lines).encode())
+        self._twin.send("".join(f"{line}\r\n" for line in lines))
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         connected: asyncio.Future[None] = loop.create_future()
-        self._twin = _Twin(self._told, self._lost, connected)
+        self._twin = Twin(self._told, self._lost, connected)
         twin = self._twin
         self._listener = await loop.create_server(lambda: twin, "127.0.0.1", 0)
         port = self._listener.sockets[0].getsockname()[1]
@@ -171,9 +135,10 @@ class Sipp:
             stderr=asyncio.subprocess.DEVNULL,
         )
         ended = loop.create_task(self._process.wait(), name="softphone-sipp-starts")
+        waits: set[asyncio.Future[Any]] = {connected, ended}
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await asyncio.wait({connected, ended}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             raise SoftphoneFailed(f"SIPp did not connect in {START_TIMEOUT_S} s") from None
         finally:
@@ -241,59 +206,3 @@ class Sipp:
             if process.returncode is None:
                 process.kill()
             await process.wait()
-
-
-class _Twin(asyncio.Protocol):
-    """SIPp's twin: cuts the stream at escape characters and reads each command."""
-
-    def __init__(
-        self,
-        told: Callable[[Told | Gone], None],
-        lost: Callable[[], None],
-        connected: asyncio.Future[None],
-    ) -> None:
-        self._told, self._lost, self._connected = told, lost, connected
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._closing = False
-        self._closed = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        if not self._connected.done():
-            self._connected.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        *whole, self._buffer = (self._buffer + data).split(_END)
-        for text in whole:
-            self._told(read_command(text.decode("utf-8", "replace"), time.monotonic()))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set()
-        if not self._closing:
-            self._lost()
-
-    def send(self, text: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(text + _END)
-
-    async def close(self) -> None:
-        self._closing = True
-        if self._transport is not None:
-            self._transport.abort()
-            await self._closed.wait()
-
-
-def read_command(text: str, now_s: float) -> Told | Gone:
-    """Read what a scenario told at `now_s` (`time.monotonic`)."""
-    head, _, rest = text.replace("\r\n", "\n").strip("\n").partition("\n\n")
-    fields = {}
-    for line in head.split("\n"):
-        name, _, value = line.partition(":")
-        fields[name.strip().lower()] = value.strip()
-    call_id = fields.pop("call-id", "")
-    if "internal-cmd" in fields:
-        return Gone(call_id, "")
-    wall = datetime.fromtimestamp(float(fields.pop("at").split()[-1]), UTC)
-    message = sip.parse(rest.lstrip("\n")) if rest.strip() else None
-    return Told(fields.pop("event"), call_id, Moment(now_s, wall), fields, message)

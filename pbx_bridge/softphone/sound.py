@@ -129,7 +129,7 @@ class Sound(asyncio.DatagramProtocol):
         """Return once something was heard from now on and then nothing for `for_s`."""
         self._loud.clear()
         await self._loud.wait()
-        while (left := for_s - (time.monotonic() - (self.quiet_since_s or 0.0))) > 0:
+        while (left := for_s - self._silent_s()) > 0:  # noqa: ASYNC110 (sleeps as long as it may)
             await asyncio.sleep(left)
 
     async def close(self) -> None:
@@ -161,8 +161,12 @@ class Sound(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:  # noqa: ARG002, D102 (asyncio)
         return  # the other end closed its port before we did: ordinary at the end of a call
 
+    def _silent_s(self) -> float:
+        return time.monotonic() - (self.quiet_since_s or 0.0)
+
     def _tick(self, due: float) -> None:
-        assert self._remote is not None and self._transport is not None
+        assert self._remote is not None
+        assert self._transport is not None
         loop = asyncio.get_running_loop()
         self._transport.sendto(rtp.build(self._next()), self._remote)
         self._sequence += 1

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-EVENT_TYPES = ("CallBroadcast", "StasisStart", "ApplicationReplaced")
-"""All that is asked of Asterisk; without the filter about 40 events a call would come."""
+EVENT_TYPES = ("CallBroadcast", "StasisStart", "ApplicationReplaced", "RESTResponse")
+"""All that is asked of Asterisk; without the filter about 40 events a call would come.
+Asterisk's filter takes away the answers to requests too where they are not named."""
 
 
 @dataclass(frozen=True, slots=True)

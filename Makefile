@@ -1,0 +1,41 @@
+# Set-up and the few commands that a newcomer needs. Everything is kept in .venv and in the
+# user's cache folder (PBX_BRIDGE_CACHE says otherwise); the system is not touched.
+
+PYTHON ?= python3.11
+PYTHON := $(shell command -v $(PYTHON) || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo run test check bench setup clean
+
+demo: setup ## Bring everything, start the sample municipality, and show the main job
+	$(BIN)/python -m pbx_bridge.demo
+
+run: setup ## The same exchange, staying up
+	$(BIN)/python -m pbx_bridge.demo --stay
+
+test: setup ## All tests, those with real calls included
+	$(BIN)/pytest
+
+check: $(READY) ## Style, types and architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## Benchmarks, side by side with the native dialplan
+	$(BIN)/python -m benchmarks
+
+setup: $(READY)
+	@$(BIN)/python -m pbx_bridge.asterisk.packages
+
+$(READY): requirements.txt pyproject.toml
+	@echo "Making $(VENV) and installing the pinned dependencies …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) state build *.egg-info

@@ -1,0 +1,50 @@
+"""The command line.
+
+Exit codes: 0 done, 1 refused or problems found, 2 usage, 3 the exchange can't be reached.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pbx_bridge.asterisk.packages import CopyFailed
+from pbx_bridge.asterisk.render import Unwritable
+from pbx_bridge.asterisk.secrets import SecretsUnreadable
+from pbx_bridge.cli import calling, people, running, seeing
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+
+REFUSED = 1
+UNREACHABLE = 3
+
+app = typer.Typer(
+    help="A telephone exchange that keeps the policy by itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (running, seeing, people, calling):
+    part.register(app)
+
+
+def main() -> None:
+    """Run a command; errors become one sentence and an exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        _leave(f"{error}\n{len(error.problems)} problems; nothing was changed", REFUSED)
+    except (PbxRejected, CopyFailed, SecretsUnreadable, JournalUnavailable, Unwritable) as error:
+        _leave(str(error), REFUSED)
+    except PbxUnavailable as error:
+        _leave(str(error), UNREACHABLE)
+    except ExceptionGroup as group:
+        _leave("; ".join(str(error) for error in group.exceptions), REFUSED)
+    except KeyboardInterrupt:
+        _leave("stopped", 130)
+
+
+def _leave(words: str, code: int) -> None:
+    sys.stderr.write(words + "\n")
+    sys.exit(code)

@@ -1,0 +1,374 @@
+"""The call record: whatever happens to the file, each event is there exactly once (F19)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pbx_bridge.adapters import cel as module
+from pbx_bridge.adapters.cel import CelTail, read_cel
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.ports import JournalUnavailable
+from pbx_bridge.wire.cel import MAX_LINE_BYTES
+
+RECORDED = Path(__file__).parent.parent / "recordings" / "cel_local_call.csv"
+START_S = 1795470954
+TEST_TIMEOUT_S = 5
+
+
+def line(number: int) -> str:
+    """Event `number`, a second after the one before."""
+    rest = '"Local/1","","100","in","Dial","x, ""y""","",""'
+    return f'"{START_S + number}.000001","EVENT_{number}","{START_S}.0","{START_S}.1",{rest}\n'
+
+
+def lines(*numbers: int) -> str:
+    return "".join(line(number) for number in numbers)
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def fill(path: Path, text: str) -> None:
+    """Truncate the file and write it anew, as whoever copies and truncates does."""
+    path.write_text(text)
+
+
+def rotate(path: Path) -> None:
+    """As logrotate does by default: move every file one further, make none."""
+    for number in range(module.ROTATIONS, 0, -1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.rename(path.with_name(f"{path.name}.{number + 1}"))
+    path.rename(path.with_name(f"{path.name}.1"))
+
+
+class FolderInTheWay:
+    """What is not there is no error, but this is one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.mkdir()
+
+    def remove(self) -> None:
+        self._path.rmdir()
+
+
+def kept(store: Database) -> list[int]:
+    """Numbers of the stored events, in the order in which they were stored."""
+    with store.reader() as connection:
+        rows = connection.execute("SELECT type FROM cel ORDER BY rowid").fetchall()
+    return [int(name.removeprefix("EVENT_")) for (name,) in rows]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "Master.csv"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "bridge.db", busy_timeout_s=0.05)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def tail(path: Path, store: Database) -> CelTail:
+    return CelTail(path, store)
+
+
+async def test_a_real_call_is_stored_and_read_back(store: Database) -> None:
+    tail = CelTail(RECORDED, store)
+    assert await tail.catch_up() == 24
+    with store.reader() as connection:
+        events = list(read_cel(connection))
+    assert events == sorted(events, key=lambda event: event.time)
+    assert events[2] == CelEvent(
+        time=datetime(2026, 11, 23, 21, 55, 54, 94557, tzinfo=UTC),
+        type="PBX_STEP",
+        linkedid="1795470954.0",
+        uniqueid="1795470954.1",
+        channel="Local/100@in-00000000;2",
+        caller="018000199",
+        exten="100",
+        context="in",
+        app="CELGenUserEvent",
+        data='PBX_STEP,ring "101", åäö\\, and more',
+        peer="",
+        extra='{"extra":"ring \\"101\\", åäö\\\\, and more"}',
+    )
+
+
+async def test_events_are_read_by_time_and_by_call(path: Path, store: Database) -> None:
+    append(path, lines(1, 2, 3) + line(4).replace(f'"{START_S}.0"', '"other"'))
+    await CelTail(path, store).catch_up()
+    second = datetime.fromtimestamp(START_S + 2, UTC) + timedelta(microseconds=1)
+    with store.reader() as connection:
+        assert [e.type for e in read_cel(connection, since=second)] == [
+            "EVENT_2",
+            "EVENT_3",
+            "EVENT_4",
+        ]
+        assert [e.type for e in read_cel(connection, until=second)] == ["EVENT_1"]
+        assert [e.type for e in read_cel(connection, linkedid="other")] == ["EVENT_4"]
+
+
+async def test_the_clocks_offset_is_added_to_asterisks_times(path: Path, store: Database) -> None:
+    append(path, line(0))
+    await CelTail(path, store, offset_s=3600).catch_up()
+    with store.reader() as connection:
+        (event,) = read_cel(connection)
+    assert event.time == datetime.fromtimestamp(START_S + 3600, UTC) + timedelta(microseconds=1)
+
+
+async def test_a_file_that_is_not_there_yet_is_no_error(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    assert await tail.catch_up() == 0
+    append(path, lines(1))
+    assert await tail.catch_up() == 1
+    assert await tail.catch_up() == 0
+    append(path, lines(2, 3))
+    assert await tail.catch_up() == 2
+    assert kept(store) == [1, 2, 3]
+
+
+async def test_f19_half_a_last_line_is_kept_for_later(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    whole = lines(1, 2)
+    for letter in whole:
+        append(path, letter)
+        await tail.catch_up()
+    assert kept(store) == [1, 2]
+    assert tail.malformed == 0
+
+
+async def test_f19_a_rotated_file_is_finished_before_the_new_one(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1, 2))
+    await tail.catch_up()
+    append(path, lines(3))
+    rotate(path)
+    assert await tail.catch_up() == 1  # Asterisk makes the new file at its next event
+    append(path, lines(4))
+    assert await tail.catch_up() == 1
+    assert kept(store) == [1, 2, 3, 4]
+
+
+async def test_f19_several_rotations_while_the_bridge_was_down_lose_nothing(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1, 2))
+    await tail.catch_up()
+    for number in (3, 4, 5):
+        append(path, lines(number))
+        rotate(path)
+    append(path, lines(6))
+    assert await CelTail(path, store).catch_up() == 4
+    assert kept(store) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_f19_rotation_by_copying_and_truncating_loses_nothing(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1, 2))
+    await tail.catch_up()
+    append(path, lines(3))
+    shutil.copy(path, path.with_name("Master.csv.1"))
+    fill(path, "")
+    assert await tail.catch_up() == 1
+    append(path, lines(4))
+    assert await tail.catch_up() == 1
+    assert kept(store) == [1, 2, 3, 4]
+
+
+async def test_f19_half_a_line_at_the_end_of_a_rotated_file_is_counted_and_passed(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1) + line(2)[:20])
+    await tail.catch_up()
+    rotate(path)
+    append(path, lines(3))
+    assert await tail.catch_up() == 1
+    append(path, lines(4))
+    assert await tail.catch_up() == 1
+    assert kept(store) == [1, 3, 4]
+    assert tail.malformed == 1
+
+
+async def test_f19_a_truncated_file_is_read_from_its_start(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1, 2, 3))
+    await tail.catch_up()
+    fill(path, lines(4))
+    assert await tail.catch_up() == 1
+    fill(path, lines(5, 6, 7, 8))  # longer than what had been read
+    assert await tail.catch_up() == 4
+    assert kept(store) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+async def test_f19_a_replay_from_the_start_adds_nothing(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1, 2, 3))
+    await tail.catch_up()
+    heard: list[CelEvent] = []
+    tail.on_events = heard.extend
+    fill(path, lines(0, 1, 2, 3, 4))
+    assert await tail.catch_up() == 2
+    assert [event.type for event in heard] == ["EVENT_0", "EVENT_4"]
+
+    await store.write(lambda connection: connection.execute("DELETE FROM cel_cursor"))
+    assert await CelTail(path, store).catch_up() == 0
+    assert kept(store) == [1, 2, 3, 0, 4]
+
+
+async def test_f19_a_restart_goes_on_where_it_was(path: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        append(path, lines(number) + line(number + 1)[:30])
+        database = Database(tmp_path / "bridge.db")
+        assert await CelTail(path, database).catch_up() == 1
+        assert kept(database) == list(range(number + 1))
+        database.close()
+        fill(path, lines(*range(number + 1)))
+
+
+async def test_malformed_lines_are_counted_and_never_fatal(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, line(1) + "garbage\n\0\0\0\n\n" + "x" * 3 * MAX_LINE_BYTES + "\n" + line(2))
+    assert await tail.catch_up() == 2
+    assert kept(store) == [1, 2]
+    assert tail.malformed >= 4
+
+
+async def test_f19_any_order_of_writes_rotations_and_restarts_keeps_each_event_once(
+    tmp_path: Path,
+) -> None:
+    for seed in range(20):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        await keep_house(random.Random(seed), folder / "Master.csv", f"seed {seed}")
+
+
+async def keep_house(chance: random.Random, path: Path, where: str) -> None:
+    store = Database(path.with_name("bridge.db"))
+    tail, written, rest, unread = CelTail(path, store), 0, "", 0
+    for _ in range(40):
+        match chance.choice(["write", "write", "half", "rotate", "restart", "read"]):
+            case "write":
+                append(path, rest or line(written))
+                written, rest = written + (not rest), ""
+            case "half" if not rest:
+                append(path, line(written)[:25])
+                written, rest = written + 1, line(written)[25:]
+            case "rotate" if there_is(path) and not rest and unread < module.ROTATIONS - 1:
+                rotate(path)
+                unread += 1
+            case "restart":
+                tail = CelTail(path, store)
+            case "read":
+                await tail.catch_up()
+                unread = 0
+    append(path, rest or line(written))
+    written += not rest
+    await tail.catch_up()
+    assert kept(store) == list(range(written)), where
+    assert tail.malformed == 0
+    store.close()
+
+
+def there_is(path: Path) -> bool:
+    return path.exists()
+
+
+async def test_f33_while_the_database_is_locked_nothing_is_lost(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, lines(1))
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalUnavailable):
+        await tail.catch_up()
+    other.execute("ROLLBACK")
+    other.close()
+    assert await tail.catch_up() == 1
+    assert kept(store) == [1]
+
+
+async def test_events_are_told_soon_after_they_were_written(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    heard: asyncio.Queue[CelEvent] = asyncio.Queue()
+
+    def hear(events: Sequence[CelEvent]) -> None:
+        for event in events:
+            heard.put_nowait(event)
+
+    tail.on_events = hear
+    following = asyncio.create_task(tail.run())
+    try:
+        for number in range(3):
+            append(path, lines(number))
+            async with asyncio.timeout(TEST_TIMEOUT_S):
+                assert (await heard.get()).type == f"EVENT_{number}"
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert kept(store) == [0, 1, 2]
+
+
+async def test_trouble_does_not_end_the_following(
+    path: Path, store: Database, tail: CelTail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_INTERVAL_S", 0.01)
+    told, tried = asyncio.Event(), asyncio.Event()
+    tail.on_events = lambda _: told.set()
+    mark = tail._mark
+
+    def marked(*, well: bool, why: str = "") -> None:
+        mark(well=well, why=why)
+        if not well:
+            tried.set()
+
+    monkeypatch.setattr(tail, "_mark", marked)
+    in_the_way = FolderInTheWay(path)
+    following = asyncio.create_task(tail.run())
+    try:
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            await tried.wait()
+            in_the_way.remove()
+            append(path, lines(1))
+            await told.wait()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert kept(store) == [1]
+
+
+async def test_a_listener_that_fails_does_not_stop_the_record(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    def fail(_: Sequence[CelEvent]) -> None:
+        raise LookupError("a bug in a listener")
+
+    tail.on_events = fail
+    append(path, lines(1))
+    assert await tail.catch_up() == 1
+    append(path, lines(2))
+    assert await tail.catch_up() == 1
+    assert kept(store) == [1, 2]

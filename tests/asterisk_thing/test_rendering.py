@@ -1,0 +1,177 @@
+"""The plan as configuration files. The golden files are made anew with `PBX_GOLDEN=write`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from asterisk_thing.norrskar import (
+    OPERATOR,
+    SWITCHBOARD,
+    known_secrets,
+    named,
+    settings,
+    small_plan,
+    text,
+)
+
+from pbx_bridge.asterisk.render import Unwritable, render, write
+from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.config.plan import load_plan
+from pbx_bridge.core.model import Plan, Trunk
+
+GOLDEN = Path(__file__).parent / "golden"
+SAMPLE = Path(__file__).parents[2] / "dialplan"
+DIALPLAN = "extensions.conf"
+"""Has tests of its own, with calls."""
+
+
+def rendered(plan: Plan, trunk: str = "", place: Settings | None = None) -> dict[str, str]:
+    return dict(render(plan, place or settings(), known_secrets(plan, trunk)))
+
+
+def section(file: str, name: str, kind: str = "") -> str:
+    """The text of `[name]…`, or of the one that holds `kind`."""
+    parts = file.split("\n[")
+    return next(part for part in parts if part.startswith(f"{name}]") and kind in part)
+
+
+def test_every_file_of_the_sample_is_as_it_was_reviewed() -> None:
+    files = rendered(
+        load_plan(SAMPLE, date(2026, 11, 23)),
+        place=settings(
+            moh=Path("/usr/share/asterisk/moh"),
+            modules=Path("/usr/lib/asterisk/modules"),
+            data=Path("/usr/share/asterisk"),
+        ),
+    )
+    files.pop(DIALPLAN, None)
+    if os.environ.get("PBX_GOLDEN") == "write":
+        for old in GOLDEN.glob("*.conf"):
+            old.unlink()
+        for name, content in files.items():
+            (GOLDEN / name).write_text(content, encoding="utf-8")
+    golden = {file.name: file.read_text(encoding="utf-8") for file in GOLDEN.glob("*.conf")}
+    assert files == golden
+
+
+@pytest.mark.parametrize("active", ["\n", "\r", "\0", ";"])
+@pytest.mark.parametrize(
+    ("plan", "file"),
+    [
+        (
+            lambda bad: small_plan(named(f"Anna{bad}context=from-trunk")),
+            r"(pjsip|extensions)\.conf",
+        ),
+        (
+            lambda bad: small_plan(line=replace(SWITCHBOARD, title=text(f"x{bad}[y]"))),
+            r"queues\.conf",
+        ),
+    ],
+)
+def test_f23_a_value_that_would_begin_a_line_or_a_comment_is_refused_with_file_and_value(
+    active: str, plan: object, file: str
+) -> None:
+    assert callable(plan)
+    with pytest.raises(Unwritable, match=rf"^{file}: '.*' holds a "):
+        rendered(plan(active))
+
+
+@pytest.mark.parametrize("name", ['Anna" <112>', "Anna\\", "Anna <b>"])
+def test_f23_a_name_that_would_end_its_quotation_marks_is_refused(name: str) -> None:
+    with pytest.raises(Unwritable, match=r"^pjsip\.conf: "):
+        rendered(small_plan(named(name)))
+
+
+@pytest.mark.parametrize("name", ["vaxel](!)", "vä xel", "", "a" * 61, "general\n"])
+def test_a_name_that_would_be_another_section_is_refused(name: str) -> None:
+    with pytest.raises(Unwritable, match=r"^(queues|extensions)\.conf: "):
+        rendered(small_plan(line=replace(SWITCHBOARD, name=name)))
+
+
+@pytest.mark.parametrize("host", ["sip.operator.example", "127.0.0.1:", "127.0.0.1:5060;lr", ""])
+def test_a_trunk_whose_address_needs_a_name_server_is_refused(host: str) -> None:
+    with pytest.raises(Unwritable, match=r"^pjsip\.conf: .*IPv4 address"):
+        rendered(small_plan(trunk=replace(OPERATOR, host=host)))
+
+
+def test_a_phone_says_who_it_is_by_its_own_password_only() -> None:
+    pjsip = rendered(small_plan())["pjsip.conf"]
+    phone = section(pjsip, "102", "(phone)")
+    assert "set_var = PBX_PHONE=102" in phone
+    assert 'callerid = "Olle Åkerö" <102>' in phone
+    assert "language = fi" in phone
+    assert "password = secret-of-102" in section(pjsip, "102", "(login)")
+    assert "mailboxes" not in section(pjsip, "102", "(desk)")
+    assert "mailboxes = 101@default" in section(pjsip, "101", "(desk)")
+
+
+def test_f24_the_trunk_is_never_taken_for_dead_by_an_unanswered_options_request() -> None:
+    pjsip = rendered(small_plan())["pjsip.conf"]
+    assert "qualify_frequency = 0" in section(pjsip, "operator", "type = aor")
+    assert "match = 127.0.0.1\n" in section(pjsip, "operator", "type = identify")
+
+
+def test_a_trunk_with_a_user_name_needs_its_password_and_never_shows_it() -> None:
+    plan = small_plan(trunk=Trunk("operator", "198.51.100.7", username="norrskar"))
+    with pytest.raises(Unwritable, match=r"secrets\.json"):
+        rendered(plan)
+    with pytest.raises(Unwritable) as refused:
+        rendered(plan, trunk="hush\nhush")
+    assert "hush" not in str(refused.value)
+    login = section(rendered(plan, trunk="half;half")["pjsip.conf"], "operator", "type = auth")
+    assert "username = norrskar" in login
+    assert "password = half\\;half" in login
+
+
+def test_control_is_on_loopback_and_no_secret_is_where_it_is_not_needed() -> None:
+    files = rendered(small_plan())
+    for name in ("http.conf", "manager.conf"):
+        assert "bindaddr = 127.0.0.1" in files[name]
+    for name in ("ari.conf", "manager.conf"):
+        assert "deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255" in files[name]
+    holders = {name for name, content in files.items() if "secret-of-" in content}
+    assert holders == {"ari.conf", "manager.conf", "pjsip.conf"}
+
+
+def test_what_this_asterisk_lacks_is_not_asked_of_it() -> None:
+    old = rendered(small_plan(), place=settings(has_broadcast=False, moh=None))
+    assert "stasis_broadcast" not in old["modules.conf"]
+    assert "musiconhold" not in old["modules.conf"]
+    assert "[default]" not in old["musiconhold.conf"]
+    assert "astmoddir" not in old["asterisk.conf"]
+
+
+def test_written_files_are_their_owners_only_and_replaced_whole(tmp_path: Path) -> None:
+    old = tmp_path / "ari.conf"
+    old.write_text("old")
+    old.chmod(0o644)
+    kept = old.open()
+    write({"ari.conf": "new\n", "http.conf": "also\n"}, tmp_path)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "ari.conf": "new\n",
+        "http.conf": "also\n",
+    }
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+    assert kept.read() == "old"
+    kept.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"sip_host": "pbx.norrskar.example"}, "IPv4 address"),
+        ({"sip_host": "0.0.0.0"}, "the one address"),
+        ({"control_host": "192.0.2.1"}, "loopback"),
+        ({"rtp_first": 10000, "rtp_last": 10001}, "two ports"),
+        ({"folder": Path("/" + "x" * 100)}, "control socket"),
+        ({"folder": Path("state")}, "absolute"),
+    ],
+)
+def test_settings_that_can_not_work_are_refused(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        settings(**changes)  # type: ignore[arg-type]  # names and values by the table above

@@ -1,0 +1,69 @@
+"""Passwords are made once, kept, and shown to nobody (S29)."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from asterisk_thing.norrskar import ANNA, OLLE, small_plan
+
+from pbx_bridge.asterisk.secrets import SecretsUnreadable, load, mailboxes
+
+
+def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    made = load(file, small_plan())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert set(made.phones) == {"101", "102"}
+    assert set(made.mailboxes) == {"101", "900"}
+    assert all(len(pin) == 6 and pin.isdigit() for pin in made.mailboxes.values())
+    everything = [made.ari, made.ami, *made.phones.values()]
+    assert len(set(everything)) == 4
+    assert min(map(len, everything)) >= 32
+
+
+def test_what_is_there_is_kept_and_newcomers_get_theirs(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    first = load(file, small_plan(ANNA))
+    written = file.stat().st_ino
+    assert load(file, small_plan(ANNA)) == first
+    assert file.stat().st_ino == written, "an unchanged file was written again"
+    second = load(file, small_plan(OLLE, replace(OLLE, extension="103", mailbox=True)))
+    assert second.phones.keys() == {"101", "102", "103"}
+    assert second.phones["101"] == first.phones["101"]
+    assert second.mailboxes.keys() == {"101", "103", "900"}
+    assert (second.ari, second.ami) == (first.ari, first.ami)
+
+
+def test_the_trunks_password_is_what_a_technician_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    load(file, small_plan())
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps(held | {"trunk": "from the operator"}))
+    file.chmod(0o644)
+    assert load(file, small_plan()).trunk == "from the operator"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "hush", "[]", '{"ari": "hush"}', '{"ari": ""}'])
+def test_a_spoilt_file_is_neither_used_nor_replaced_nor_shown(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_text(content)
+    with pytest.raises(SecretsUnreadable, match=r"backup") as refused:
+        load(file, small_plan())
+    assert "hush" not in str(refused.value)
+    assert file.read_text() == content
+
+
+def test_s29_secrets_do_not_appear_in_logs(tmp_path: Path) -> None:
+    made = load(tmp_path / "secrets.json", small_plan())
+    shown = f"{made} {made!r}"
+    for secret in (made.ari, made.ami, *made.phones.values(), *made.mailboxes.values()):
+        assert secret not in shown
+
+
+def test_mailboxes_are_those_of_people_and_lines() -> None:
+    assert mailboxes(small_plan()) == ("101", "900")

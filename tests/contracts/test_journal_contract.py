@@ -1,0 +1,89 @@
+"""What every journal does, the real one and the fake."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fakes.journal import FakeJournal
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import SqliteJournal
+from pbx_bridge.core.events import (
+    BridgeStarted,
+    CommandRefused,
+    Decided,
+    Event,
+    LinkLost,
+    ReferralCancelled,
+    ReferralSet,
+    SignedIn,
+    SignedOut,
+)
+from pbx_bridge.ports import Journal
+
+ZONE = ZoneInfo("Europe/Mariehamn")
+NOON = datetime(2026, 10, 25, 12, tzinfo=ZONE)
+# The hour that comes twice: the second half past three, in winter time.
+TWICE = datetime(2026, 10, 25, 3, 30, tzinfo=ZONE, fold=1)
+EVERY_KIND: list[Event] = [
+    ReferralSet("101", "lunch", NOON, TWICE, "tandläkare “öå” 🙂", "101"),
+    ReferralCancelled("101", "100"),
+    SignedIn("växeln", "101", "101"),
+    SignedOut("växeln", "101", "100"),
+    CommandRefused("SignOut", "101", "S18", "last-attendant", "101"),
+    Decided("1795422600.1", "018000101", "ring", "person-rings"),
+    LinkLost("ari", NOON),
+    BridgeStarted("4f5e", "0.1.0"),
+]
+
+
+@pytest.fixture(params=["sqlite", "fake"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    if request.param == "fake":
+        yield FakeJournal()
+        return
+    database = Database(tmp_path / "journal.sqlite")
+    yield SqliteJournal(database)
+    database.close()
+
+
+async def test_a_new_journal_is_empty(journal: Journal) -> None:
+    assert list(journal.entries()) == []
+
+
+async def test_every_kind_of_event_comes_back_as_it_was(journal: Journal) -> None:
+    await journal.append(NOON, EVERY_KIND)
+    entries = list(journal.entries())
+    assert [entry.seq for entry in entries] == list(range(1, len(EVERY_KIND) + 1))
+    assert {entry.at for entry in entries} == {NOON.astimezone(UTC)}
+    # Instants are compared in UTC: Python holds a repeated hour unequal to any other zone's.
+    kept = entries[0].event
+    assert isinstance(kept, ReferralSet)
+    assert kept.until.astimezone(UTC) == TWICE.astimezone(UTC)
+    assert [entry.event for entry in entries[1:]] == EVERY_KIND[1:]
+
+
+async def test_notes_and_appends_keep_the_order_in_which_they_were_made(journal: Journal) -> None:
+    steps = [Decided("1.1", "018000100", "say", str(number)) for number in range(9)]
+    for first in range(0, 9, 3):
+        journal.note(NOON, steps[first : first + 2])
+        await journal.append(NOON, steps[first + 2 : first + 3])
+    assert [entry.event for entry in journal.entries()] == steps
+
+
+async def test_an_append_makes_earlier_notes_durable_too(journal: Journal) -> None:
+    journal.note(NOON, [BridgeStarted("4f5e", "0.1.0")])
+    await journal.append(NOON, [])
+    assert len(list(journal.entries())) == 1
+
+
+async def test_a_moment_without_a_zone_is_refused(journal: Journal) -> None:
+    naive = NOON.replace(tzinfo=None)
+    with pytest.raises(ValueError, match="no time zone"):
+        await journal.append(naive, [BridgeStarted("4f5e", "0.1.0")])
+    with pytest.raises(ValueError, match="no time zone"):
+        journal.note(naive, [BridgeStarted("4f5e", "0.1.0")])
+    await journal.append(NOON + timedelta(seconds=1), [BridgeStarted("4f5e", "0.1.0")])
+    assert len(list(journal.entries())) == 1

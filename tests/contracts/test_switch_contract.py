@@ -1,0 +1,192 @@
+"""One contract for `ports.Switch`: the fake, and the AMI adapter on a real Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from adapters.fake_ami import until
+from contracts.switch_contract import ASA, SwitchContract
+from fakes.switch import FakeSwitch
+
+from pbx_bridge.adapters.ami import Ami
+from pbx_bridge.asterisk.packages import COMPLETE, PrivateCopy, default_folder
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.wire.ami import MAX_LINE_BYTES
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+FAMILIES = ("referral", "line", "pbx_line", "pbxXline", "PBX_LINE", "pbx_line2")
+
+
+class TestFakeSwitch(SwitchContract):
+    @pytest.fixture
+    def switch(self) -> FakeSwitch:
+        return FakeSwitch(["vaxel"])
+
+    async def test_down_is_unavailable_and_up_again_it_knows_what_it_knew(
+        self, switch: FakeSwitch
+    ) -> None:
+        await switch.put("referral", "101", "lunch")
+        switch.down = True
+        with pytest.raises(PbxUnavailable):
+            await switch.members()
+        switch.down = False
+        assert await switch.stored("referral") == {"101": "lunch"}
+
+
+class Asterisk:
+    """A private Asterisk with a manager and one queue, and nothing else."""
+
+    def __init__(self, copy: PrivateCopy, folder: Path) -> None:
+        self._copy = copy
+        self._folder = folder
+        self.secret = secrets.token_hex(8)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+
+    def configure(self) -> None:
+        folder = self._folder
+        written = ("varlib", "db", "key", "spool", "run", "log", "cache")
+        for name in written:
+            (folder / name).mkdir()
+        places = {f"ast{name}dir": folder / name for name in written}
+        places |= {"astetcdir": folder, "astmoddir": self._copy.modules}
+        places |= {"astdatadir": self._copy.data, "astagidir": folder}
+        lines = "\n".join(f"{name} => {place}" for name, place in places.items())
+        rights = "read = system\nwrite = system,reporting,agent"
+        files = {
+            "asterisk.conf": f"[directories]\n{lines}\n",
+            "modules.conf": "[modules]\nautoload = no\nload = app_queue.so\n",
+            "queues.conf": "[general]\n[vaxel]\nstrategy = ringall\n",
+            "manager.conf": "[general]\nenabled = yes\nwebenabled = no\nbindaddr = 127.0.0.1\n"
+            f"port = {self.port}\n"
+            f"[bridge]\nsecret = {self.secret}\n{rights}\n"
+            f"[powerless]\nsecret = {self.secret}\nread = system\nwrite = agent\n",
+            "logger.conf": "[general]\n[logfiles]\nmessages => warning,error\n",
+        }
+        for name, text in files.items():
+            (folder / name).write_text(text)
+
+    def start(self) -> None:
+        program = self._copy.program("asterisk")
+        self._process = subprocess.Popen(
+            [*program, "-f", "-C", str(self._folder / "asterisk.conf")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(STOP_TIMEOUT_S)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@pytest.fixture(scope="module")
+def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
+    copy = PrivateCopy(default_folder() / "asterisk")
+    if not (copy.root / COMPLETE).is_file():
+        pytest.skip("no private Asterisk on this machine; `pbx-bridge up` brings it")
+    asterisk = Asterisk(copy, tmp_path_factory.mktemp("asterisk"))
+    asterisk.configure()
+    asterisk.start()
+    try:
+        yield asterisk
+    finally:
+        asterisk.stop()
+
+
+@pytest.fixture
+async def ami(asterisk: Asterisk) -> AsyncIterator[Ami]:
+    ami = Ami("127.0.0.1", asterisk.port, user="bridge", secret=asterisk.secret)
+    run = asyncio.create_task(ami.run())
+    await ami.wait_connected(START_TIMEOUT_S)
+    try:
+        yield ami
+        await _tidy(ami)
+    finally:
+        run.cancel()
+        with suppress(asyncio.CancelledError):
+            await run
+
+
+async def _tidy(ami: Ami) -> None:
+    for family in FAMILIES:
+        for key in await ami.stored(family):
+            await ami.remove(family, key)
+    for member in await ami.members():
+        await ami.leave(member)
+
+
+@pytest.mark.calls
+class TestRealSwitch(SwitchContract):
+    @pytest.fixture
+    def switch(self, ami: Ami) -> Ami:
+        return ami
+
+    async def test_the_protocol_is_that_of_asterisk_22(self, ami: Ami) -> None:
+        assert ami.banner.startswith("11.")
+
+    async def test_f13_asterisk_takes_the_longest_line_that_is_sent(self, ami: Ami) -> None:
+        longest = "x" * (MAX_LINE_BYTES - len("Val: \r\n"))
+        await ami.put("referral", "101", longest)
+        assert await ami.stored("referral") == {"101": longest}
+
+    async def test_a_member_is_shown_by_the_name_it_joined_with(self, ami: Ami) -> None:
+        await ami.join(ASA, "Åsa Öhman")
+        items = await ami.listed("QueueStatus", Queue="vaxel")
+        assert [item["Name"] for item in items if item["Event"] == "QueueMember"] == ["Åsa Öhman"]
+
+    async def test_a_right_that_is_missing_is_named(self, asterisk: Asterisk, ami: Ami) -> None:
+        other = Ami("127.0.0.1", asterisk.port, user="powerless", secret=asterisk.secret)
+        run = asyncio.create_task(other.run())
+        await other.wait_connected(START_TIMEOUT_S)
+        with pytest.raises(PbxRejected, match=r"DBPut: Permission denied\. give the user"):
+            await other.put("referral", "101", "lunch")
+        with pytest.raises(PbxRejected, match="DBDel: Permission denied"):
+            await other.remove("referral", "101")
+        run.cancel()
+        with suppress(asyncio.CancelledError):
+            await run
+
+    async def test_a_wrong_secret_is_refused_with_what_to_do(self, asterisk: Asterisk) -> None:
+        stranger = Ami("127.0.0.1", asterisk.port, user="bridge", secret="guessed")
+        with pytest.raises(PbxRejected, match=r"Give manager\.conf a section"):
+            await asyncio.wait_for(stranger.run(), START_TIMEOUT_S)
+
+    async def test_f07_asterisk_killed_and_started_again_takes_all_from_the_hooks(
+        self, asterisk: Asterisk, ami: Ami
+    ) -> None:
+        """What was put in the last second before the kill may be lost, so hooks put it again."""
+        written: asyncio.Queue[None] = asyncio.Queue()
+
+        async def write_again() -> None:
+            await ami.put("referral", "101", "lunch")
+            await ami.join(ASA, "Åsa Öhman")
+            written.put_nowait(None)
+
+        ami.on_connect(write_again)
+        asterisk.kill()
+        await until(lambda: not ami.connected)
+        with pytest.raises(PbxUnavailable):
+            await ami.members()
+
+        asterisk.start()
+        await ami.wait_connected(START_TIMEOUT_S)
+        await asyncio.wait_for(written.get(), START_TIMEOUT_S)
+        assert await ami.stored("referral") == {"101": "lunch"}
+        assert await ami.members() == {ASA}

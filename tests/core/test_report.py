@@ -1,0 +1,154 @@
+"""Figures by formula."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pbx_bridge.core.inert import LONGEST, cell, shown
+from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.report import as_csv, as_dict, as_text, by_number, summarise
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def call(outcome: Outcome, wait_s: float | None, dialled: str = "018000100") -> Journey:
+    until = None if wait_s is None else START + timedelta(seconds=wait_s)
+    answered = until if outcome is Outcome.ANSWERED else None
+    return Journey("1.1", "", "from-trunk", dialled, START, answered, "", until, outcome, (), ())
+
+
+ICMI = [
+    *[call(Outcome.ANSWERED, 10)] * 860,
+    *[call(Outcome.ANSWERED, 40)] * 140,
+    *[call(Outcome.ABANDONED, 15)] * 20,
+    *[call(Outcome.ABANDONED, 35)] * 40,
+]
+
+
+def test_the_four_formulas_give_icmis_figures_for_icmis_example() -> None:
+    report = summarise(ICMI)
+    assert (report.answered, report.within) == (1000, 860)
+    assert (report.abandoned, report.abandoned_within) == (60, 20)
+    levels = (
+        report.service_level,
+        report.service_level_of_answered,
+        report.service_level_with_quick_abandons,
+        report.service_level_without_quick_abandons,
+    )
+    assert [round(level * 100) for level in levels if level is not None] == [81, 86, 83, 83]
+
+
+def test_exactly_the_target_is_within_it() -> None:
+    report = summarise([call(Outcome.ANSWERED, 20.0), call(Outcome.ANSWERED, 20.000001)])
+    assert report.within == 1
+
+
+def test_waits_are_those_that_callers_had() -> None:
+    report = summarise([call(Outcome.ANSWERED, wait_s) for wait_s in range(1, 101)])
+    assert (report.wait_p50_s, report.wait_p90_s, report.wait_p95_s) == (50, 90, 95)
+    assert (report.wait_p99_s, report.wait_max_s, report.wait_mean_s) == (99, 100, 50.5)
+
+
+def test_short_abandons_are_counted_apart() -> None:
+    waits = [2.0, 5.0, 5.1, 60.0]
+    report = summarise(
+        [*(call(Outcome.ABANDONED, wait_s) for wait_s in waits), *[call(Outcome.ANSWERED, 1)] * 6]
+    )
+    assert report.abandoned_short == 2
+    assert report.abandon_rate == pytest.approx(0.4)
+    assert report.abandon_rate_without_short == pytest.approx(0.25)
+
+
+def test_codes_outgoing_and_open_calls_are_not_offered() -> None:
+    journeys = [
+        call(Outcome.CODE, 1),
+        call(Outcome.OUTGOING, 1),
+        call(Outcome.OPEN, None),
+        call(Outcome.TOLD, 9),
+        call(Outcome.CLOSED, 9),
+        call(Outcome.MESSAGE, 9),
+    ]
+    report = summarise(journeys)
+    assert (report.offered, report.told, report.closed, report.messages) == (3, 1, 1, 1)
+
+
+def test_no_calls_give_no_figures_and_no_division() -> None:
+    report = summarise([])
+    assert report.service_level is None
+    assert as_dict(report)["wait_p99_s"] is None
+    assert "–" in as_text(report)
+
+
+def test_the_text_names_the_formula_of_each_level() -> None:
+    text = as_text(summarise(ICMI))
+    for words in ("81 %  A≤T / (A + B), the headline", "86 %  A≤T / A\n", "10.0 s  half"):
+        assert words in text
+
+
+def test_the_keys_of_json_and_csv_are_stable() -> None:
+    figures = as_dict(summarise(ICMI))
+    assert list(figures) == [
+        "target_s", "short_s", "offered", "answered", "within", "abandoned",
+        "abandoned_within", "abandoned_short", "told", "closed", "messages", "wait_mean_s",
+        "wait_p50_s", "wait_p90_s", "wait_p95_s", "wait_p99_s", "wait_max_s", "service_level",
+        "service_level_of_answered", "service_level_with_quick_abandons",
+        "service_level_without_quick_abandons", "abandon_rate", "abandon_rate_without_short",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(figures))["service_level"] == 0.8113
+    (row,) = csv.DictReader(io.StringIO(as_csv({"växeln": summarise(ICMI)})))
+    assert (row["group"], row["offered"], row["service_level"]) == ("växeln", "1060", "0.8113")
+    assert list(row)[1:] == list(figures)
+
+
+def test_numbers_are_reported_apart_and_those_without_calls_left_out() -> None:
+    reports = by_number(
+        [
+            call(Outcome.ANSWERED, 3, "018000101"),
+            call(Outcome.TOLD, 3, "018000100"),
+            call(Outcome.CODE, 3, "*23*1*1430#"),
+        ]
+    )
+    assert list(reports) == ["018000100", "018000101"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=cmd()", "+358", "-1", "@x", "\t=x", "\r=x", " =cmd()", '=HYPERLINK("http://x","y")', "\n@x"],
+)
+def test_f23_a_formula_in_a_csv_is_text(text: str) -> None:
+    ((written, *_),) = list(csv.reader(io.StringIO(as_csv({text: summarise([])}))))[1:]
+    assert written.startswith("'")
+
+
+@given(st.text())
+@settings(max_examples=100, deadline=None)
+def test_f23_any_text_becomes_one_harmless_cell(text: str) -> None:
+    assert not cell(text).lstrip().startswith(("=", "+", "-", "@"))
+    assert shown(text).isprintable()
+    assert len(shown(text)) <= LONGEST
+
+
+def test_f23_a_right_to_left_override_and_ten_kilobytes_are_shown_harmless() -> None:
+    assert shown("101\u202e999") == "101\ufffd999"
+    assert shown("9" * 10_000) == "9" * (LONGEST - 1) + "…"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Outcome), st.floats(0, 1e5, allow_nan=False)).map(
+            lambda pair: call(*pair)
+        )
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_every_call_is_counted_once_and_ratios_are_shares(journeys: list[Journey]) -> None:
+    report = summarise(journeys)
+    parts = (report.answered, report.abandoned, report.told, report.closed, report.messages)
+    assert sum(parts) == report.offered
+    for ratio in (report.service_level_without_quick_abandons, report.abandon_rate_without_short):
+        assert ratio is None or 0 <= ratio <= 1

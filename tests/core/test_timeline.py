@@ -1,0 +1,171 @@
+"""What the lines of a call say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.core.timeline import Timeline
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+CALLER = "PJSIP/trunk-00000001"
+ANNA = "PJSIP/101-00000002"
+NAMES = {"101": "Anna Berg", "018000101": "Anna Berg", "102": "Nils"}
+WORDS = {"absent-1": "Anna är på lunch.", "passing-2": "Jag kopplar till Nils."}
+
+
+def cel(at_s: float, kind: str, channel: str = CALLER, extra: str = "", **fields: str) -> CelEvent:
+    values = {
+        "linkedid": "1.1",
+        "uniqueid": "1.1" if channel == CALLER else channel,
+        "caller": "0401234567",
+        "exten": "018000101",
+        "context": "from-trunk",
+        "app": "",
+        "data": "",
+        "peer": "",
+    } | fields
+    return CelEvent(
+        time=START + timedelta(seconds=at_s), type=kind, channel=channel, extra=extra, **values
+    )
+
+
+def mark(at_s: float, text: str) -> CelEvent:
+    return cel(at_s, "PBX_STEP", extra=f'{{"extra":"{text}"}}')
+
+
+def hangup(at_s: float, channel: str, cause: int = 16, source: str = "") -> CelEvent:
+    return cel(at_s, "HANGUP", channel, f'{{"hangupcause":{cause},"hangupsource":"{source}"}}')
+
+
+def lines(*events: CelEvent) -> list[str]:
+    timeline = Timeline("1.1", WORDS.get, lambda endpoint: NAMES.get(endpoint, ""))
+    return [line for event in events for line in timeline.add(event)]
+
+
+BRIDGE = '{"bridge_id":"b1"}'
+TALK = [
+    cel(0, "CHAN_START"),
+    mark(0.008, "ring|person-rings|101"),
+    cel(0.01, "CHAN_START", ANNA),
+    cel(2.31, "ANSWER", ANNA),
+    cel(2.31, "ANSWER"),
+    cel(2.312, "BRIDGE_ENTER", ANNA, BRIDGE),
+    cel(2.313, "BRIDGE_ENTER", CALLER, BRIDGE),
+]
+
+
+def test_an_answered_call_reads_from_ring_to_hang_up() -> None:
+    assert lines(*TALK, hangup(9.1, ANNA, 16, CALLER), hangup(9.1, CALLER, 16, CALLER)) == [
+        "0.00 s  0401234567 rings 018000101 (Anna Berg)",
+        "0.01 s  the exchange rings Anna Berg's phone  [person-rings]",
+        "2.31 s  Anna Berg answers: 2.3 s after the first ring (aim 20 s)",
+        "9.10 s  the caller hangs up",
+    ]
+
+
+def test_who_hung_up_is_named() -> None:
+    assert lines(*TALK, hangup(5, CALLER, 16, ANNA))[-1] == "5.00 s  Anna Berg hangs up"
+
+
+def test_an_absence_is_told_and_the_deputy_rung() -> None:
+    assert lines(
+        cel(0, "CHAN_START"),
+        mark(0.02, "say|person-absent|absent-1&passing-2"),
+        cel(0.03, "ANSWER"),
+        mark(5, "ring|deputy-rings|102"),
+        cel(5, "CHAN_START", "PJSIP/102-00000002"),
+        hangup(9, "PJSIP/102-00000002", 21),
+        mark(9, "ask|deputy-no-answer|unknown-file"),
+        mark(12, "say|message-declined"),
+        mark(13, "hangup|nothing-left"),
+        hangup(13.5, CALLER),
+    )[1:] == [
+        "0.02 s  the caller hears: “Anna är på lunch. Jag kopplar till Nils.”  [person-absent]",
+        "5.00 s  the exchange rings Nils' phone  [deputy-rings]",
+        "9.00 s  Nils declines",
+        "9.00 s  the caller is asked: “(unknown-file)”  [deputy-no-answer]",
+        "12.00 s  the caller hears: a message  [message-declined]",
+        "13.50 s  the exchange ends the call  [nothing-left]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [(17, "Anna Berg is busy"), (16, "Anna Berg's phone stops ringing")],
+)
+def test_how_a_phone_was_not_answered_is_told(cause: int, words: str) -> None:
+    assert lines(*TALK[:3], hangup(4, ANNA, cause))[-1] == f"4.00 s  {words}"
+
+
+def test_a_phone_answered_elsewhere_is_not_said_to_give_up() -> None:
+    other = "PJSIP/102-00000003"
+    told = lines(*TALK[:3], cel(0.02, "CHAN_START", other), hangup(2, other, 26), *TALK[3:])
+    assert [line.partition("  ")[2].partition(":")[0] for line in told[2:]] == [
+        "the exchange rings Nils' phone  [person-rings]",
+        "Anna Berg answers",
+    ]
+
+
+def test_a_ringing_that_ends_is_told_before_what_follows_and_once() -> None:
+    # In the order in which a real Asterisk writes them.
+    assert lines(*TALK[:3], mark(20, "say|person-no-answer"), hangup(20, ANNA, 0))[2:] == [
+        "20.00 s  Anna Berg's phone stops ringing",
+        "20.00 s  the caller hears: a message  [person-no-answer]",
+    ]
+
+
+def test_the_first_line_waits_for_the_callers_number() -> None:
+    assert lines(cel(0, "CHAN_START", caller="")) == []
+    told = lines(cel(0, "CHAN_START", caller=""), cel(0.5, "ANSWER"))
+    assert told == ["0.00 s  0401234567 rings 018000101 (Anna Berg)"]
+
+
+def test_a_phone_that_is_not_connected_is_told_when_the_exchange_goes_on() -> None:
+    assert lines(*TALK[:2], mark(0.02, "queue|line-open|vaxeln"))[1:] == [
+        "0.02 s  no phone could be rung  [person-rings]",
+        "0.02 s  the caller waits in the queue  [line-open]",
+    ]
+    assert lines(*TALK[:2], hangup(1, CALLER))[1:] == [
+        "1.00 s  no phone could be rung  [person-rings]",
+        "1.00 s  the exchange ends the call",
+    ]
+
+
+def test_a_step_unknown_to_this_version_is_shown_by_its_name() -> None:
+    assert lines(cel(0, "CHAN_START"), mark(1, "teleport|new-rule"))[-1] == (
+        "1.00 s  the exchange goes on with “teleport”  [new-rule]"
+    )
+
+
+def test_other_calls_are_passed_over() -> None:
+    assert lines(cel(0, "CHAN_START", linkedid="2.1")) == []
+
+
+def test_f23_what_callers_choose_is_shown_on_one_line_without_its_tricks() -> None:
+    (line,) = lines(cel(0, "CHAN_START", caller="1\n2\u202e", exten="9" * 10_000))
+    assert line.isprintable()
+    assert len(line) < 200
+    withheld = lines(cel(0, "CHAN_START", caller=""), cel(1, "ANSWER", caller=""))
+    assert withheld == ["0.00 s  somebody without a number rings 018000101 (Anna Berg)"]
+
+
+@given(
+    st.lists(
+        st.builds(
+            cel,
+            st.integers(0, 9),
+            st.sampled_from(["CHAN_START", "ANSWER", "BRIDGE_ENTER", "HANGUP", "PBX_STEP", "?"]),
+            st.sampled_from([CALLER, ANNA, "Local/1@x-0;1", ""]),
+            st.sampled_from([BRIDGE, '{"extra":"ring|a"}', '{"extra":""}']) | st.text(max_size=9),
+            uniqueid=st.sampled_from(["1.1", "2.1"]),
+            caller=st.text(max_size=9),
+        ),
+        max_size=20,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_the_record_holds_it_is_told_on_printable_lines(events: list[CelEvent]) -> None:
+    assert all(line.isprintable() for line in lines(*events))

@@ -1,0 +1,38 @@
+"""Speech without a voice: the file holds a tone, and `said` remembers the words."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pbx_bridge.core.model import Language
+from pbx_bridge.ports import SpeechFailed
+from pbx_bridge.wire import wav
+
+
+class FakeSpeech:
+    """`ports.Speech` that speaks in tones; text in `broken` can't be spoken.
+
+    Without a folder nothing is written, and the paths lead nowhere.
+    """
+
+    def __init__(self, folder: Path | None = None, broken: frozenset[str] = frozenset()) -> None:
+        self.folder = folder
+        self.broken = broken
+        self.asked: list[tuple[Language, str]] = []
+        """Everything that was asked for, in order."""
+        self._said: dict[str, str] = {}
+
+    async def file(self, text: str, language: Language) -> Path:
+        self.asked.append((language, text))
+        if text in self.broken or not text.strip():
+            raise SpeechFailed(f"can't speak {text!r}")
+        name = hashlib.sha256(f"{language}\0{text}".encode()).hexdigest()[:24]
+        if self.folder is not None and name not in self._said:
+            height_hz = 300 + int(name[:2], 16) * 10
+            (self.folder / f"{name}.wav").write_bytes(wav.tone(height_hz, 0.02 * len(text)))
+        self._said[name] = text
+        return (self.folder or Path("/sounds")) / name
+
+    def said(self, sound: Path | str) -> str | None:
+        return self._said.get(Path(sound).name.removesuffix(".wav"))

@@ -1,0 +1,55 @@
+"""Asterisk's database and queues in memory, held to the same contract as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pbx_bridge.ports import PbxRejected, PbxUnavailable, QueueMember
+from pbx_bridge.wire import ami
+
+
+class FakeSwitch:
+    """`ports.Switch` without Asterisk. Set `down` to have it unreachable."""
+
+    def __init__(self, queues: Iterable[str] = ()) -> None:
+        self.entries: dict[tuple[str, str], str] = {}
+        self.names: dict[QueueMember, str] = {}
+        self.down = False
+        self._queues = frozenset(queues)
+
+    async def put(self, family: str, key: str, value: str) -> None:
+        self._reach(family, key, value)
+        if not family or not key:
+            raise PbxRejected("Asterisk refuses DBPut: No family or key specified")
+        self.entries[family, key] = value.lstrip(" ")
+
+    async def remove(self, family: str, key: str) -> None:
+        self._reach(family, key)
+        self.entries.pop((family, key), None)
+
+    async def stored(self, family: str) -> Mapping[str, str]:
+        self._reach(family)
+        return {key: value for (of, key), value in self.entries.items() if of == family}
+
+    async def members(self) -> frozenset[QueueMember]:
+        self._reach()
+        return frozenset(self.names)
+
+    async def join(self, member: QueueMember, name: str) -> None:
+        self._reach(member.queue, member.interface, name)
+        self._known(member)
+        self.names.setdefault(member, name)
+
+    async def leave(self, member: QueueMember) -> None:
+        self._reach(member.queue, member.interface)
+        self._known(member)
+        self.names.pop(member, None)
+
+    def _known(self, member: QueueMember) -> None:
+        if member.queue not in self._queues:
+            raise PbxRejected(f"Asterisk refuses: No such queue {member.queue!r}")
+
+    def _reach(self, *values: str) -> None:
+        ami.encode(("Value", value) for value in values)
+        if self.down:
+            raise PbxUnavailable("the fake switch is down")

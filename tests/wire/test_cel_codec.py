@@ -1,0 +1,118 @@
+"""The CEL codec, held to lines that a real Asterisk 22.10.1 wrote."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbx_bridge.wire.cel import FIELDS, MAPPING, MAX_LINE_BYTES, Row, complete_lines, parse
+
+RECORDED = (Path(__file__).parent.parent / "recordings" / "cel_local_call.csv").read_bytes()
+
+
+def line(*values: str, time: str = "1795470954.093133") -> bytes:
+    """One line as Asterisk writes it, with empty fields after `values`."""
+    fields = [time, *values, *[""] * (len(FIELDS) - 1 - len(values))]
+    return ",".join('"' + field.replace('"', '""') + '"' for field in fields).encode()
+
+
+def test_every_line_of_a_real_call_is_an_event() -> None:
+    lines, taken = complete_lines(RECORDED)
+    assert taken == len(RECORDED)
+    rows = [parse(one) for one in lines]
+    assert None not in rows
+    types = Counter(row.values[0] for row in rows if row)
+    assert types == {
+        "CHAN_START": 4,
+        "PBX_STEP": 1,
+        "APP_START": 1,
+        "ANSWER": 4,
+        "BRIDGE_ENTER": 2,
+        "BRIDGE_EXIT": 2,
+        "APP_END": 1,
+        "HANGUP": 4,
+        "CHAN_END": 4,
+        "LINKEDID_END": 1,
+    }
+
+
+def test_a_dialplans_own_event_keeps_quotes_commas_and_letters() -> None:
+    row = parse(complete_lines(RECORDED)[0][2])
+    assert row == Row(
+        1795470954_094557,
+        (
+            "PBX_STEP",
+            "1795470954.0",
+            "1795470954.1",
+            "Local/100@in-00000000;2",
+            "018000199",
+            "100",
+            "in",
+            "CELGenUserEvent",
+            'PBX_STEP,ring "101", åäö\\, and more',
+            "",
+            '{"extra":"ring \\"101\\", åäö\\\\, and more"}',
+        ),
+    )
+
+
+def test_the_mapping_quotes_every_field_and_uses_only_cheap_functions() -> None:
+    parts = MAPPING.split(",")
+    assert len(parts) == len(FIELDS)
+    assert parts[0] == "${CSV_QUOTE(${eventtime})}"
+    assert all(part.startswith("${CSV_QUOTE(${") and part.endswith("})}") for part in parts)
+
+
+def test_half_a_line_is_left_for_later() -> None:
+    assert complete_lines(b"") == ([], 0)
+    assert complete_lines(b"half") == ([], 0)
+    assert complete_lines(b"one\ntwo\nhal") == ([b"one", b"two"], 8)
+    assert complete_lines(b"\none\n") == ([b"", b"one"], 5)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"\0\0\0",
+        line("ANSWER")[:-1],
+        line("ANSWER")[1:],
+        line("ANSWER") + b',""',
+        line("ANSWER", time="1795470954"),
+        line("ANSWER", time="1795470954.093"),
+        line("ANSWER", time="2026-11-23 21:55:54.093133"),
+        line("ANSWER", time="-1795470954.093133"),
+        line("ANSWER", "x" * MAX_LINE_BYTES),
+    ],
+)
+def test_a_malformed_line_is_no_event_and_no_error(bad: bytes) -> None:
+    assert parse(bad) is None
+
+
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
+    row = parse(line("ANSWER", "x").replace(b"x", b"\xe5\xff"))
+    assert row is not None
+    assert row.values[1] == "��"
+
+
+@given(st.lists(st.text(max_size=20), min_size=11, max_size=11))
+def test_any_values_are_read_as_csv_reads_them(values: list[str]) -> None:
+    raw = line(*values)
+    row = parse(raw)
+    assert row is not None
+    assert list(row.values) == values
+    (standard,) = csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)
+    assert standard[1:] == values
+
+
+def test_a_line_break_in_a_value_cannot_forge_an_event() -> None:
+    forged = line("ANSWER").decode()
+    lines, _ = complete_lines(line("APP_START", f"x\n{forged}\ny") + b"\n")
+    assert len(lines) == 3
+    assert [parse(one) for one in lines] == [None, None, None]
