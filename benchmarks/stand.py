@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import tempfile
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.clock import SystemClock
@@ -29,10 +29,9 @@ PERSON = "101"
 BRIDGE = "018000101"
 NATIVE = "018000999"
 """Not in the sample plan."""
+SCENARIOS = Path(__file__).parent / "scenarios"
 REGISTER_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 5.0
-IDLE_S = 0.4
-"""After a burst, until the bridge has copied the last lines of the record."""
+QUIET = ("-nostdin", "-skip_rlimit", "-watchdog_interval", "0")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,10 +61,11 @@ class Stand:
         return int(status["bridge"]["decided"])
 
 
-def sample() -> Site:
-    """The sample municipality as it is today, with any free ports."""
-    deployment = read_deployment(CONFIG).but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
-    return read_site(deployment, SystemClock.today())
+def sample(state: Path) -> Site:
+    """The sample municipality as it is today, on any free ports."""
+    deployment = read_deployment(CONFIG, state)
+    free = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    return read_site(free, SystemClock(ZoneInfo("UTC")).now().date())
 
 
 @asynccontextmanager
@@ -73,9 +73,54 @@ async def stand() -> AsyncIterator[Stand]:
     """Everything up and the phone registered; nothing is left at the end."""
     async with AsyncExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="pbx-bench-")))
-        site = _site(folder / "state")
-        _write_native(folder / "state")
+        site = sample(folder / "state")
+        _write_native(site.deployment.state / "asterisk" / "etc")
         up = await parts.enter_async_context(exchange(CONFIG, site, print))
         one = Stand(up, tuple(sipp_program()), folder)
         await parts.enter_async_context(_phone(one))
         yield one
+
+
+def _write_native(etc: Path) -> None:
+    """Asterisk reads the extensions of the site's own after ours."""
+    etc.mkdir(mode=0o700, parents=True)
+    (etc / "extensions_local.conf").write_text(
+        f"[from-trunk](+)\nexten => {NATIVE},1,Dial(PJSIP/{PERSON},20)\n", encoding="ascii"
+    )
+
+
+@asynccontextmanager
+async def _phone(one: Stand) -> AsyncIterator[None]:
+    """One SIPp that registers as the person's phone and answers on the same port."""
+    deployment = one.up.site.deployment
+    held = secrets.load(deployment.state / SECRETS, one.up.site.plan)
+    host, port = one.up.running.sip
+    process = await asyncio.create_subprocess_exec(
+        *(*one.sipp, f"{host}:{port}", "-i", host, "-bind_local", "-m", "1", "-s", PERSON),
+        *("-sf", str(SCENARIOS / "registers.xml"), "-rxsf", str(SCENARIOS / "answers.xml")),
+        *("-au", PERSON, "-ap", held.phones[PERSON], "-l", "10000", *QUIET),
+        cwd=one.folder,
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(REGISTER_TIMEOUT_S):
+            while "Avail" not in await one.up.asterisk.console("pjsip show contacts"):
+                await asyncio.sleep(0.2)
+        yield
+    finally:
+        await end(process)
+
+
+async def end(process: Process) -> None:
+    """Kill a SIPp that still runs; what it would say at its end is not wanted."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+def _cpu_s(pid: int) -> float:
+    """utime and stime of proc(5); the name in brackets may hold blanks."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S

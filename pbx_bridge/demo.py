@@ -44,6 +44,9 @@ AT = clock_time(11, 40)
 PHONES = ("101", "102", "111")
 SAME_SOUND = 0.7
 """Correlation from which two sounds are the same sentence; others stay below 0.3."""
+TALK_S = 2.0
+"""How long whoever answers speaks before hanging up."""
+LONGEST_CALL_S = 40.0
 RECORD_TIMEOUT_S = 5.0
 CONFIG = Path("config.yaml")
 
@@ -74,9 +77,7 @@ class Stage:
         held = secrets.load(up.site.deployment.state / SECRETS, up.site.plan)
         self._secrets = held.phones
 
-    async def call(
-        self, number: str, phone: str = "", hold_s: float = 2.0
-    ) -> tuple[CallResult, Journey]:
+    async def call(self, number: str, phone: str = "") -> tuple[CallResult, Journey]:
         """A caller dials `number`, from outside or from a phone; how it went by both records."""
         first = len(self.watch.events)
         result = await place_call(
@@ -86,7 +87,7 @@ class Stage:
             from_number=CALLER,
             user=phone,
             secret=self._secrets.get(phone, ""),
-            hold_s=hold_s if not phone else 20.0,
+            hold_s=LONGEST_CALL_S,
         )
         await self.watch.settled()
         journeys = fold(self.watch.events[first:])
@@ -117,7 +118,7 @@ class Stage:
 
 async def reach_a_person(stage: Stage, act: Act) -> None:
     """A caller reaches a person; the answer time is in the record."""
-    stage.phones["101"].behaviour = Answers(after_s=1.5)
+    stage.phones["101"].behaviour = Answers(after_s=1.5, talks_s=TALK_S)
     _, journey = await stage.call("018000101")
     act.expect(journey.outcome is Outcome.ANSWERED, f"the call was {journey.outcome}")
     act.expect(journey.answered_by == "101", f"answered by {journey.answered_by or 'nobody'}")
@@ -161,7 +162,7 @@ async def kill_the_bridge(stage: Stage, act: Act) -> None:
     fallback = any(mark.why.startswith("fallback-") for mark in journey.steps)
     act.expect(fallback, "the call was decided by a bridge")
     await stage.up.bridge.start()
-    _, journey = await stage.call("018000102", hold_s=0.5)
+    _, journey = await stage.call("018000102")
     decided = not any(mark.why.startswith("fallback-") for mark in journey.steps)
     act.expect(decided, "the bridge is back but did not decide")
 
@@ -212,7 +213,7 @@ async def stage_set(state: Path) -> AsyncIterator[Stage]:
                 up.running.sip,
                 extension,
                 held.phones[extension],
-                Answers(after_s=0.5),
+                Answers(after_s=0.5, talks_s=TALK_S),
             )
             phones[extension] = await parts.enter_async_context(phone)
         watch = await parts.enter_async_context(watching(site, up.running, _line))
@@ -230,7 +231,7 @@ def working_day(site: Site) -> datetime:
 
 
 def _line(words: str) -> None:
-    console.print(f"       {words}", markup=False)
+    console.print(f"       {words}", markup=False, soft_wrap=True)
 
 
 async def play() -> list[Act]:
