@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import orjson
 from aiohttp import web
+from pydantic_core import from_json, to_json
 
 from pbx_bridge.ports import PbxUnavailable
 
@@ -49,14 +49,14 @@ class Control:
         if handler is None:
             return _json({"error": "no such question"}, 404)
         try:
-            body = orjson.loads(await request.read() or b"{}")
+            body = from_json(await request.read() or b"{}")
             return _json(await handler(body))
         except (ValueError, KeyError, TypeError) as error:
             return _json({"error": str(error)}, 400)
 
 
 def _json(answer: Answer, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(answer), status=status, content_type="application/json")
+    return web.Response(body=to_json(answer), status=status, content_type="application/json")
 
 
 async def ask(path: Path, question: str, body: Mapping[str, object] | None = None) -> Any:
@@ -66,9 +66,9 @@ async def ask(path: Path, question: str, body: Mapping[str, object] | None = Non
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.post(f"http://bridge/{question}", data=orjson.dumps(body or {})) as answer,
+            session.post(f"http://bridge/{question}", data=to_json(body or {})) as answer,
         ):
-            found = orjson.loads(await answer.read())
+            found = from_json(await answer.read())
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PbxUnavailable(
             f"no bridge answers at {path}; start one with `pbx-bridge up`"

@@ -22,8 +22,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-import orjson
 import structlog
+from pydantic_core import from_json, to_json
 
 from pbx_bridge.core.model import Language
 from pbx_bridge.ports import SpeechFailed
@@ -196,7 +196,7 @@ class EspeakSpeech:
 
     def _keep(self, name: str, text: str, language: Language, sound: bytes) -> None:
         """Write the manifest's line, then the file: no file is without its words."""
-        line = orjson.dumps({"file": name, "language": language.value, "text": text})
+        line = to_json({"file": name, "language": language.value, "text": text})
         with (self.folder / MANIFEST).open("ab") as manifest:
             manifest.write(line + b"\n")
         _write_whole(self.folder / f"{name}.wav", sound)
@@ -237,8 +237,8 @@ def read_manifest(path: Path) -> dict[str, str]:
             manifest.write(b"\n")
     for line in content.splitlines():
         try:
-            entry = orjson.loads(line)
+            entry = from_json(line)
             said[str(entry["file"])] = str(entry["text"])
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             continue
     return said

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import orjson
+from pydantic_core import from_json, to_json
 
 EVENT_TYPES = ("CallBroadcast", "StasisStart", "ApplicationReplaced", "RESTResponse")
 """All that is asked of Asterisk; without the filter about 40 events a call would come.
@@ -77,8 +77,8 @@ Message = Response | Broadcast | Entered | Replaced | Ignored | Malformed
 def read(text: str | bytes) -> Message:
     """One WebSocket message. Never raises: the API grows, and peers have defects."""
     try:
-        data = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        data = from_json(text)
+    except ValueError as error:
         return Malformed(str(error))
     if not isinstance(data, dict):
         return Malformed("not an object")
@@ -96,7 +96,7 @@ def _message(data: dict[str, Any]) -> Message:
                 str(data["request_id"]),
                 int(data["status_code"]),
                 str(data.get("reason_phrase", "")),
-                orjson.loads(body) if body else None,
+                from_json(body) if body else None,
             )
         case "CallBroadcast":
             return Broadcast(_channel(data["channel"]))
@@ -139,8 +139,8 @@ def request(
         message["query_strings"] = [{"name": name, "value": value} for name, value in query.items()]
     if body is not None:
         message["content_type"] = "application/json"
-        message["message_body"] = orjson.dumps(body).decode()
-    return orjson.dumps(message)
+        message["message_body"] = to_json(body).decode()
+    return to_json(message)
 
 
 def segment(text: str) -> str:
