@@ -13,7 +13,7 @@ demo: setup ## Bring everything, start the sample municipality, and show the mai
 	$(BIN)/python -m pbx_bridge.demo
 
 run: setup ## The same exchange, staying up
-	$(BIN)/python -m pbx_bridge.demo --stay
+	$(BIN)/pbx-bridge up
 
 test: setup ## All tests, those with real calls included
 	$(BIN)/pytest

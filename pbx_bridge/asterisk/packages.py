@@ -199,7 +199,7 @@ def main() -> None:
     if all(shutil.which(program) for program in ("asterisk", "espeak-ng", "sipp")):
         return
     try:
-        bring(default_folder(), lambda words: print(words, flush=True))  # noqa: T201 - progress
+        bring(default_folder(), lambda words: print(words, flush=True))
     except CopyFailed as error:
         raise SystemExit(f"{error}") from None
 

@@ -25,9 +25,6 @@ CHANNEL_VARIABLES = (
     "PBX_RESULT",
     "PBX_DIALLED",
     "PBX_PHONE",
-    "PBX_TRUNK",
-    "PBX_DIGITS",
-    "PBX_PLAN",
 )
 """What a call carries of its own, shown by ARI in every event of its channel."""
 MANAGER_EVENTS = (

@@ -86,6 +86,10 @@ def _print_ready(up_: Exchange) -> None:
         f"state={up_.site.deployment.state}",
         flush=True,
     )
+    _say(
+        "Connect a softphone with what `pbx-bridge phone 101` prints, then dial a number of\n"
+        "dialplan/numbers.yaml or a code such as *23*1*1430#. Ctrl-C stops everything."
+    )
 
 
 def serve(config: Config = CONFIG, state: State = None) -> None:

@@ -15,6 +15,9 @@ from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
 
 VERSION = "v1"
+LONGEST_STATE = 4096
+"""Characters of a call's state: more than any way through the exchange needs."""
+LONGEST_RESULT = 32
 _ATTEMPT = re.compile(r"([a-z]+:[\w.-]*)=([\w*#]*)", re.ASCII)
 
 
@@ -35,6 +38,7 @@ class Why(StrEnum):
     MESSAGE_CHOSEN = "message-chosen"
     MESSAGE_DECLINED = "message-declined"
     MESSAGE_TAKEN = "message-taken"
+    MESSAGE_NOT_TAKEN = "message-not-taken"
     UNKNOWN_NUMBER = "unknown-number"
     CODE_OBEYED = "code-obeyed"
     CODE_ASKED = "code-asked"
@@ -165,6 +169,8 @@ def decode(text: str, call: Call) -> Call:
     """
     if not text:
         return call
+    if len(text) > LONGEST_STATE:
+        raise ValueError(f"not a call's state: {len(text)} characters")
     version, language, *attempts = text.split(" ")
     found = [_ATTEMPT.fullmatch(attempt) for attempt in attempts]
     if version != VERSION or None in found:
@@ -174,10 +180,11 @@ def decode(text: str, call: Call) -> Call:
 
 
 def with_result(call: Call, result: str) -> Call:
-    """`call` with the last attempt's result filled in; unknown characters are dropped."""
+    """`call` with the last attempt's result filled in; unknown characters, and more than
+    Asterisk's own words need, are dropped."""
     if not call.tried:
         return call
-    kept = re.sub(r"[^\w*#]", "", result, flags=re.ASCII)
+    kept = re.sub(r"[^\w*#]", "", result, flags=re.ASCII)[:LONGEST_RESULT]
     *before, last = call.tried
     return _replaced(call, (*before, Attempt(last.mark, kept)))
 

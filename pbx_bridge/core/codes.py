@@ -69,15 +69,16 @@ def until_when(
     """The end of an absence given as `[HHMM]`, `[MMDD]` or `[MMDD, HHMM]` (S8)."""
     if not all(len(part) == 4 and part.isdecimal() for part in parts):
         return sentence("refused-bad-time")
+    today = now.astimezone(plan.organisation.zone).date()
     match parts:
         case [four]:
-            clock, day = _clock(four), _day(four, now)
+            clock, day = _clock(four), _day(four, today)
             if clock is not None and (reason.returns is Returns.TIME or day is None):
                 return _at_clock(clock, reason, plan, now)
             if day is not None:
                 return _at_day(day, person, plan, now)
         case [month_day, hour_minute]:
-            day, clock = _day(month_day, now), _clock(hour_minute)
+            day, clock = _day(month_day, today), _clock(hour_minute)
             if day is not None and clock is not None:
                 return _future(datetime.combine(day, clock, plan.organisation.zone), now)
     return sentence("refused-bad-time")
@@ -88,10 +89,10 @@ def _at_clock(
 ) -> datetime | Sentence:
     zone = plan.organisation.zone
     today = now.astimezone(zone).date()
-    until = datetime.combine(today, clock, zone)
-    if reason.next_day and until.astimezone(UTC) <= now.astimezone(UTC):
-        until = datetime.combine(today + timedelta(days=1), clock, zone)
-    return _future(until, now)
+    until = _future(datetime.combine(today, clock, zone), now)
+    if isinstance(until, Sentence) and reason.next_day:
+        return _future(datetime.combine(today + timedelta(days=1), clock, zone), now)
+    return until
 
 
 def _at_day(day: date, person: Person, plan: Plan, now: datetime) -> datetime | Sentence:
@@ -104,10 +105,15 @@ def _at_day(day: date, person: Person, plan: Plan, now: datetime) -> datetime | 
 
 
 def _future(until: datetime, now: datetime) -> datetime | Sentence:
-    if until.astimezone(UTC) <= now.astimezone(UTC):
-        return sentence("refused-time-passed")
-    # A wall-clock time that the spring change skips is told as the clock will show it.
-    return until.astimezone(UTC).astimezone(until.tzinfo)
+    """`until` as the clock will show it, also where the spring change skips it.
+
+    A reading that comes twice in autumn is the first one that lies ahead.
+    """
+    for reading in (until, until.replace(fold=1)):
+        instant = reading.astimezone(UTC)
+        if instant > now.astimezone(UTC):
+            return instant.astimezone(until.tzinfo)
+    return sentence("refused-time-passed")
 
 
 def _clock(four: str) -> time | None:
@@ -115,9 +121,8 @@ def _clock(four: str) -> time | None:
     return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
-def _day(four: str, now: datetime) -> date | None:
+def _day(four: str, today: date) -> date | None:
     """The next date with this month and day, today included."""
-    today = now.date()
     for year in range(today.year, today.year + LEAP_CYCLE_YEARS + 1):
         try:
             day = date(year, int(four[:2]), int(four[2:]))

@@ -2,8 +2,9 @@
 
 `decide` is asked when a call arrives and again after each step with its result. Each kind
 of target has a route: the steps in the order in which they would be tried, computed afresh
-from the state of the moment. The first step of the route that the call has not tried is
-the decision, so a call never repeats a step and always ends.
+from the state of the moment. The step after the last one that the call has tried is the
+decision, so a call never repeats a step, never goes back (a phone doesn't ring because its
+owner returned while a message was being left) and always ends.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ def decide(call: Call, exchange: Exchange, now: datetime) -> Decision:
     if len(call.tried) >= MOST_STEPS:
         return Decision("hangup:", Hangup(), Why.TOO_MANY_STEPS)
     tried = {attempt.mark for attempt in call.tried}
+    following: Decision | None = None
     for decision in route(call, exchange, now):
-        if decision.mark not in tried:
-            return decision
-    return Decision("hangup:", Hangup(), Why.NOTHING_LEFT)
+        if decision.mark in tried:
+            following = None
+        elif following is None:
+            following = decision
+    return following or Decision("hangup:", Hangup(), Why.NOTHING_LEFT)
 
 
 def route(call: Call, exchange: Exchange, now: datetime) -> Route:
@@ -131,15 +135,24 @@ def _line(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
         return
     yield from _attended(call, exchange, line, now)
     told = sentence("line-no-answer", line=title)
-    ending = (told, sentence("try-again-soon"))
+    ending = (told, _line_again(exchange, line, now))
     yield from _message(call, "", line.mailbox, Why.LINE_NO_ANSWER, ending)
 
 
+def _line_again(exchange: Exchange, line: Line, now: datetime) -> Sentence:
+    """When the line can be reached: soon, or at its next opening if it closed meanwhile (S7)."""
+    opens = next_opening(exchange.plan.schedules[line.hours], exchange.plan, now)
+    if _is_open(exchange, line, now) or opens is None:
+        return sentence("try-again-soon")
+    return sentence("line-next", line=Named(line.title), opens=opens)
+
+
 def _attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
-    """Whoever attends the line, then its backup unless they are away or have been rung."""
+    """Whoever attends the line, then its backup unless they are away, rung or the caller."""
     yield Decision(f"queue:{line.name}", Queue(line.name, line.wait_seconds), Why.LINE_OPEN)
     if (
         line.backup
+        and line.backup != call.phone
         and absence.absence(exchange, line.backup, now) is None
         and call.result(f"ring:{line.backup}") is None
     ):
@@ -184,8 +197,8 @@ def _code(call: Call, exchange: Exchange, now: datetime) -> Route:
     if person is None:
         yield from _unknown(call, exchange, now)
         return
-    if call.result("obey:") is not None:
-        return
+    if call.tried:
+        return  # read once: a moment later the same digits may mean another day
     match codes.read(call.dialled, person, exchange.plan, now):
         case codes.Ask():
             told = status_of(person, exchange, now)
@@ -205,8 +218,12 @@ def _message(call: Call, name: str, mailbox: str, why: Why, told: tuple[Sentence
     yield Decision("ask:message", Ask((*told, offer)), why)
     if call.result("ask:message") == MESSAGE_KEY:
         yield _say("message", Why.MESSAGE_CHOSEN, sentence("leave-message"))
-        yield Decision(f"voicemail:{mailbox}", Voicemail(mailbox), Why.MESSAGE_CHOSEN)
-        yield _say("saved", Why.MESSAGE_TAKEN, sentence("message-saved"))
+        mark = f"voicemail:{mailbox}"
+        yield Decision(mark, Voicemail(mailbox), Why.MESSAGE_CHOSEN)
+        if call.result(mark) == "FAILED":  # VMSTATUS: too short, or not stored
+            yield _say("not-saved", Why.MESSAGE_NOT_TAKEN, sentence("refused-failed"))
+        else:
+            yield _say("saved", Why.MESSAGE_TAKEN, sentence("message-saved"))
     else:
         yield _say("goodbye", Why.MESSAGE_DECLINED, sentence("goodbye"))
 

@@ -3,13 +3,16 @@
 Schedules are written in wall-clock time and hold in the plan's zone, so a day with a clock
 change is an hour shorter or longer. Instants are compared in UTC: two datetimes of one zone
 compare by their wall clock, which is wrong in the hour that comes twice.
+
+An edge in the hour that comes twice means its first coming. An edge in the hour that does not
+exist is as much later as the clock jumps (RFC 5545, 3.3.5): 03:30 is 04:30 on that day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pbx_bridge.core.model import Plan, Schedule, Span
@@ -45,6 +48,8 @@ def openings(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Opening]
         day = first + timedelta(days=count)
         for span in spans_on(schedule, day, plan.holidays):
             found = _opening(span, day, zone)
+            if found.start.astimezone(UTC) >= found.end.astimezone(UTC):
+                continue  # it lay in the hour that does not exist
             if held is None:
                 held = found
             elif found.start.astimezone(UTC) <= held.end.astimezone(UTC):
@@ -83,10 +88,11 @@ def next_opening(schedule: Schedule, plan: Plan, now: datetime) -> datetime | No
 
 def _opening(span: Span, day: date, zone: ZoneInfo) -> Opening:
     last = day if span.end > span.start else day + timedelta(days=1)
-    return Opening(
-        datetime.combine(day, span.start, zone),
-        datetime.combine(last, span.end, zone),
-    )
+    return Opening(_moment(day, span.start, zone), _moment(last, span.end, zone))
+
+
+def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock, zone).astimezone(UTC).astimezone(zone)
 
 
 def _instant(moment: datetime) -> datetime:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from pbx_bridge.core.model import Dialling, Number, Plan, TargetKind
 
-NATIONAL_LENGTHS = range(5, 14)
+_NATIONAL = re.compile(r"0[0-9]{4,12}")
 """Digits of a number in national form, the leading 0 counted (E.164 allows 15 in all)."""
 
 
@@ -33,7 +34,7 @@ def classify(digits: str, dialling: Dialling) -> Class:
         return Class.EMERGENCY
     if digits.startswith(("+", *dialling.international_prefixes, *dialling.barred_prefixes)):
         return Class.BARRED
-    if digits.isdecimal() and digits.startswith("0") and len(digits) in NATIONAL_LENGTHS:
+    if _NATIONAL.fullmatch(digits):
         return Class.NATIONAL
     return Class.UNKNOWN
 

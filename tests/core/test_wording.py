@@ -1,4 +1,4 @@
-"""Sentences in words. The golden files are made anew with `PBX_BRIDGE_GOLDEN=write`."""
+"""Sentences in words. The golden files are made anew with `PBX_GOLDEN=write`."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_no_two_days_of_the_coming_year_are_told_alike(day: date, language: Lang
 def test_a_year_of_dates_reads_as_it_was_read_and_approved(language: Language) -> None:
     path = GOLDEN / f"dates_{language}.txt"
     text = "\n".join(_year(language)) + "\n"
-    if os.environ.get("PBX_BRIDGE_GOLDEN") == "write":
+    if os.environ.get("PBX_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
 
