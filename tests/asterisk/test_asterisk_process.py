@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from asterisk_thing.norrskar import known_secrets, settings, small_plan
+from asterisk.norrskar import known_secrets, settings, small_plan
 
 from pbx_bridge.asterisk import process as module
 from pbx_bridge.asterisk.locate import Located, Mode, locate

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from asterisk_thing.norrskar import (
+from asterisk.norrskar import (
     OPERATOR,
     SWITCHBOARD,
     known_secrets,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asterisk_thing.norrskar import ANNA, OLLE, small_plan
+from asterisk.norrskar import ANNA, OLLE, small_plan
 
 from pbx_bridge.asterisk.secrets import SecretsUnreadable, load, mailboxes
 
