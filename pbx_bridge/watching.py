@@ -37,6 +37,7 @@ class Watch:
         self._offset = _size(running.cel_file)
         self._timelines: dict[str, Timeline] = {}
         self._open: set[str] = set()
+        self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
         """Tell until cancelled."""
@@ -53,13 +54,14 @@ class Watch:
                 await self.catch_up()
 
     async def catch_up(self) -> None:
-        """Read what is new."""
-        data = await asyncio.to_thread(_read_from, self._running.cel_file, self._offset)
-        lines, taken = cel.complete_lines(data)
-        self._offset += taken
-        for line in lines:
-            if (row := cel.parse(line)) is not None:
-                self._see(CelEvent(EPOCH + timedelta(microseconds=row.time_us), *row.values))
+        """Read what is new; one reader at a time, or a line would count twice."""
+        async with self._turn:
+            data = await asyncio.to_thread(_read_from, self._running.cel_file, self._offset)
+            lines, taken = cel.complete_lines(data)
+            self._offset += taken
+            for line in lines:
+                if (row := cel.parse(line)) is not None:
+                    self._see(CelEvent(EPOCH + timedelta(microseconds=row.time_us), *row.values))
 
     def _see(self, event: CelEvent) -> None:
         self.events.append(event)

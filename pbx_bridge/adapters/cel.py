@@ -34,7 +34,8 @@ from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
 
 log = structlog.get_logger(__name__)
 
-POLL_INTERVAL_S = 0.05
+POLL_INTERVAL_S = 0.25
+"""The record is for looking back: under load a poll gathers what one commit stores."""
 RETRY_INTERVAL_S = 1.0
 """Between attempts while the file or the database can't be used."""
 CHUNK_BYTES = MAX_LINE_BYTES + 1

@@ -42,6 +42,9 @@ QUEUE_LIMIT = 20_000
 """Writes that may wait; more means that the disk hangs, and are refused at once."""
 GROUP_LIMIT = 1_000
 """Writes in one transaction; bounds what the first of them waits for the last."""
+GATHER_S = 0.05
+"""How long writes that nobody waits for wait for company. A commit costs ten times what it
+commits, and each wake-up of the writer's thread holds up the event loop."""
 
 _OUT_OF_REACH = {
     sqlite3.SQLITE_PERM,
@@ -84,6 +87,7 @@ class Database:
         """Posted writes that were not stored; nobody waited for them, so they are counted."""
         self._busy_timeout_s = busy_timeout_s
         self._jobs: Queue[_Job[Any] | None] = Queue(QUEUE_LIMIT)
+        self._urgent = threading.Event()
         self._gate = threading.Lock()
         self._closed = False
         self._available = True
@@ -153,6 +157,7 @@ class Database:
         if first:
             with suppress(Full):
                 self._jobs.put(None, timeout=CLOSE_TIMEOUT_S)
+            self._urgent.set()
         self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
             log.error("database_not_closed", path=str(self.path), waited_s=CLOSE_TIMEOUT_S)
@@ -209,6 +214,8 @@ class Database:
                 raise JournalUnavailable(
                     f"{self.path}: {QUEUE_LIMIT} writes are waiting; check the disk"
                 ) from None
+        if job.awaited:
+            self._urgent.set()
 
     def _work(self) -> None:
         with closing(self._connection):
@@ -221,9 +228,13 @@ class Database:
     def _next_group(self) -> tuple[list[_Job[Any]], bool]:
         group: list[_Job[Any]] = []
         job = self._jobs.get()
+        if job is not None and not job.awaited:
+            self._urgent.wait(GATHER_S)
+        self._urgent.clear()
         while job is not None:
             group.append(job)
             if len(group) >= GROUP_LIMIT:
+                self._urgent.set()  # somebody may wait among those that are left
                 return group, False
             try:
                 job = self._jobs.get_nowait()
