@@ -41,7 +41,7 @@ from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command
-from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh
+from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.ports import PbxRejected
 
@@ -83,8 +83,7 @@ class Bridge:
         self.journal = SqliteJournal(self.database)
         parts.push_async_callback(self.journal.close)
         exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
-        self.office = Office(exchange, self.journal, clock)
-        self.office.use(site.plan)
+        self.office = Office(under(site.plan, exchange), self.journal, clock)
         self.speech = speech(deployment, site.prompts)
         parts.push_async_callback(self.speech.close)
         self.voice = Voice(self.speech, site.prompts)
@@ -180,7 +179,7 @@ class Bridge:
             return {"plan": self.office.exchange.plan.version, "problems": str(error).splitlines()}
         self.voice.prompts = site.prompts
         self.speech.recordings = recordings_by_text(self._deployment.recordings, site.prompts)
-        self.office.use(site.plan)
+        await self.office.use(site.plan)
         log.info("plan_in_force", plan=site.plan.version)
         return {"plan": site.plan.version, "problems": []}
 

@@ -92,8 +92,11 @@ class Ari:
                     tasks.create_task(socket.read(self._heard), name="ari-reader")
                     await self._prepare(socket)
                     log.info("ari_back" if said_lost else "ari_connected")
-                    waits, said_lost = delays(rng), False
-                    await self._ping(socket)
+                    said_lost = False
+                    while True:
+                        await self._ping(socket)
+                        # Only now: a peer that accepts and closes is met ever more slowly.
+                        waits = delays(rng)
             except* (PbxUnavailable, ProtocolError) as group:
                 if not said_lost:
                     log.warning("ari_lost", why=str(group.exceptions[0]))
@@ -126,17 +129,24 @@ class Ari:
             self._entering.pop(offer.channel, None)
 
     async def proceed(self, channel: str, step: str, variables: Mapping[str, str]) -> Done:
-        """Send the channel into the step context: variables and `continue` go out together."""
+        """Send the channel into the step context: variables and `continue` go out together.
+
+        Raises `ProtocolError` when Asterisk refuses a variable, also where the channel has
+        gone on without it.
+        """
         path = f"channels/{ari.segment(channel)}"
         query = {"context": self._step_context, "extension": step, "priority": "1"}
         if self._dialect.over_websocket and self._dialect.many_variables:
             socket = self._connected_socket()
             setting = socket.send("POST", f"{path}/variables", None, {"variables": variables})
             outcome = await self._command("POST", f"{path}/continue", query)
-            await socket.answer(setting)
+            _outcome(await socket.answer(setting), f"POST {path}/variables")
             return outcome
         for name, value in variables.items():
-            await self._command("POST", f"{path}/variable", {"variable": name, "value": value})
+            setting_one = {"variable": name, "value": value}
+            outcome = await self._command("POST", f"{path}/variable", setting_one)
+            if outcome is not Done.DONE:
+                return outcome
         return await self._command("POST", f"{path}/continue", query)
 
     async def _command(self, method: str, path: str, query: Mapping[str, str]) -> Done:
@@ -153,34 +163,58 @@ class Ari:
             self._address,
             over_websocket=self._dialect.over_websocket,
             timeout_s=self._request_timeout_s,
+            heartbeat_s=self._ping_interval_s,
         )
 
     async def _prepare(self, socket: AriSocket) -> None:
         app = ari.segment(self._address.app)
         allowed = {"allowed": [{"type": kind} for kind in ari.EVENT_TYPES]}
-        await socket.request("PUT", f"applications/{app}/eventFilter", None, allowed)
-        await self._send_stranded_on(socket, app)
+        filtering = f"applications/{app}/eventFilter"
+        self._accepted(await socket.request("PUT", filtering, None, allowed), f"PUT {filtering}")
+        stranded = await self._stranded(socket, app)
+        # From here on: whoever enters now isn't among the stranded, and needs a decision.
         self._socket = socket
+        await self._send_on(socket, stranded)
         for hook in self.on_connect:
             await hook()
         self.connected.set()
 
-    async def _send_stranded_on(self, socket: AriSocket, app: str) -> None:
-        """Channels left in the application by a lost socket get a new decision."""
-        answer = await socket.request("GET", f"applications/{app}")
-        stranded = answer.body.get("channel_ids", []) if isinstance(answer.body, dict) else []
+    async def _stranded(self, socket: AriSocket, app: str) -> list[str]:
+        """Channels left in the application by a lost socket."""
+        path = f"applications/{app}"
+        answer = await socket.request("GET", path)
+        self._accepted(answer, f"GET {path}")
+        held = answer.body.get("channel_ids") if isinstance(answer.body, dict) else None
+        if not isinstance(held, list):
+            raise ProtocolError(f"ARI's answer to GET {path} has no list of channels")
+        return [str(channel) for channel in held]
+
+    async def _send_on(self, socket: AriSocket, stranded: list[str]) -> None:
+        """Stranded channels get a new decision; one that can't be sent on keeps no other."""
         query = {"context": self._decide_context, "extension": "s", "priority": "1"}
         for channel in stranded:
-            path = f"channels/{ari.segment(str(channel))}/continue"
-            _outcome(await socket.request("POST", path, query), f"POST {path}")
+            path = f"channels/{ari.segment(channel)}/continue"
+            try:
+                _outcome(await socket.request("POST", path, query), f"POST {path}")
+            except ProtocolError as error:
+                log.warning("stranded_call_stays", call=channel[:80], why=str(error))
         if stranded:
             log.warning("stranded_calls_sent_on", count=len(stranded))
 
+    def _accepted(self, answer: ari.Response, what: str) -> None:
+        """Raise unless Asterisk did it. A user that may only read would answer no call."""
+        if answer.status in (401, 403):
+            raise PbxRejected(
+                f"ARI refuses {what} to user {self._address.user!r}: give it read_only = no "
+                "in ari.conf"
+            )
+        if _outcome(answer, what) is not Done.DONE:
+            raise ProtocolError(f"ARI answered {answer.status} {answer.reason} to {what}")
+
     async def _ping(self, socket: AriSocket) -> None:
-        """Notice a peer that is silent: a round trip every few seconds, for ever."""
-        while True:
-            await asyncio.sleep(self._ping_interval_s)
-            await socket.request("GET", "asterisk/ping")
+        """One rest and one round trip: a peer that has fallen silent is noticed by it."""
+        await asyncio.sleep(self._ping_interval_s)
+        await socket.request("GET", "asterisk/ping")
 
     async def _lost(self) -> None:
         self._socket = None

@@ -15,6 +15,9 @@ from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.wire import ari
 
 CONNECT_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 0.5
+"""For a peer's farewell; one that has fallen silent says none, and callers wait for the next
+connection meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,13 @@ class AriAddress:
 class AriSocket:
     """A connected socket. Use as a context manager; `read` runs until the socket ends."""
 
-    def __init__(self, address: AriAddress, *, over_websocket: bool, timeout_s: float) -> None:
+    def __init__(
+        self, address: AriAddress, *, over_websocket: bool, timeout_s: float, heartbeat_s: float
+    ) -> None:
         self._address = address
         self._over_websocket = over_websocket
         self._timeout_s = timeout_s
+        self._heartbeat_s = heartbeat_s
         self._ids = itertools.count(1)
         self._pending: dict[str, asyncio.Future[ari.Response]] = {}
         authorization = aiohttp.encode_basic_auth(address.user, address.password)
@@ -52,7 +58,10 @@ class AriSocket:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 self._socket = await self._session.ws_connect(
-                    f"{address.http}/events", params={"app": address.app, "subscribeAll": "false"}
+                    f"{address.http}/events",
+                    params={"app": address.app, "subscribeAll": "false"},
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+                    heartbeat=self._heartbeat_s,
                 )
         except aiohttp.WSServerHandshakeError as error:
             await self._session.close()
@@ -151,9 +160,8 @@ class AriSocket:
             async with self._session.request(
                 method, f"{self._address.http}/{path}", params=query, json=body, timeout=timeout
             ) as answer:
-                text = await answer.read()
-                parsed = await answer.json() if text else None
-                return ari.Response("", answer.status, answer.reason or "", parsed)
+                found = ari.decoded(await answer.read())
+                return ari.Response("", answer.status, answer.reason or "", found)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PbxUnavailable(f"ARI gave no answer: {error!r}") from error
 

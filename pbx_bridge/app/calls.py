@@ -22,12 +22,23 @@ from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Ask, Call, Decision, Obey, Say
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
+from pbx_bridge.core.inert import shown
 from pbx_bridge.core.model import Plan
-from pbx_bridge.ports import Clock, Done, Offer, PbxUnavailable, ProtocolError, Telephony
+from pbx_bridge.ports import (
+    Clock,
+    Done,
+    Offer,
+    PbxUnavailable,
+    ProtocolError,
+    SpeechFailed,
+    Telephony,
+)
 
 log = structlog.get_logger(__name__)
 
 LAST_TIMINGS = 1000
+LONGEST_WHY = 200
+"""Letters of a reason that are logged; it may quote what a peer sent."""
 
 
 @dataclass(slots=True)
@@ -65,9 +76,9 @@ class Calls:
         began = time.perf_counter()
         try:
             done = await self._answer(offer)
-        except (PbxUnavailable, ProtocolError, ValueError) as error:
+        except (PbxUnavailable, ProtocolError, SpeechFailed, ValueError) as error:
             self.tally.failed += 1
-            log.warning("call_left_to_fallback", call=offer.channel, why=str(error))
+            log.warning("call_left_to_fallback", call=offer.channel, why=str(error)[:LONGEST_WHY])
             return
         except Exception:
             # The guard time-out of the dialplan helps this caller; the others must go on.
@@ -108,7 +119,7 @@ class Calls:
                 return ()
 
     def _note(self, offer: Offer, call: Call, decision: Decision) -> None:
-        entry = Decided(offer.linkedid, call.dialled, decision.mark, decision.why)
+        entry = Decided(offer.linkedid, shown(call.dialled), decision.mark, decision.why)
         self._office.note(entry)
 
 

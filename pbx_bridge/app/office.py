@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import Command, Refusal, confirmation, handle, refused
-from pbx_bridge.core.events import Event, fold
+from pbx_bridge.core.events import Event, fold, under
 from pbx_bridge.core.model import Exchange, Plan
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable
@@ -57,20 +57,11 @@ class Office:
             log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
 
-    def use(self, plan: Plan) -> None:
-        """Go on with another plan; people and lines it doesn't have lose their state."""
-        people, lines, reasons = plan.people, plan.lines, plan.reasons_by_name
-        referrals = {
-            who: one
-            for who, one in self.exchange.referrals.items()
-            if who in people and one.reason in reasons
-        }
-        signed_in = {
-            line.name: self.exchange.signed_in.get(line.name, frozenset(line.signed_in))
-            for line in lines.values()
-        }
-        self.exchange = replace(self.exchange, plan=plan, referrals=referrals, signed_in=signed_in)
-        self.changed.set()
+    async def use(self, plan: Plan) -> None:
+        """Go on with another plan, after the command under way: that was judged by the old."""
+        async with self._one_at_a_time:
+            self.exchange = under(plan, self.exchange)
+            self.changed.set()
 
     def note(self, *events: Event) -> None:
         """Journal what needs no waiting for, such as decisions."""

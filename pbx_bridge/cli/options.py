@@ -21,7 +21,7 @@ from pbx_bridge.asterisk import running
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import fold, fresh
+from pbx_bridge.core.events import fold, fresh, under
 from pbx_bridge.core.model import Exchange
 from pbx_bridge.ports import PbxUnavailable
 
@@ -57,7 +57,7 @@ def exchange_of(site: Site) -> Exchange:
         if connection is not None:
             entries = read_entries(connection)
             exchange = fold(exchange, (entry.event for entry in entries))
-    return exchange
+    return under(site.plan, exchange)
 
 
 @contextmanager

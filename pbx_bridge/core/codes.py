@@ -73,10 +73,12 @@ def until_when(
     match parts:
         case [four]:
             clock, day = _clock(four), _day(four, today)
-            if clock is not None and (reason.returns is Returns.TIME or day is None):
-                return _at_clock(clock, reason, plan, now)
-            if day is not None:
+            if day is not None and (reason.returns is Returns.DATE or clock is None):
                 return _at_day(day, person, plan, now)
+            if clock is not None:
+                until = _at_clock(clock, reason, plan, now)
+                meant = reason.returns is Returns.TIME or isinstance(until, datetime)
+                return until if meant else sentence("refused-bad-time")
         case [month_day, hour_minute]:
             day, clock = _day(month_day, today), _clock(hour_minute)
             if day is not None and clock is not None:

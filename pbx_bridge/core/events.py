@@ -112,6 +112,21 @@ def fold(exchange: Exchange, events: Iterable[Event]) -> Exchange:
     return exchange
 
 
+def under(plan: Plan, exchange: Exchange) -> Exchange:
+    """The state under another plan; people, reasons and lines it doesn't have lose theirs."""
+    people, reasons = plan.people, plan.reasons_by_name
+    referrals = {
+        who: one
+        for who, one in exchange.referrals.items()
+        if who in people and one.reason in reasons
+    }
+    signed_in = {
+        line.name: exchange.signed_in.get(line.name, frozenset(line.signed_in))
+        for line in plan.lines.values()
+    }
+    return replace(exchange, plan=plan, referrals=referrals, signed_in=signed_in)
+
+
 def apply(exchange: Exchange, event: Event) -> Exchange:
     """The state after one event."""
     match event:

@@ -21,7 +21,7 @@ Asterisk's filter takes away the answers to requests too where they are not name
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer to a request. `body` is decoded JSON, None when empty."""
+    """The answer to a request. `body` is decoded JSON, None when there is none."""
 
     request_id: str
     status: int
@@ -84,19 +84,18 @@ def read(text: str | bytes) -> Message:
         return Malformed("not an object")
     try:
         return _message(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return Malformed(f"{data.get('type')}: {error!r}")
 
 
 def _message(data: dict[str, Any]) -> Message:
     match data.get("type"):
         case "RESTResponse":
-            body = data.get("message_body")
             return Response(
                 str(data["request_id"]),
                 int(data["status_code"]),
                 str(data.get("reason_phrase", "")),
-                from_json(body) if body else None,
+                decoded(data.get("message_body")),
             )
         case "CallBroadcast":
             return Broadcast(_channel(data["channel"]))
@@ -108,6 +107,14 @@ def _message(data: dict[str, Any]) -> Message:
             return Ignored(other)
         case _:
             return Malformed("no type")
+
+
+def decoded(body: Any) -> Any:
+    """The body of an answer; None where it isn't JSON, for the status counts all the same."""
+    try:
+        return from_json(body) if body else None
+    except ValueError:
+        return None
 
 
 def _channel(data: dict[str, Any]) -> Channel:

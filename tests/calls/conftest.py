@@ -1,0 +1,109 @@
+"""One exchange of the sample municipality, on a real Asterisk, for all calls of the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from pbx_bridge.config.site import read_deployment, read_site
+from pbx_bridge.core.commands import TECHNICIAN
+from pbx_bridge.exchange import exchange
+from pbx_bridge.stage import Stage
+from pbx_bridge.watching import watching
+
+ROOT = Path(__file__).parent.parent.parent
+TUESDAY = datetime(2026, 11, 24, 11, 40)  # noqa: DTZ001 - given the plan's zone below
+IDLE_TIMEOUT_S = 5.0
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's files, with a free port for the operator and short rings."""
+    folder = tmp_path_factory.mktemp("town")
+    shutil.copy(ROOT / "config.yaml", folder)
+    for part in ("dialplan", "voicemail"):
+        shutil.copytree(ROOT / part, folder / part)
+    trunks = folder / "dialplan/trunks.yaml"
+    trunks.write_text(trunks.read_text().replace("127.0.0.1:5090", f"127.0.0.1:{free_port()}"))
+    people = folder / "dialplan/people.yaml"
+    people.write_text(re.sub(r"(\n10[12]:\n)", r"\1  ring_seconds: 5\n", people.read_text()))
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage_of_the_session(
+    town: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    state = tmp_path_factory.mktemp("s")
+    config = town / "config.yaml"
+    deployment = read_deployment(config, state)
+    deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    site = read_site(deployment, TUESDAY.date())
+    now = TUESDAY.replace(tzinfo=site.plan.organisation.zone)
+    async with (
+        exchange(config, site, print, now) as up,
+        watching(site, up.running, print) as watch,
+    ):
+        yield Stage(up, watch)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(stage_of_the_session: Stage) -> AsyncIterator[Stage]:
+    """The exchange as it was in the morning; nothing is left in it afterwards."""
+    stage = stage_of_the_session
+    await restore(stage)
+    before = (await stage.ask("status"))["bridge"]["tasks"]
+    yield stage
+    await idle(stage)
+    after = (await stage.ask("status"))["bridge"]["tasks"]
+    assert after <= before + 1, "a task is left in the bridge"
+
+
+async def restore(stage: Stage) -> None:
+    """Nobody is away, and the lines are attended by those who are to begin with."""
+    plan = stage.up.site.plan
+    for referral in (await stage.ask("status"))["referrals"]:
+        await command(stage, "CancelReferral", person=referral["extension"])
+    for line in plan.lines.values():
+        for extension in line.signed_in:
+            await command(stage, "SignIn", line=line.name, person=extension)
+        for extension in set(line.members) - set(line.signed_in):
+            await command(stage, "SignOut", line=line.name, person=extension)
+
+
+async def command(stage: Stage, name: str, **values: str) -> str:
+    answer = await stage.ask("command", command=name, values={"by": TECHNICIAN, **values})
+    return str(answer["outcome"])
+
+
+async def idle(stage: Stage) -> None:
+    """No channel and no bridge is left in Asterisk."""
+    async with asyncio.timeout(IDLE_TIMEOUT_S):
+        while True:
+            channels = await stage.up.asterisk.console("core show channels count")
+            bridges = await stage.up.asterisk.console("bridge show all")
+            if channels.startswith("0 active channels") and len(bridges.splitlines()) <= 1:
+                return
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def operator_port(town: Path) -> int:
+    """Where the operator of the trunk is to listen."""
+    found = re.search(r"host: 127\.0\.0\.1:(\d+)", (town / "dialplan/trunks.yaml").read_text())
+    assert found is not None
+    return int(found[1])

@@ -1,0 +1,219 @@
+"""Faults with real calls: each is followed to its recovery."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from calls.conftest import TUESDAY, command
+
+from pbx_bridge.asterisk import secrets
+from pbx_bridge.asterisk.render import ARI_USER
+from pbx_bridge.bootstrap import SECRETS
+from pbx_bridge.cli.calling import sipp_program
+from pbx_bridge.softphone.behaviour import Answers
+from pbx_bridge.softphone.caller import Caller
+from pbx_bridge.stage import Made, Stage
+
+pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+
+SOON = Answers(after_s=0.3, talks_s=1.0)
+FALLBACK_LIMIT_S = 0.35
+
+
+def fallback_after(made: Made) -> float:
+    """Seconds until the call's first step, which was the fallback's."""
+    first = made.journey.steps[0]
+    assert first.why.startswith("fallback-"), first
+    return (first.time - made.journey.started).total_seconds()
+
+
+async def decided_again(stage: Stage) -> None:
+    """The bridge answers and decides; waits for its reconnection, not longer than it may take."""
+    async with asyncio.timeout(20):
+        while not (await stage.ask("status"))["links"]["ari"]:
+            await asyncio.sleep(0.1)
+    async with stage.phone("101", SOON):
+        made = await stage.call("018000101")
+    assert made.whys == ["person-rings"]
+
+
+async def refer(stage: Stage) -> None:
+    until = "2026-11-24T14:30:00+02:00"
+    done = await command(stage, "SetReferral", person="101", reason="lunch", until=until)
+    assert done == "command-done"
+    async with asyncio.timeout(10):
+        while not (await stage.ask("status"))["mirror_kept"]:
+            await asyncio.sleep(0.05)
+
+
+async def test_f04_a_killed_bridge_disturbs_no_call_and_callers_are_still_told(
+    stage: Stage,
+) -> None:
+    await refer(stage)
+    async with (
+        stage.phone("103", Answers(after_s=0.2)) as talking,
+        stage.phone("102", SOON),
+        stage.caller("018000103") as caller,
+    ):
+        first = len(stage.watch.events)
+        await caller.answered()
+        stage.up.bridge.signal(signal.SIGKILL)
+        await stage.up.bridge.ended()
+        assert not talking.received, "the talk went on"
+        await caller.hang_up()
+        await caller.ended()
+        await stage.made(caller.result(), first)
+        told = await stage.call("018000101")
+        assert fallback_after(told) <= FALLBACK_LIMIT_S
+        assert "Anna Berg är på lunch och är åter" in told.heard
+        assert told.journey.answered_by == "102"
+        closed = await stage.call("018000130")
+        assert fallback_after(closed) <= FALLBACK_LIMIT_S
+        assert "Vi öppnar onsdagen den tjugofemte november klockan nio." in closed.heard
+    await stage.up.bridge.start()
+    await command(stage, "CancelReferral", person="101")
+    await decided_again(stage)
+
+
+async def test_f05_a_stopped_bridge_is_passed_by(stage: Stage) -> None:
+    await refer(stage)
+    stage.up.bridge.signal(signal.SIGSTOP)
+    try:
+        async with stage.phone("102", SOON):
+            told = await stage.call("018000101")
+    finally:
+        stage.up.bridge.signal(signal.SIGCONT)
+    assert fallback_after(told) <= FALLBACK_LIMIT_S
+    assert "Anna Berg är på lunch" in told.heard
+    assert told.journey.answered_by == "102"
+    await command(stage, "CancelReferral", person="101")
+    await decided_again(stage)
+
+
+async def test_f06_a_bridge_that_claims_and_falls_silent_loses_the_call_to_the_guard(
+    stage: Stage,
+) -> None:
+    stage.up.bridge.signal(signal.SIGSTOP)
+    try:
+        async with stage.phone("101", SOON), asyncio.TaskGroup() as tasks:
+            silent = tasks.create_task(claim_and_fall_silent(stage))
+            made = await stage.call("018000101")
+            silent.cancel()
+    finally:
+        stage.up.bridge.signal(signal.SIGCONT)
+    guard = stage.up.settings.guard_seconds
+    assert fallback_after(made) == pytest.approx(guard, abs=0.5)
+    assert made.journey.answered_by == "101"
+    # F08: the bridge whose name was taken over has left, and said why.
+    await stage.up.bridge.ended()
+    words = (stage.up.site.deployment.state / "bridge.log").read_text()
+    assert "another bridge has connected to Asterisk" in words
+    await stage.up.bridge.start()
+    await decided_again(stage)
+
+
+async def claim_and_fall_silent(stage: Stage) -> None:
+    """Another bridge of the same name that takes every call and does nothing with it."""
+    state = stage.up.site.deployment.state
+    password = secrets.load(state / SECRETS, stage.up.site.plan).ari
+    headers = {"Authorization": aiohttp.encode_basic_auth(ARI_USER, password)}
+    root = f"http://127.0.0.1:{stage.up.running.http_port}/ari"
+    app = stage.up.settings.ari_app
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.ws_connect(f"{root}/events", params={"app": app}) as socket,
+    ):
+        async for message in socket:
+            event = message.json()
+            if event["type"] == "CallBroadcast":
+                query = {"channelId": event["channel"]["id"], "application": app}
+                async with session.post(f"{root}/events/claim", params=query):
+                    pass
+
+
+async def test_f01_a_lost_socket_is_taken_up_again_while_people_talk(stage: Stage) -> None:
+    """A bridge that was stopped for longer than Asterisk waits finds its socket closed."""
+    async with (
+        stage.phone("103", Answers(after_s=0.2)) as talking,
+        stage.caller("018000103") as caller,
+    ):
+        first = len(stage.watch.events)
+        await caller.answered()
+        await stage.up.asterisk.console("module unload res_ari_events.so")
+        await stage.up.asterisk.console("module load res_ari_events.so")
+        assert not talking.received, "the talk went on"
+        await caller.hang_up()
+        await caller.ended()
+        await stage.made(caller.result(), first)
+    await decided_again(stage)
+
+
+async def test_112_goes_out_by_asterisk_alone_even_without_a_bridge(
+    stage: Stage, operator_port: int
+) -> None:
+    """F24: with the bridge stopped too, the operator is called at once."""
+    seen: list[bytes] = []
+
+    class Operator(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            seen.append(data)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        Operator, local_addr=("127.0.0.1", operator_port)
+    )
+    stage.up.bridge.signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(10):
+            call = asyncio.ensure_future(_dial_112(stage))
+            while not any(data.startswith(b"INVITE sip:112@") for data in seen):
+                await asyncio.sleep(0.02)
+        await call
+    finally:
+        stage.up.bridge.signal(signal.SIGCONT)
+        transport.close()
+    await decided_again(stage)
+
+
+async def _dial_112(stage: Stage) -> None:
+    caller = Caller(
+        sipp_program(), stage.up.running.sip, to="112", user="101", secret=stage.secrets["101"]
+    )
+    async with caller:
+        await asyncio.sleep(1.0)
+        await caller.hang_up()
+        await caller.ended()
+
+
+async def test_up_prints_ready_and_ctrl_c_leaves_nothing(tmp_path: Path, town: Path) -> None:
+    command_line = [
+        *(sys.executable, "-m", "pbx_bridge", "up", "--config", str(town / "config.yaml")),
+        *("--state", str(tmp_path / "s"), "--clock", f"{TUESDAY:%Y-%m-%dT%H:%M:%S}"),
+        *("--sip-port", "0", "--ari-port", "0", "--ami-port", "0", "--agi-port", "0"),
+    ]
+    up = await asyncio.create_subprocess_exec(
+        *command_line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert up.stdout is not None
+    async with asyncio.timeout(60):
+        ready = ""
+        while not ready.startswith("READY "):
+            ready = (await up.stdout.readline()).decode()
+            assert ready, "up ended before it was ready"
+    fields = dict(pair.split("=", 1) for pair in ready.split()[1:])
+    second = await asyncio.create_subprocess_exec(
+        *command_line, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, complaint = await second.communicate()
+    assert second.returncode == 1
+    assert b"already" in complaint
+    up.send_signal(signal.SIGINT)
+    async with asyncio.timeout(20):
+        await up.wait()
+    for name in ("asterisk", "bridge"):
+        assert not Path(f"/proc/{fields[name]}").exists(), f"{name} is left"
