@@ -131,7 +131,7 @@ class FakeAmi:
 async def until(true: Callable[[], bool]) -> None:
     """Return when `true()`; for states that nobody announces."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not true():  # noqa: ASYNC110 - the state belongs to another, it has no Event
+        while not true():
             await asyncio.sleep(0.001)
 
 

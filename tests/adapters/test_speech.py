@@ -67,7 +67,7 @@ class Program:
 
     async def has_run(self, times: int) -> None:
         async with asyncio.timeout(5):
-            while len(self.runs) < times:  # noqa: ASYNC110 another process has no event
+            while len(self.runs) < times:
                 await asyncio.sleep(0.005)
 
 

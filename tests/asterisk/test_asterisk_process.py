@@ -13,11 +13,12 @@ import pytest
 from asterisk.norrskar import known_secrets, settings, small_plan
 
 from pbx_bridge.asterisk import process as module
-from pbx_bridge.asterisk.locate import Located, Mode, locate
+from pbx_bridge.asterisk.locate import Located, locate
 from pbx_bridge.asterisk.packages import COMPLETE, default_folder
 from pbx_bridge.asterisk.process import AsteriskProcess
 from pbx_bridge.asterisk.render import render, write
 from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.config.deployment import Mode
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 TRIVIAL_DIALPLAN = "[from-phone]\nexten => 100,1,Hangup()\n[from-trunk]\nexten => 100,1,Hangup()\n"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pbx_bridge.asterisk import locate as locating
-from pbx_bridge.asterisk.locate import Mode, locate
+from pbx_bridge.asterisk.locate import locate
 from pbx_bridge.asterisk.packages import COMPLETE
 from pbx_bridge.asterisk.version import Version
+from pbx_bridge.config.deployment import Mode
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 
