@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -43,7 +44,7 @@ from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
-from pbx_bridge.ports import PbxRejected
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
@@ -129,12 +130,22 @@ class Bridge:
                     ("watch", self._watch()),
                 ):
                     tasks.create_task(work, name=name)
-                async with asyncio.timeout(READY_TIMEOUT_S):
-                    await self.ari.connected.wait()
-                    await self.mirror.kept.wait()
+                await self._well()
                 ready()
-        except* PbxRejected as rejected:
-            raise rejected.exceptions[0] from None
+        except* (PbxRejected, PbxUnavailable) as failed:
+            raise failed.exceptions[0] from None
+
+    async def _well(self) -> None:
+        """Wait until Asterisk can be helped by this bridge. Raises `PbxUnavailable`."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self.ari.connected.wait()
+                await self.mirror.kept.wait()
+        except TimeoutError:
+            missing = "its state is not as the plan says" if self.ari.connected.is_set() else "ARI"
+            raise PbxUnavailable(
+                f"Asterisk is not ready after {READY_TIMEOUT_S:.0f} s ({missing}); see the log"
+            ) from None
 
     async def _link_lost(self) -> None:
         self._lost_at = self._clock.now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,7 +102,8 @@ async def watching(site: Site, running: Running, tell: Tell) -> AsyncIterator[Wa
     finally:
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)
-        await watch.settled()
+        with suppress(TimeoutError):  # told as far as the record goes
+            await watch.settled()
 
 
 def _size(path: Path) -> int:

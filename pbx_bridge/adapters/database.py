@@ -42,7 +42,7 @@ QUEUE_LIMIT = 20_000
 """Writes that may wait; more means that the disk hangs, and are refused at once."""
 GROUP_LIMIT = 1_000
 """Writes in one transaction; bounds what the first of them waits for the last."""
-GATHER_S = 0.05
+GATHER_S = 0.2
 """How long writes that nobody waits for wait for company. A commit costs ten times what it
 commits, and each wake-up of the writer's thread holds up the event loop."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -14,11 +14,20 @@ from pbx_bridge.core.attendance import next_change
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
 from pbx_bridge.core.model import Exchange
-from pbx_bridge.ports import Clock, PbxUnavailable, QueueMember, SpeechFailed, Switch
+from pbx_bridge.ports import (
+    Clock,
+    PbxRejected,
+    PbxUnavailable,
+    QueueMember,
+    SpeechFailed,
+    Switch,
+)
 
 LONGEST_REST_S = 3600.0
 """The picture moves on with the days even when nothing happens."""
 RETRY_S = 1.0
+REFUSED_RETRY_S = 5.0
+"""A new line's queue is there when Asterisk has read its new configuration."""
 SPEECH_RETRY_S = 30.0
 
 log = structlog.get_logger(__name__)
@@ -40,13 +49,17 @@ class Mirror:
         changed = self._office.changed
         while True:
             changed.clear()
+            begun = self._clock.now()
             try:
                 await self.keep()
-                rest = self._rest()
                 await self._warm()
+                rest = self._rest(begun)
             except PbxUnavailable as error:
                 log.debug("mirror_waits", why=str(error))
                 rest = RETRY_S
+            except PbxRejected as error:
+                log.warning("mirror_refused", why=str(error))
+                rest = REFUSED_RETRY_S
             except SpeechFailed as error:
                 log.warning("mirror_without_voice", why=str(error))
                 rest = SPEECH_RETRY_S
@@ -63,11 +76,16 @@ class Mirror:
         self._office.changed.set()
 
     async def keep(self) -> int:
-        """Bring Asterisk in line; the number of corrections. Raises `PbxUnavailable`."""
+        """Bring Asterisk in line; the number of corrections.
+
+        Raises `PbxUnavailable`; `PbxRejected` when all that it allows has been done.
+        """
         exchange = self._office.exchange
         wanted = picture(exchange, self._clock.now())
-        corrections = await self._members(wanted, exchange)
+        corrections, refusals = await self._members(wanted, exchange)
         corrections += await self._values(await self._spoken(wanted))
+        if refusals:
+            raise refusals[0]
         if not self._office.changed.is_set():
             self.kept.set()
         return corrections
@@ -105,24 +123,31 @@ class Mirror:
             corrections += 1
         return corrections
 
-    async def _members(self, wanted: Picture, exchange: Exchange) -> int:
+    async def _members(
+        self, wanted: Picture, exchange: Exchange
+    ) -> tuple[int, Sequence[PbxRejected]]:
         held = await self._switch.members()
         shall = {
             QueueMember(line, f"PJSIP/{extension}"): exchange.plan.people[extension].name
             for line, extension in wanted.members
         }
-        for member in shall.keys() - held:
-            await self._switch.join(member, shall[member])
-        for member in held - shall.keys():
-            await self._switch.leave(member)
-        return len(shall.keys() ^ held)
+        refusals: list[PbxRejected] = []
+        for member in shall.keys() ^ held:
+            try:
+                if member in held:
+                    await self._switch.leave(member)
+                else:
+                    await self._switch.join(member, shall[member])
+            except PbxRejected as error:
+                refusals.append(error)
+        return len(shall.keys() ^ held) - len(refusals), refusals
 
-    def _rest(self) -> float:
-        now = self._clock.now()
-        change = next_change(self._office.exchange, now)
+    def _rest(self, begun: datetime) -> float:
+        """Until the first change after `begun`, when the picture was taken; it may have passed."""
+        change = next_change(self._office.exchange, begun)
         if change is None:
             return LONGEST_REST_S
-        return min(LONGEST_REST_S, max(0.0, _seconds(now, change)))
+        return min(LONGEST_REST_S, max(0.0, _seconds(self._clock.now(), change)))
 
 
 def _seconds(earlier: datetime, later: datetime) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ from pbx_bridge.cli.options import (
     show,
     site_of,
 )
+from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.core import numbers, report
 from pbx_bridge.core.call import Call
@@ -53,7 +55,11 @@ def register(app: typer.Typer) -> None:
 
 def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
     """Read all that technicians write, and show every problem with file and line."""
-    problems = site_problems(deployment_of(config, state))
+    problems: Sequence[Problem]
+    try:
+        problems = site_problems(deployment_of(config, state))
+    except ConfigError as error:
+        problems = error.problems
     if as_json:
         show([{"file": p.file, "line": p.line, "what": p.what, "hint": p.hint} for p in problems])
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pbx_bridge.core.absence import absence
-from pbx_bridge.core.hours import opening_at
+from pbx_bridge.core.hours import is_open
 from pbx_bridge.core.model import Exchange, Line
 
 
@@ -26,7 +26,7 @@ def lines_left_empty(exchange: Exchange, extension: str, now: datetime) -> tuple
         for line in exchange.plan.lines_of(extension)
         if line.attended
         and attendants(exchange, line, now) == (extension,)
-        and opening_at(exchange.plan.schedules[line.hours], exchange.plan, now) is not None
+        and is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
     )
 
 

@@ -28,8 +28,8 @@ from pbx_bridge.core.call import (
     Why,
 )
 from pbx_bridge.core.commands import status_of, told_absence
-from pbx_bridge.core.hours import next_opening, opening_at
-from pbx_bridge.core.model import Exchange, Line, Person, TargetKind
+from pbx_bridge.core.hours import is_open, next_opening
+from pbx_bridge.core.model import Exchange, Line, Person, Schedule, TargetKind
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 
 MOST_STEPS = 24
@@ -115,8 +115,8 @@ def _reach_again(exchange: Exchange, person: Person, now: datetime) -> tuple[Sen
     if away is not None:
         return (sentence("reach-again", name=person.name, until=away.until),)
     schedule = exchange.plan.schedules[exchange.plan.units[person.unit].hours]
-    opens = next_opening(schedule, exchange.plan, now)
-    if opening_at(schedule, exchange.plan, now) is not None or opens is None:
+    opens = _next_unless_open(schedule, exchange, now)
+    if opens is None:
         return (sentence("try-again-soon"),)
     return (sentence("reach-again", name=person.name, until=opens),)
 
@@ -141,8 +141,8 @@ def _line(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
 
 def _line_again(exchange: Exchange, line: Line, now: datetime) -> Sentence:
     """When the line can be reached: soon, or at its next opening if it closed meanwhile (S7)."""
-    opens = next_opening(exchange.plan.schedules[line.hours], exchange.plan, now)
-    if _is_open(exchange, line, now) or opens is None:
+    opens = _next_unless_open(exchange.plan.schedules[line.hours], exchange, now)
+    if opens is None:
         return sentence("try-again-soon")
     return sentence("line-next", line=Named(line.title), opens=opens)
 
@@ -229,7 +229,13 @@ def _message(call: Call, name: str, mailbox: str, why: Why, told: tuple[Sentence
 
 
 def _is_open(exchange: Exchange, line: Line, now: datetime) -> bool:
-    return opening_at(exchange.plan.schedules[line.hours], exchange.plan, now) is not None
+    return is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
+
+
+def _next_unless_open(schedule: Schedule, exchange: Exchange, now: datetime) -> datetime | None:
+    if is_open(schedule, exchange.plan, now):
+        return None
+    return next_opening(schedule, exchange.plan, now)
 
 
 def _say(mark: str, why: Why, *sentences: Sentence) -> Decision:

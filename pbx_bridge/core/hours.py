@@ -38,13 +38,18 @@ def spans_on(schedule: Schedule, day: date, holidays: Mapping[date, str]) -> tup
     return schedule.week[day.weekday()]
 
 
-def openings(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Opening]:
-    """Yield the openings that end after `now`, in order; those that touch are one."""
+def openings(
+    schedule: Schedule, plan: Plan, now: datetime, days: int = HORIZON_DAYS
+) -> Iterator[Opening]:
+    """Yield the openings that end after `now`, in order; those that touch are one.
+
+    Those that begin from yesterday on, in `days` days, are looked at.
+    """
     zone = plan.organisation.zone
     instant = now.astimezone(UTC)
     first = now.astimezone(zone).date() - timedelta(days=1)
     held: Opening | None = None
-    for count in range(HORIZON_DAYS):
+    for count in range(days):
         day = first + timedelta(days=count)
         for span in spans_on(schedule, day, plan.holidays):
             found = _opening(span, day, zone)
@@ -62,8 +67,14 @@ def openings(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Opening]
             if held.end.astimezone(UTC) > instant:
                 yield held
             held = None
-    if held is not None:
+    if held is not None and held.end.astimezone(UTC) > instant:
         yield held
+
+
+def is_open(schedule: Schedule, plan: Plan, now: datetime) -> bool:
+    """Whether `now` lies in an opening; quick also for one that never ends."""
+    yesterday_and_today = openings(schedule, plan, now, days=2)
+    return any(found.start.astimezone(UTC) <= now.astimezone(UTC) for found in yesterday_and_today)
 
 
 def opening_at(schedule: Schedule, plan: Plan, now: datetime) -> Opening | None:

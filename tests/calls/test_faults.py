@@ -76,7 +76,8 @@ async def test_f04_a_killed_bridge_disturbs_no_call_and_callers_are_still_told(
         assert fallback_after(closed) <= FALLBACK_LIMIT_S
         assert "Vi öppnar onsdagen den tjugofemte november klockan nio." in closed.heard
     await stage.up.bridge.start()
-    await command(stage, "CancelReferral", person="101")
+    cancelled = await command(stage, "CancelReferral", person="101")
+    assert cancelled == "command-done", "the journal was folded back"
     await decided_again(stage)
 
 
@@ -153,41 +154,42 @@ async def test_f01_a_lost_socket_is_taken_up_again_while_people_talk(stage: Stag
     await decided_again(stage)
 
 
-async def test_112_goes_out_by_asterisk_alone_even_without_a_bridge(
-    stage: Stage, operator_port: int
+class Operator(asyncio.DatagramProtocol):
+    """The far end of the trunk: remembers what it was asked, and says nothing."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked.put_nowait(data.decode().splitlines()[0])
+
+
+@pytest.mark.parametrize(("number", "stopped"), [("112", True), ("112", False), ("0186543", False)])
+async def test_f24_112_goes_out_always_and_national_numbers_do(
+    stage: Stage, operator_port: int, number: str, stopped: bool
 ) -> None:
-    """F24: with the bridge stopped too, the operator is called at once."""
-    seen: list[bytes] = []
-
-    class Operator(asyncio.DatagramProtocol):
-        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-            seen.append(data)
-
+    """F24: 112 is carried by Asterisk alone, so a stopped bridge makes no difference."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
+    transport, operator = await loop.create_datagram_endpoint(
         Operator, local_addr=("127.0.0.1", operator_port)
     )
-    stage.up.bridge.signal(signal.SIGSTOP)
+    secret = stage.secrets["101"]
+    first = len(stage.watch.events)
+    if stopped:
+        stage.up.bridge.signal(signal.SIGSTOP)
     try:
-        async with asyncio.timeout(10):
-            call = asyncio.ensure_future(_dial_112(stage))
-            while not any(data.startswith(b"INVITE sip:112@") for data in seen):
-                await asyncio.sleep(0.02)
-        await call
+        caller = Caller(sipp_program(), stage.up.running.sip, to=number, user="101", secret=secret)
+        async with caller:
+            async with asyncio.timeout(5):
+                asked = await operator.asked.get()
+            await caller.hang_up()
+            await caller.ended()
     finally:
         stage.up.bridge.signal(signal.SIGCONT)
         transport.close()
-    await decided_again(stage)
-
-
-async def _dial_112(stage: Stage) -> None:
-    caller = Caller(
-        sipp_program(), stage.up.running.sip, to="112", user="101", secret=stage.secrets["101"]
-    )
-    async with caller:
-        await asyncio.sleep(1.0)
-        await caller.hang_up()
-        await caller.ended()
+    assert asked.startswith(f"INVITE sip:{number}@127.0.0.1:{operator_port}")
+    made = await stage.made(caller.result(), first)
+    assert made.whys == ["emergency" if number == "112" else "outgoing"]
 
 
 async def test_up_prints_ready_and_ctrl_c_leaves_nothing(tmp_path: Path, town: Path) -> None:

@@ -26,7 +26,7 @@ from pbx_bridge.ports import Entry, JournalUnavailable
 
 log = structlog.get_logger(__name__)
 
-HEAD_INTERVAL_S = 0.2
+HEAD_INTERVAL_S = 1.0
 """The head file follows a stream of notes at this pace, and every `append` at once."""
 
 
