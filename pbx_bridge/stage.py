@@ -24,6 +24,7 @@ from pbx_bridge.softphone.behaviour import Behaviour, Press
 from pbx_bridge.softphone.caller import Caller, CallResult, place_call
 from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.watching import Watch
+from pbx_bridge.wire.rtp import Samples
 
 SAME_SOUND = 0.7
 """Correlation from which two sounds are the same sentence; others stay below 0.3."""
@@ -80,10 +81,14 @@ class Stage:
         *,
         phone: str = "",
         press: Sequence[Press] = (),
+        plays: Samples | None = None,
         from_name: str = "",
         hold_s: float = LONGEST_CALL_S,
     ) -> Made:
-        """Dial `number`, from outside or from somebody's phone, and stay until the end."""
+        """Dial `number`, from outside or from somebody's phone, and stay until the end.
+
+        Calls to different numbers may be made at the same time.
+        """
         first = len(self.watch.events)
         result = await place_call(
             sipp_program(),
@@ -93,19 +98,29 @@ class Stage:
             from_name=from_name,
             user=phone,
             secret=self.secrets.get(phone, ""),
+            plays=plays,
             press=press,
             hold_s=hold_s,
         )
-        return await self.made(result, first)
+        return await self.made(result, first, number)
 
-    def caller(self, number: str) -> Caller:
-        """A caller from outside under live control."""
-        return Caller(sipp_program(), self.up.running.sip, to=number, from_number=CALLER)
+    def caller(self, number: str, phone: str = "") -> Caller:
+        """A caller under live control, from outside or from somebody's phone."""
+        return Caller(
+            sipp_program(),
+            self.up.running.sip,
+            to=number,
+            from_number=CALLER,
+            user=phone,
+            secret=self.secrets.get(phone, ""),
+        )
 
-    async def made(self, result: CallResult, first: int) -> Made:
-        """A call as the record has it; it is the only one since event number `first`."""
-        await self.watch.settled()
+    async def made(self, result: CallResult, first: int, number: str = "") -> Made:
+        """A call as the record has it; the only one (to `number`) since event number `first`."""
+        await self.watch.settled(number)
         journeys = fold(self.watch.events[first:])
+        if number:
+            journeys = [one for one in journeys if one.dialled == number]
         if len(journeys) != 1:
             raise RuntimeError(f"the record holds {len(journeys)} calls where one was made")
         return Made(result, journeys[0], tuple(self._sentences(result, journeys[0])))

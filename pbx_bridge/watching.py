@@ -36,7 +36,7 @@ class Watch:
         self._tell = tell
         self._offset = _size(running.cel_file)
         self._timelines: dict[str, Timeline] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
         self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -45,11 +45,11 @@ class Watch:
             await self.catch_up()
             await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def settled(self) -> None:
-        """Return when every call that was seen has ended in the record."""
+    async def settled(self, dialled: str = "") -> None:
+        """Return when every call that was seen, or those to `dialled`, ended in the record."""
         async with asyncio.timeout(END_TIMEOUT_S):
             await self.catch_up()
-            while self._open:
+            while self._open if not dialled else dialled in self._open.values():
                 await asyncio.sleep(POLL_INTERVAL_S)
                 await self.catch_up()
 
@@ -67,14 +67,14 @@ class Watch:
         self.events.append(event)
         arrives = event.type == "CHAN_START" and event.uniqueid == event.linkedid
         if arrives and event.context in ARRIVALS:
-            self._open.add(event.linkedid)
+            self._open[event.linkedid] = event.exten
             timeline = Timeline(event.linkedid, self._said, self._name_of)
             self._timelines[event.linkedid] = timeline
         if (told := self._timelines.get(event.linkedid)) is not None:
             for line in told.add(event):
                 self._tell(line)
         if event.type == "LINKEDID_END":
-            self._open.discard(event.linkedid)
+            self._open.pop(event.linkedid, None)
 
     def _said(self, sound: str) -> str | None:
         said = read_manifest(self._site.deployment.sounds / MANIFEST)

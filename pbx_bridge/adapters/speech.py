@@ -35,8 +35,6 @@ WORDS_A_MINUTE = 150
 LONGEST_TEXT = 2000
 """Letters; about two minutes of speech."""
 MANIFEST = "manifest.jsonl"
-BEEP_HZ = 1000.0
-BEEP_S = 0.3
 
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f\[\]]+")
 """Control characters, and the brackets by which espeak-ng marks phonemes."""
@@ -75,11 +73,6 @@ def recordings_by_text(
             status = path.stat()
             found[language, text] = Recording(path, f"{status.st_mtime_ns} {status.st_size}")
     return found
-
-
-def write_beep(path: Path) -> None:
-    """Write the tone after which a message is spoken: 1000 Hz, 0.3 s."""
-    _write_whole(path, wav.tone(BEEP_HZ, BEEP_S))
 
 
 class EspeakSpeech:

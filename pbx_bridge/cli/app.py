@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from pbx_bridge.adapters.journal import RowUnreadable
 from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.render import Unwritable
 from pbx_bridge.asterisk.secrets import SecretsUnreadable
@@ -16,6 +17,14 @@ from pbx_bridge.cli import calling, people, running, seeing
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
+_REFUSALS = (
+    PbxRejected,
+    CopyFailed,
+    SecretsUnreadable,
+    JournalUnavailable,
+    RowUnreadable,
+    Unwritable,
+)
 REFUSED = 1
 UNREACHABLE = 3
 
@@ -35,12 +44,14 @@ def main() -> None:
         app()
     except ConfigError as error:
         _leave(f"{error}\n{len(error.problems)} problems; nothing was changed", REFUSED)
-    except (PbxRejected, CopyFailed, SecretsUnreadable, JournalUnavailable, Unwritable) as error:
+    except _REFUSALS as error:
         _leave(str(error), REFUSED)
     except PbxUnavailable as error:
         _leave(str(error), UNREACHABLE)
     except ExceptionGroup as group:
-        _leave("; ".join(str(error) for error in group.exceptions), REFUSED)
+        unreachable = group.subgroup(PbxUnavailable) is not None
+        words = "; ".join(str(error) for error in group.exceptions)
+        _leave(words, UNREACHABLE if unreachable else REFUSED)
     except KeyboardInterrupt:
         _leave("stopped", 130)
 

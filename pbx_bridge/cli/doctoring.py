@@ -12,6 +12,7 @@ from pbx_bridge.adapters.journal.chain import Intact, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, default_folder
 from pbx_bridge.bootstrap import control_socket, database_file, espeak
+from pbx_bridge.cli.options import readable
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
@@ -80,7 +81,8 @@ def _journal(deployment: Deployment) -> Iterator[Finding]:
     if not path.exists():
         yield Finding("journal", True, "none yet")
         return
-    verdict = verify_file(path)
+    with readable(path):
+        verdict = verify_file(path)
     well = isinstance(verdict, Intact)
     yield Finding("journal", well, "chain intact" if well else f"{verdict}; see `verify`")
 

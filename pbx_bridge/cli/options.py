@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import fold, fresh, under
 from pbx_bridge.core.model import Exchange
-from pbx_bridge.ports import PbxUnavailable
+from pbx_bridge.ports import JournalUnavailable, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
 State = Annotated[Path | None, typer.Option(help="State folder instead of config.yaml's.")]
@@ -67,11 +67,22 @@ def reading(state: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
+    with (
+        readable(path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
         yield connection
-    finally:
-        connection.close()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise `JournalUnavailable` for a database that SQLite can't read."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalUnavailable(
+            f"{path} can't be read: {error}; stop the bridge and restore it from a backup"
+        ) from error
 
 
 def show(value: object) -> None:

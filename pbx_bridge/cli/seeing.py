@@ -25,6 +25,7 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     exchange_of,
+    readable,
     reading,
     show,
     site_of,
@@ -174,9 +175,13 @@ def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False
     """Check the journal's chain: nothing edited, deleted, reordered or cut off."""
     path = database_file(deployment_of(config, state).state)
     if not path.exists():
-        _print(f"{path}: there is no journal yet")
+        if as_json:
+            show({"intact": True, "rows": 0})
+        else:
+            _print(f"{path}: there is no journal yet")
         raise typer.Exit(0)
-    verdict = verify_file(path)
+    with readable(path):
+        verdict = verify_file(path)
     if isinstance(verdict, Broken):
         words = f"BROKEN at row {verdict.seq}: {verdict.why}"
         answer: dict[str, object] = {"intact": False, "row": verdict.seq, "why": verdict.why}

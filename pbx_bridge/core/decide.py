@@ -45,12 +45,16 @@ def decide(call: Call, exchange: Exchange, now: datetime) -> Decision:
     if len(call.tried) >= MOST_STEPS:
         return Decision("hangup:", Hangup(), Why.TOO_MANY_STEPS)
     tried = {attempt.mark for attempt in call.tried}
+    unseen = set(tried)
     following: Decision | None = None
     for decision in route(call, exchange, now):
         if decision.mark in tried:
+            unseen.discard(decision.mark)
             following = None
         elif following is None:
             following = decision
+        if following is not None and not unseen:
+            return following
     return following or Decision("hangup:", Hangup(), Why.NOTHING_LEFT)
 
 

@@ -113,7 +113,7 @@ def decoded(body: Any) -> Any:
     """The body of an answer; None where it isn't JSON, for the status counts all the same."""
     try:
         return from_json(body) if body else None
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 

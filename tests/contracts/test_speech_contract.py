@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import wave
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from pbx_bridge.ports import Speech, SpeechFailed
 
 
 @pytest.fixture(params=["espeak", "fake"])
-def speech(request: pytest.FixtureRequest, tmp_path: Path) -> Speech:
+async def speech(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Speech]:
     if request.param == "fake":
-        return FakeSpeech(tmp_path)
+        yield FakeSpeech(tmp_path)
+        return
     real = espeak(tmp_path)
-    if real is None:
-        pytest.skip("there is no espeak-ng on this machine")
-    return real
+    assert real is not None, "the set-up brings espeak-ng"
+    yield real
+    await real.close()
 
 
 @pytest.mark.parametrize("language", Language)
