@@ -103,5 +103,7 @@ def _read(folder: Path, calls: int) -> tuple[int, tuple[float, ...]]:
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     [times] = folder.glob("*_rtt.csv")
     with times.open(encoding="ascii") as file:
-        setup_ms = tuple(float(row["response_time_ms"]) for row in csv.DictReader(file, delimiter=";"))
+        setup_ms = tuple(
+            float(row["response_time_ms"]) for row in csv.DictReader(file, delimiter=";")
+        )
     return calls - int(last["SuccessfulCall(C)"]), setup_ms

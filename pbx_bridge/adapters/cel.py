@@ -246,7 +246,12 @@ def read_cel(
     until: datetime | None = None,
     linkedid: str | None = None,
 ) -> Iterator[CelEvent]:
-    """Stored events by time, `since` included and `until` not; ties in the file's order."""
+    """Stored events by time, `since` included and `until` not; ties in the file's order.
+
+    A database that no bridge has kept a record in yet holds none.
+    """
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cel'").fetchone() is None:
+        return iter(())
     conditions, values = ["1"], list[int | str]()
     if since is not None:
         conditions.append("time >= ?")

@@ -39,13 +39,10 @@ MANAGER_EVENTS = (
 )
 CEL_EVENTS = (
     "CHAN_START",
-    "CHAN_END",
     "ANSWER",
     "HANGUP",
     "BRIDGE_ENTER",
     "BRIDGE_EXIT",
-    "APP_START",
-    "APP_END",
     "BLINDTRANSFER",
     "ATTENDEDTRANSFER",
     "FORWARD",

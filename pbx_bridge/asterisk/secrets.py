@@ -60,6 +60,7 @@ def load(file: Path, plan: Plan) -> Secrets:
     if file.is_file() and _stored(complete) == _stored(known):
         file.chmod(PRIVATE)
     else:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(file, json.dumps(_stored(complete), indent=1))
     return complete
 

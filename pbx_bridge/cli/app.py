@@ -52,6 +52,8 @@ def main() -> None:
         unreachable = group.subgroup(PbxUnavailable) is not None
         words = "; ".join(str(error) for error in group.exceptions)
         _leave(words, UNREACHABLE if unreachable else REFUSED)
+    except OSError as error:
+        _leave(f"{error.filename or 'the machine'}: {error.strerror or error}", REFUSED)
     except KeyboardInterrupt:
         _leave("stopped", 130)
 

@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pbx_bridge.core.model import Plan, Schedule, Span
 
 HORIZON_DAYS = 400
 """How far ahead an opening is looked for: more than a year of closed days is never."""
+REMEMBERED = 16_384
+"""Spans of a day whose instants are kept: each decision asks for those of the days around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ def next_opening(schedule: Schedule, plan: Plan, now: datetime) -> datetime | No
     return None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _opening(span: Span, day: date, zone: ZoneInfo) -> Opening:
     last = day if span.end > span.start else day + timedelta(days=1)
     return Opening(_moment(day, span.start, zone), _moment(last, span.end, zone))

@@ -1,0 +1,161 @@
+"""A bridge put together: its commands, its plans, and the gap of a lost link."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from adapters.fake_ari import serving, until
+from aiohttp import encode_basic_auth
+from core.plans import DAY, ROOT
+from structlog.testing import capture_logs
+
+from pbx_bridge import bootstrap
+from pbx_bridge.asterisk import secrets
+from pbx_bridge.asterisk.render import ARI_USER
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.bootstrap import SECRETS, Bridge, bridge
+from pbx_bridge.config.site import Site, read_deployment, read_site
+from pbx_bridge.core.events import BridgeStarted, LinkLost, ReferralSet
+from pbx_bridge.ports import PbxUnavailable
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    for part in ("dialplan", "voicemail"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    config = (ROOT / "config.yaml").read_text().replace("\n  espeak:\n", "\n  espeak: /bin/true\n")
+    (tmp_path / "config.yaml").write_text(config)
+    deployment = read_deployment(tmp_path / "config.yaml", tmp_path / "s")
+    deployment.state.mkdir()
+    return read_site(deployment, DAY.date())
+
+
+@asynccontextmanager
+async def built(site: Site, http_port: int = 1) -> AsyncIterator[Bridge]:
+    """A bridge to an Asterisk of which at most ARI is there."""
+    where = Running(
+        sip_host="127.0.0.1",
+        sip_port=5060,
+        control_host="127.0.0.1",
+        http_port=http_port,
+        ami_port=1,
+        fastagi_port=0,
+        folder=site.deployment.state / "asterisk",
+        program=(),
+        version="22.10.1",
+        has_broadcast=True,
+        clock_offset_s=0,
+    )
+    async with bridge(site, where) as one:
+        yield one
+
+
+def set_(**changes: str) -> dict[str, object]:
+    values = {"person": "104", "reason": "lunch", "until": "2099-01-01T12:00:00+02:00", "by": "104"}
+    return {"command": "SetReferral", "values": {**values, **changes}}
+
+
+async def test_f01_a_gap_of_the_link_is_journaled_when_it_is_back(site: Site) -> None:
+    async with serving() as fake:
+        password = secrets.load(site.deployment.state / SECRETS, site.plan).ari
+        fake.login = encode_basic_auth(ARI_USER, password)
+        async with built(site, fake.port) as one:
+            task = asyncio.create_task(one.ari.run())
+            await until(one.ari.connected.is_set)
+            fake.reset()
+            await until(lambda: not one.ari.connected.is_set())
+            await until(one.ari.connected.is_set)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await one.journal.close()
+            (entry,) = one.journal.entries()
+            assert isinstance(entry.event, LinkLost)
+            assert entry.event.link == "ari"
+            assert entry.event.since <= entry.at
+
+
+async def test_a_command_through_the_door_is_stored_and_answered_in_words(site: Site) -> None:
+    async with built(site) as one:
+        answer = await one._command(set_(note="<img src=x>\u202e" + "9" * 10_240))
+        assert answer["outcome"] == "command-done"
+        assert "Daniel Holm" in str(answer["said"])
+        assert "<img" not in str(answer)
+        (entry,) = one.journal.entries()
+        assert isinstance(entry.event, ReferralSet)
+    async with built(site) as again:
+        assert again.office.exchange.referrals["104"].reason == "lunch"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"command": "SetReferral"},
+        {"command": "DropTables", "values": {}},
+        {"command": "SetReferral", "values": []},
+        set_(until="yesterday"),
+        set_(until="2099-01-01T12:00:00"),
+    ],
+)
+async def test_f10_a_command_that_is_none_is_refused_and_stores_nothing(
+    site: Site, body: dict[str, object]
+) -> None:
+    async with built(site) as one:
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            await one._command(body)
+        assert list(one.journal.entries()) == []
+        assert one.office.exchange.referrals == {}
+
+
+async def test_f36_a_plan_with_problems_is_told_and_the_old_one_stays(site: Site) -> None:
+    people = site.deployment.dialplan / "people.yaml"
+    right = people.read_text()
+    async with built(site) as one:
+        before = one.office.exchange.plan
+        people.write_text(right.replace("unit: skola", "unit: skolan"))
+        with capture_logs() as logs:
+            answer = await one._reload({})
+        assert "dialplan/people.yaml:" in str(answer["problems"])
+        assert one.office.exchange.plan is before
+        assert [entry["event"] for entry in logs] == ["plan_kept"]
+
+        people.write_text(right.replace("Gun Lindroos", "Gun Lindqvist"))
+        answer = await one._reload({})
+        assert answer["problems"] == []
+        assert one.office.exchange.plan.people["107"].name == "Gun Lindqvist"
+
+
+async def test_f37_a_referral_whose_reason_left_the_plan_does_not_stop_the_next_start(
+    site: Site,
+) -> None:
+    async with built(site) as one:
+        await one._command(set_(reason="tjansteresa"))
+    reasons = site.deployment.dialplan / "reasons.yaml"
+    reasons.write_text(reasons.read_text().replace("name: tjansteresa", "name: resa"))
+    changed = read_site(site.deployment, DAY.date())
+    async with built(changed) as one:
+        assert one.office.exchange.referrals == {}
+        assert (await one._status({}))["referrals"] == []
+
+
+async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "READY_TIMEOUT_S", 0.2)
+    async with built(site) as one:
+        with pytest.raises(PbxUnavailable, match=r"not ready after 0 s \(ARI\); see the log"):
+            await one.run(lambda: pytest.fail("it is not ready"))
+        await one.journal.close()
+        assert [type(entry.event) for entry in one.journal.entries()] == [BridgeStarted]
+
+
+async def test_the_status_says_which_links_are_down(site: Site) -> None:
+    async with built(site) as one:
+        found = await one._status({})
+        assert found["links"] == {"ari": False, "ami": False}
+        assert found["mirror_kept"] is False

@@ -1,0 +1,253 @@
+"""Asterisk is told the state of the exchange, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, at, away
+from fakes.clock import FakeClock
+from fakes.journal import FakeJournal
+from fakes.speech import FakeSpeech
+from fakes.switch import FakeSwitch
+from structlog.testing import capture_logs
+
+from pbx_bridge.app import mirror as module
+from pbx_bridge.app.mirror import LONGEST_REST_S, Mirror
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.voice import Voice
+from pbx_bridge.core.commands import CancelReferral, SetReferral, SignIn
+from pbx_bridge.core.likely import likely
+from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.ports import PbxUnavailable, QueueMember
+
+ATTENDING = {
+    QueueMember("vaxel", "PJSIP/111"),
+    QueueMember("bygglov", "PJSIP/101"),
+    QueueMember("jour", "PJSIP/110"),
+}
+
+
+class Town:
+    """A mirror on fakes."""
+
+    def __init__(self, exchange: Exchange = EXCHANGE) -> None:
+        self.switch = FakeSwitch(PLAN.lines)
+        self.clock = FakeClock(DAY)
+        self.journal = FakeJournal()
+        self.speech = FakeSpeech()
+        self.office = Office(exchange, self.journal, self.clock)
+        self.mirror = Mirror(self.switch, self.office, Voice(self.speech, PROMPTS), self.clock)
+
+    def referred(self) -> set[str]:
+        return {key.split("/")[0] for family, key in self.switch.entries if "referral" in family}
+
+
+@asynccontextmanager
+async def running(town: Town) -> AsyncIterator[None]:
+    task = asyncio.create_task(town.mirror.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RETRY_S", "REFUSED_RETRY_S", "SPEECH_RETRY_S"):
+        monkeypatch.setattr(module, name, 0.01)
+
+
+async def test_an_empty_asterisk_is_told_everything_and_then_nothing_more() -> None:
+    town = Town(away("101", "2026-03-03 14:30"))
+    assert await town.mirror.keep() > 0
+    until_ = str(int(at("2026-03-03 14:30").timestamp()))
+    assert town.switch.entries["pbx-referral", "101/until"] == until_
+    audio = town.switch.entries["pbx-referral", "101/audio-sv"]
+    assert (town.speech.said(audio) or "").startswith("Anna Berg är i möte")
+    assert set(town.switch.names) == ATTENDING - {QueueMember("bygglov", "PJSIP/101")}
+    assert town.mirror.kept.is_set()
+    assert await town.mirror.keep() == 0
+
+
+async def test_differences_are_corrected_and_nothing_else_is_touched() -> None:
+    town = Town()
+    await town.mirror.keep()
+    right = dict(town.switch.entries)
+    town.switch.entries["pbx-referral", "105/until"] = "9999999999"
+    town.switch.entries["pbx-line", "vaxel/spans"] = "0-0"
+    del town.switch.entries["pbx-sound", "sorry-sv"]
+    town.switch.entries["not-ours", "key"] = "stays"
+    town.switch.names[QueueMember("vaxel", "PJSIP/105")] = "Elin Strand"
+    del town.switch.names[QueueMember("jour", "PJSIP/110")]
+    assert await town.mirror.keep() == 5
+    assert town.switch.entries == {**right, ("not-ours", "key"): "stays"}
+    assert set(town.switch.names) == ATTENDING
+    assert town.switch.names[QueueMember("jour", "PJSIP/110")] == "Johan Öberg"
+
+
+async def test_a_command_wakes_the_mirror_and_a_cancellation_too() -> None:
+    town = Town()
+    async with running(town):
+        await town.mirror.kept.wait()
+        await town.office.obey(SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104"))
+        await until(lambda: town.referred() == {"104"})
+        await town.office.obey(CancelReferral("104", by="104"))
+        await until(lambda: town.referred() == set())
+        await town.office.obey(SignIn("vaxel", "113", by="113"))
+        await until(lambda: QueueMember("vaxel", "PJSIP/113") in town.switch.names)
+
+
+async def test_f07_an_asterisk_that_has_forgotten_is_told_again_when_it_is_back() -> None:
+    town = Town(away("101", "2026-03-03 14:30"))
+    async with running(town):
+        await town.mirror.kept.wait()
+        right = dict(town.switch.entries)
+        town.switch.entries.clear()
+        town.switch.names.clear()
+        town.mirror.wake()
+        await until(lambda: town.switch.entries == right and len(town.switch.names) == 2)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_f01_an_asterisk_out_of_reach_is_tried_until_it_is_back_without_noise() -> None:
+    town = Town()
+    town.switch.down = True
+    with capture_logs() as logs:
+        async with running(town):
+            with pytest.raises(PbxUnavailable):
+                await town.mirror.keep()
+            await until(lambda: len(logs) >= 3)
+            assert not town.mirror.kept.is_set()
+            town.switch.down = False
+            await town.mirror.kept.wait()
+    assert {one["log_level"] for one in logs} == {"debug"}
+    assert set(town.switch.names) == ATTENDING
+
+
+@pytest.mark.usefixtures("quick")
+async def test_f37_a_line_whose_queue_is_not_there_yet_keeps_nothing_else_back() -> None:
+    """The plan is in force at once, Asterisk reads its configuration some seconds later."""
+    town = Town(away("104", "2026-03-03 12:00"))
+    town.switch = FakeSwitch(["vaxel", "jour"])
+    town.mirror = Mirror(town.switch, town.office, Voice(town.speech, PROMPTS), town.clock)
+    with capture_logs() as logs:
+        async with running(town):
+            await until(lambda: len(logs) >= 2)
+            assert set(town.switch.names) == ATTENDING - {QueueMember("bygglov", "PJSIP/101")}
+            assert town.referred() == {"104"}
+            assert not town.mirror.kept.is_set()
+            town.switch._queues = frozenset(PLAN.lines)
+            await town.mirror.kept.wait()
+            assert set(town.switch.names) == ATTENDING
+    assert {one["event"] for one in logs} == {"mirror_refused"}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_voice_that_fails_is_told_and_tried_again() -> None:
+    town = Town()
+    town.speech.broken = frozenset({PROMPTS[Language.SV]["fallback-sorry"]})
+    with capture_logs() as logs:
+        async with running(town):
+            await until(lambda: any(one["event"] == "mirror_without_voice" for one in logs))
+            assert set(town.switch.names) == ATTENDING  # the queues need no voice
+            town.speech.broken = frozenset()
+            await town.mirror.kept.wait()
+
+
+async def test_the_end_of_a_referral_wakes_the_mirror() -> None:
+    town = Town(away("101", "2026-03-03 10:00"))
+    town.clock.moment = at("2026-03-03 09:59")
+    town.clock.pass_(59.8)
+    async with running(town):
+        await town.mirror.kept.wait()
+        assert town.referred() == {"101"}
+        town.clock.pass_(0.3)
+        await until(lambda: town.referred() == set())
+        assert QueueMember("bygglov", "PJSIP/101") in town.switch.names
+
+
+async def test_an_end_that_passes_while_the_mirror_works_is_not_overslept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town(away("101", "2026-03-03 10:00"))
+    town.clock.moment = at("2026-03-03 09:59")
+    members = town.switch.members
+
+    async def slow() -> frozenset[QueueMember]:
+        if town.clock.moment < DAY:
+            town.clock.pass_(120)
+        return await members()
+
+    monkeypatch.setattr(town.switch, "members", slow)
+    async with running(town):
+        await until(lambda: bool(town.switch.entries) and town.referred() == set())
+
+
+async def test_the_rest_reaches_to_the_next_change_and_at_most_an_hour() -> None:
+    assert Town().mirror._rest(DAY) == LONGEST_REST_S
+    assert Town(away("101", "2026-03-03 10:20")).mirror._rest(DAY) == 20 * 60
+    assert Town(away("101", "2026-03-05 10:20")).mirror._rest(DAY) == LONGEST_REST_S
+
+
+async def test_the_sounds_that_callers_will_hear_are_made_before_they_call() -> None:
+    town = Town(away("101", "2026-03-03 14:30"))
+    async with running(town):
+        await town.mirror.kept.wait()
+        voice = Voice(FakeSpeech(), PROMPTS)
+        wanted = {
+            (language, voice.text(sentence, language, DAY))
+            for sentence, language in likely(town.office.exchange, DAY)
+        }
+        assert any(text.startswith("Anna Berg är i möte") for _, text in wanted)
+        await until(lambda: wanted <= set(town.speech.asked))
+
+
+async def test_a_change_cuts_the_warming_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town()
+    warmed = 0
+    file = town.speech.file
+
+    async def watched(text: str, language: Language) -> Path:
+        nonlocal warmed
+        if town.mirror.kept.is_set():
+            warmed += 1
+            town.office.changed.set()
+        return await file(text, language)
+
+    await town.mirror.keep()
+    monkeypatch.setattr(town.speech, "file", watched)
+    await town.mirror._warm()
+    assert warmed == 1
+
+
+async def test_a_state_that_changed_meanwhile_is_not_said_to_be_kept() -> None:
+    town = Town()
+    town.office.changed.set()
+    await town.mirror.keep()
+    assert not town.mirror.kept.is_set()
+
+
+async def test_a_person_who_left_the_plan_leaves_asterisk() -> None:
+    town = Town(away("101", "2026-03-03 14:30"))
+    await town.mirror.keep()
+    people = {who: one for who, one in PLAN.people.items() if who != "101"}
+    lines = {
+        name: replace(one, members=tuple(who for who in one.members if who != "101"))
+        for name, one in PLAN.lines.items()
+    }
+    numbers = {digits: one for digits, one in PLAN.numbers.items() if one.target != "101"}
+    await town.office.use(replace(PLAN, people=people, lines=lines, numbers=numbers))
+    await town.mirror.keep()
+    assert town.referred() == set()

@@ -1,0 +1,74 @@
+"""Each step, as the dialplan gets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from core.plans import at
+
+from pbx_bridge.app.steps import variables
+from pbx_bridge.core.call import (
+    Ask,
+    Decision,
+    Dial,
+    Hangup,
+    Obey,
+    Queue,
+    Ring,
+    Say,
+    Step,
+    Voicemail,
+    Why,
+)
+from pbx_bridge.core.commands import SetReferral
+from pbx_bridge.core.sentences import sentence
+
+TOLD = (sentence("busy", name="Anna"), sentence("goodbye"))
+SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
+
+
+@pytest.mark.parametrize(
+    ("step", "expected", "note"),
+    [
+        (
+            Ring(("101", "102"), 20),
+            {"PBX_TARGET": "PJSIP/101&PJSIP/102", "PBX_SECONDS": "20"},
+            "ring|person-rings|101&102",
+        ),
+        (
+            Dial("0457123456", "operator", 60),
+            {"PBX_TARGET": "PJSIP/0457123456@operator", "PBX_SECONDS": "60"},
+            "dial|person-rings|",
+        ),
+        (Say(TOLD), {"PBX_AUDIO": "/sounds/aa&/sounds/bb"}, "say|person-rings|aa&bb"),
+        (
+            Ask(TOLD, 5),
+            {"PBX_AUDIO": "/sounds/aa&/sounds/bb", "PBX_SECONDS": "5"},
+            "ask|person-rings|aa&bb",
+        ),
+        (
+            Queue("vaxel", 120),
+            {"PBX_TARGET": "vaxel", "PBX_SECONDS": "120"},
+            "queue|person-rings|vaxel",
+        ),
+        (Voicemail("101"), {"PBX_TARGET": "101"}, "voicemail|person-rings|101"),
+        (Hangup(17), {"PBX_CAUSE": "17"}, "hangup|person-rings|"),
+    ],
+)
+def test_a_step_has_its_variables_and_its_note(
+    step: Step, expected: dict[str, str], note: str
+) -> None:
+    found = variables(Decision("mark", step, Why.PERSON_RINGS), SOUNDS)
+    assert found == {**expected, "PBX_NOTE": note}
+
+
+def test_a_note_of_an_outgoing_call_does_not_hold_the_number() -> None:
+    note = variables(Decision("dial:", Dial("0457123456", "operator"), Why.OUTGOING), ())
+    assert "0457123456" not in note["PBX_NOTE"]
+
+
+def test_a_command_is_no_step_for_asterisk() -> None:
+    command = SetReferral("101", "lunch", at("2026-03-03 12:00"), by="101")
+    with pytest.raises(TypeError):
+        variables(Decision("obey:", Obey(command), Why.CODE_OBEYED), ())

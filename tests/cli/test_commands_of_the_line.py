@@ -1,0 +1,391 @@
+"""The command line: what it prints, and the exit codes that scripts lean on."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core.plans import DAY, PLAN, ROOT, ZONE
+
+from pbx_bridge.adapters import control
+from pbx_bridge.adapters.control import Control
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import SqliteJournal
+from pbx_bridge.bootstrap import control_socket, database_file
+from pbx_bridge.cli.app import main
+from pbx_bridge.core.events import BridgeStarted, ReferralSet
+from pbx_bridge.ports import PbxRejected
+
+AT = "2026-03-03 10:00"
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sample in a folder of its own, which is the working folder."""
+    for part in ("dialplan", "voicemail"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(town: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    def pbx_bridge(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["pbx-bridge", *arguments])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            assert isinstance(end.code, int)  # noqa: PT017 - some commands end without it
+            code = end.code
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return pbx_bridge
+
+
+def journal(town: Path, *events: ReferralSet) -> Path:
+    """A journal in the state folder, with a start and `events`."""
+    state = town / "state"
+    state.mkdir()
+
+    async def write() -> None:
+        database = Database(database_file(state))
+        kept = SqliteJournal(database)
+        await kept.append(DAY, [BridgeStarted(PLAN.version, "0.1.0"), *events])
+        await kept.close()
+        database.close()
+
+    asyncio.run(write())
+    return database_file(state)
+
+
+def away(person: str, reason: str) -> ReferralSet:
+    until = datetime(2026, 3, 3, 14, 30, tzinfo=ZONE)
+    return ReferralSet(person, reason, DAY.astimezone(UTC), until, "", person)
+
+
+def test_the_sample_has_no_problems(run: Run) -> None:
+    assert run("check") == Said(0, "no problems found\n", "")
+    assert run("check", "--json").json == []
+
+
+def test_f36_every_problem_is_shown_with_file_and_line_and_exits_1(run: Run, town: Path) -> None:
+    people = town / "dialplan/people.yaml"
+    lines = people.read_text().splitlines()
+    first = lines.index("  unit: skola") + 1
+    people.write_text("\n".join(lines).replace("unit: skola", "unit: skolan") + "\n")
+    said = run("check")
+    assert said.code == 1
+    assert f"dialplan/people.yaml:{first}: " in said.out
+    assert 'did you mean "skola"?' in said.out
+    found = run("check", "--json")
+    assert found.code == 1
+    problem = next(one for one in found.json if one["line"] == first)
+    assert problem["file"] == "dialplan/people.yaml"
+    assert problem.keys() == {"file", "line", "what", "hint"}
+
+    said = run("explain", "018000101")
+    assert said.code == 1
+    assert f"dialplan/people.yaml:{first}: " in said.err
+    assert said.err.endswith("nothing was changed\n")
+
+
+def test_f36_a_config_with_problems_is_json_too(run: Run, town: Path) -> None:
+    (town / "config.yaml").write_text("log_level: loud\nlanguage: sv\nlanguage: fi\n")
+    found = run("check", "--json")
+    assert found.code == 1
+    assert {(one["file"].rpartition("/")[2], one["line"]) for one in found.json} >= {
+        ("config.yaml", 1)
+    }
+
+
+def test_explain_tells_the_way_and_its_rules(run: Run) -> None:
+    said = run("explain", "018 000 101", "--at", "2026-03-03T10:00:00", "--from", "0401234567")
+    assert said.code == 0
+    head, first, *_, last = said.out.splitlines()
+    assert head.startswith("018000101 at 2026-03-03 10:00")
+    assert first == "  1. ring Anna Berg (101) for 20 s  [person-rings]"
+    assert last.endswith("hang up  [nothing-left]")
+
+
+def test_explain_as_json_is_stable(run: Run) -> None:
+    found = run("explain", "101", "--at", AT, "--json")
+    assert found.code == 0
+    assert found.json.keys() == {"number", "at", "steps"}
+    assert found.json["at"] == "2026-03-03T10:00:00+02:00"
+    first = {"step": "ring Anna Berg (101) for 20 s", "why": "person-rings", "then": "NOANSWER"}
+    assert found.json["steps"][0] == first
+
+
+def test_explain_asks_the_journal_who_is_away(run: Run, town: Path) -> None:
+    journal(town, away("101", "mote"))
+    said = run("explain", "101", "--at", AT)
+    assert "Anna Berg är i möte" in said.out
+    assert "[person-absent]" in said.out
+
+
+def test_f37_explain_bears_a_referral_whose_reason_has_left_the_plan(run: Run, town: Path) -> None:
+    journal(town, away("101", "mote"), away("199", "lunch"))
+    reasons = town / "dialplan/reasons.yaml"
+    reasons.write_text(reasons.read_text().replace("name: mote", "name: sammantrade"))
+    said = run("explain", "101", "--at", AT)
+    assert (said.code, said.err) == (0, "")
+    assert "[person-rings]" in said.out
+
+
+@pytest.mark.parametrize(
+    "number", ["500&PJSIP/x", "<img onerror=x>", "=cmd()", "018\u202e001", "9" * 10_240, "#", "+"]
+)
+def test_f23_explain_says_that_a_hostile_number_is_nobodys(run: Run, number: str) -> None:
+    found = run("explain", number, "--at", AT, "--json")
+    assert found.code == 0
+    assert found.json["steps"][0]["why"] == "unknown-number"
+
+
+def test_a_report_on_an_empty_state_has_no_calls(run: Run, town: Path) -> None:
+    said = run("report", "--from", "2026-03-02", "--to", "2026-03-03")
+    assert said.code == 0
+    assert said.out.startswith("Norrskärs kommun, 2026-03-02 to 2026-03-03\n")
+    found = run("report", "--from", "2026-03-02", "--format", "json")
+    assert found.json.keys() == {"from", "to", "all", "by_number"}
+    assert found.json["by_number"] == {}
+    rows = list(csv.reader(run("report", "--format", "csv").out.splitlines()))
+    assert rows[1][0] == "all"
+    assert not (town / "state").exists()
+
+
+def test_a_report_on_a_journal_without_calls_has_no_calls_either(run: Run, town: Path) -> None:
+    journal(town)
+    assert run("report", "--from", "2026-03-02").code == 0
+
+
+def test_a_period_that_ends_before_it_begins_is_usage(run: Run) -> None:
+    said = run("report", "--from", "2026-03-03", "--to", "2026-03-02")
+    assert said.code == 2
+
+
+def test_f34_verify_finds_the_first_row_that_was_changed(run: Run, town: Path) -> None:
+    assert run("verify").code == 0
+    assert run("verify", "--json").json == {"intact": True, "rows": 0}
+    path = journal(town, away("101", "mote"))
+    assert run("verify") == Said(0, "intact: 2 rows\n", "")
+    assert run("verify", "--json").json == {"intact": True, "rows": 2}
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE journal SET body = replace(body, 'mote', 'sjuk') WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    said = run("verify")
+    assert said.code == 1
+    assert said.out.startswith("BROKEN at row 2: ")
+    assert run("verify", "--json").json["row"] == 2
+
+
+@pytest.mark.parametrize("command", [("verify",), ("explain", "101"), ("report",)])
+def test_f33_a_database_that_is_none_is_told_in_one_sentence(
+    run: Run, town: Path, command: tuple[str, ...]
+) -> None:
+    path = journal(town)
+    path.write_bytes(b"not a database" * 100)
+    for other in path.parent.glob("*.sqlite-*"):
+        other.unlink()
+    said = run(*command)
+    assert said.code == 1
+    assert f"{path.name} can't be read" in said.err
+    assert "restore it from a backup" in said.err
+
+
+def test_render_writes_the_configuration_for_nobody_else_to_read(run: Run, town: Path) -> None:
+    said = run("render", str(town / "etc"))
+    assert said.code == 0
+    names = {path.name for path in (town / "etc").iterdir()}
+    assert {"pjsip.conf", "extensions.conf", "ari.conf", "manager.conf"} <= names
+    assert (town / "etc").stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (town / "etc").iterdir())
+    before = {path.name: path.read_bytes() for path in (town / "etc").iterdir()}
+    secret = run("phone", "101", "--json").json["secret"]
+    assert secret.encode() in before["pjsip.conf"]
+
+
+def test_a_phone_is_told_what_to_type(run: Run) -> None:
+    found = run("phone", "101", "--json").json
+    assert found.keys() >= {"name", "user", "secret", "server", "transport"}
+    assert (found["name"], found["user"]) == ("Anna Berg", "101")
+    said = run("phone", "101")
+    assert f"secret     {found['secret']}\n" in said.out
+
+
+def test_a_phone_of_nobody_is_refused_with_a_guess(run: Run) -> None:
+    said = run("phone", "1011")
+    assert said.code == 1
+    assert said.err == 'nobody has extension 1011, did you mean "101"?\n'
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("refer", "101", "lunch", "14:30"),
+        ("refer", "101", "--cancel"),
+        ("status",),
+        ("reload",),
+        ("call", "018000101"),
+    ],
+)
+def test_without_an_exchange_the_exit_is_3_with_what_to_do(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    said = run(*command)
+    assert said.code == 3
+    assert "start one with `pbx-bridge up`" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_serve_without_an_exchange_exits_3(town: Path) -> None:
+    """In a process of its own: it takes over the logs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pbx_bridge", "serve"],
+        cwd=town,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 3
+    assert "start one with `pbx-bridge up`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("nonsense",),
+        ("check", "--nonsense"),
+        ("explain",),
+        ("explain", "101", "--at", "tomorrow"),
+        ("refer", "101", "lunch", "25:00"),
+        ("refer", "101", "lunch"),
+        ("report", "--format", "xml"),
+        ("check", "--config", "nowhere.yaml"),
+        ("up", "--sip-port", "70000"),
+    ],
+)
+def test_usage_exits_2(run: Run, command: tuple[str, ...]) -> None:
+    said = run(*command)
+    assert said.code == 2
+    assert said.out == ""
+    assert "Error" in said.err
+
+
+def test_a_reason_that_there_is_not_is_refused_with_a_guess(run: Run) -> None:
+    said = run("refer", "101", "lunsh", "14:30")
+    assert (said.code, said.err) == (1, "no reason 'lunsh', did you mean \"lunch\"?\n")
+
+
+def answered(
+    monkeypatch: pytest.MonkeyPatch, answer: Mapping[str, object] | Exception
+) -> list[Any]:
+    """A bridge that gives every question one answer; what it was asked."""
+    asked: list[Any] = []
+
+    async def ask(path: Path, question: str, body: object = None) -> Mapping[str, object]:
+        asked.append((path, question, body))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(control, "ask", ask)
+    return asked
+
+
+def test_refer_asks_the_running_bridge_and_says_its_words(
+    run: Run, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = {"outcome": "command-done", "said": "Hänvisningen är satt.", "clause": ""}
+    asked = answered(monkeypatch, done)
+    said = run("refer", "101", "5", "2026-08-03T14:30")
+    assert (said.code, said.out) == (0, "Hänvisningen är satt.\n")
+    values = {
+        "person": "101",
+        "by": "technician",
+        "reason": "semester",
+        "until": "2026-08-03T14:30:00+03:00",
+        "note": "",
+    }
+    body = {"command": "SetReferral", "values": values}
+    assert asked == [(control_socket(town / "state"), "command", body)]
+
+
+def test_a_refusal_of_the_bridge_exits_1_with_its_clause(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no = {"outcome": "command-refused", "said": "Du är den sista.", "clause": "S18"}
+    answered(monkeypatch, no)
+    said = run("refer", "111", "--cancel")
+    assert (said.code, said.out) == (1, "Du är den sista. (S18)\n")
+    assert run("refer", "111", "--cancel", "--json").json == no
+    answered(monkeypatch, PbxRejected("the bridge refuses 'command': until"))
+    said = run("refer", "111", "--cancel")
+    assert (said.code, said.err) == (1, "the bridge refuses 'command': until\n")
+
+
+def test_reload_with_problems_exits_1_and_shows_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, {"plan": "abc", "problems": ["dialplan/people.yaml:7: no"]})
+    assert run("reload") == Said(1, "dialplan/people.yaml:7: no\n", "")
+    answered(monkeypatch, {"plan": "abc", "problems": []})
+    assert run("reload") == Said(0, "plan abc is in force\n", "")
+
+
+def test_the_real_door_is_asked(run: Run, town: Path) -> None:
+    """The question goes through a socket and back; the state folder is given by option."""
+
+    async def status(_: Mapping[str, Any]) -> Mapping[str, object]:
+        return {"links": {"ari": True}}
+
+    state = town / "s"
+    state.mkdir()
+
+    async def served() -> Said:
+        async with Control(control_socket(state), {"status": status}):
+            return await asyncio.to_thread(run, "status", "--state", str(state), "--json")
+
+    assert asyncio.run(served()).json == {"links": {"ari": True}}
+
+
+def test_f33_a_state_folder_that_can_not_be_made_is_told(run: Run, town: Path) -> None:
+    (town / "state").write_text("a file where the folder should be")
+    said = run("phone", "101")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert "state" in said.err

@@ -1,0 +1,313 @@
+"""Every path of a call, as the list of its steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from core.plans import (
+    DAY,
+    EXCHANGE,
+    NIGHT,
+    PLAN,
+    ZONE,
+    at,
+    away,
+    changed_line,
+    changed_person,
+    shown,
+    spoken,
+    steps,
+    then,
+    way,
+)
+
+from pbx_bridge.core.call import Attempt, Call, Hangup, Queue, Ring, Say, Why
+from pbx_bridge.core.decide import MOST_STEPS, decide, kind
+from pbx_bridge.core.likely import likely
+from pbx_bridge.core.model import Exchange, Language, Schedule
+
+SWITCHBOARD = ("queue:vaxel line-open", "backup:104 backup-rings")
+PASSED = (
+    "say:to-vaxel person-no-answer: no-answer passing-to-line",
+    *SWITCHBOARD,
+    "ask:message line-no-answer: line-no-answer try-again-soon offer-message",
+)
+DECLINED = ("say:goodbye message-declined: goodbye", "hangup: nothing-left")
+DIAL_STATUSES = (
+    *("CHANUNAVAIL", "CONGESTION", "NOANSWER", "BUSY", "CANCEL"),
+    *("DONTCALL", "TORTURE", "INVALIDARGS", "", "SOMETHING_NEW"),
+)
+QUEUE_STATUSES = (
+    *("TIMEOUT", "FULL", "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"),
+    *("CONTINUE", "WITHDRAW", "UNKNOWN", "", "SOMETHING_NEW"),
+)
+BOTH_AWAY = away("102", "2026-03-03 12:30", exchange=away("101", "2026-03-03 14:30"))
+
+
+def test_nobody_answers_and_everybody_who_agreed_is_tried() -> None:
+    assert steps(Call("018000101"), EXCHANGE) == (
+        "ring:101 person-rings",
+        "say:to-102 person-no-answer: no-answer passing-to",
+        "ring:102 deputy-rings",
+        "say:to-vaxel deputy-no-answer: no-answer passing-to-line",
+        *SWITCHBOARD,
+        "ask:message line-no-answer: line-no-answer try-again-soon offer-message",
+        *DECLINED,
+    )
+
+
+def test_a_person_without_deputies_is_followed_by_the_switchboard() -> None:
+    assert steps(Call("018000105"), EXCHANGE) == ("ring:105 person-rings", *PASSED, *DECLINED)
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ("NOANSWER", "say:to-vaxel person-no-answer: no-answer passing-to-line"),
+        ("BUSY", "say:to-vaxel person-busy: busy passing-to-line"),
+        ("CHANUNAVAIL", "say:to-vaxel person-unreachable: unreachable passing-to-line"),
+        ("CONGESTION", "say:to-vaxel person-unreachable: unreachable passing-to-line"),
+        ("INVALIDARGS", "say:to-vaxel person-unreachable: unreachable passing-to-line"),
+    ],
+)
+def test_the_caller_is_told_why_a_person_was_not_reached(result: str, told: str) -> None:
+    assert steps(Call("018000105"), EXCHANGE, ring_105=result)[1] == told
+
+
+@pytest.mark.parametrize("result", DIAL_STATUSES)
+@pytest.mark.parametrize("now", [DAY, NIGHT], ids=["day", "night"])
+def test_f21_every_dialstatus_has_a_way_on(result: str, now: datetime) -> None:
+    *_, told, declined, last = steps(
+        Call("018000101"), EXCHANGE, now, ring_101=result, ring_102=result, backup_104=result
+    )
+    assert told.startswith("ask:message ")
+    assert (declined, last) == DECLINED
+
+
+@pytest.mark.parametrize("result", QUEUE_STATUSES)
+def test_f21_every_queuestatus_has_a_way_on(result: str) -> None:
+    assert steps(Call("018000100"), EXCHANGE, queue_vaxel=result) == (
+        *SWITCHBOARD,
+        "ask:message line-no-answer: line-no-answer try-again-soon offer-message-line",
+        *DECLINED,
+    )
+
+
+def test_an_absent_person_is_not_rung_and_the_deputy_is() -> None:
+    assert steps(Call("018000101"), away("101", "2026-03-03 14:30")) == (
+        "say:to-102 person-absent: person-absent passing-to",
+        "ring:102 deputy-rings",
+        "say:to-vaxel deputy-no-answer: no-answer passing-to-line",
+        *SWITCHBOARD,
+        "ask:message line-no-answer: line-no-answer reach-again offer-message",
+        *DECLINED,
+    )
+
+
+def test_f28_a_deputy_who_is_away_is_passed_over() -> None:
+    assert steps(Call("018000101"), BOTH_AWAY) == (
+        "say:to-vaxel person-absent: person-absent passing-to-line",
+        *SWITCHBOARD,
+        "ask:message line-no-answer: line-no-answer reach-again offer-message",
+        *DECLINED,
+    )
+
+
+def test_when_all_is_closed_an_absence_is_told_once_and_a_message_offered() -> None:
+    exchange = away("105", "2026-03-09 08:30", "semester")
+    assert steps(Call("018000105"), exchange, NIGHT) == (
+        "ask:message person-absent: person-absent offer-message",
+        *DECLINED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "heard"),
+    [
+        ("lunch", "Elin Strand är på lunch och är åter i dag klockan halv tre."),
+        ("ledig", "Elin Strand har semester och är åter i dag klockan halv tre."),
+        ("sjuk", "Elin Strand är frånvarande och är åter i dag klockan halv tre."),
+        ("upptagen", "Elin Strand är upptagen och är åter i dag klockan halv tre."),
+    ],
+)
+def test_s13_the_public_wording_and_the_return_are_told(reason: str, heard: str) -> None:
+    first = decide(Call("018000105"), away("105", "2026-03-03 14:30", reason), DAY)
+    assert spoken(first, DAY) == f"{heard} Jag kopplar dig till växeln."
+
+
+def test_s11_remote_work_leaves_the_phone_open() -> None:
+    remote = away("105", "2026-03-03 14:30", "distans")
+    assert steps(Call("018000105"), remote) == steps(Call("018000105"), EXCHANGE)
+
+
+def test_a_referral_whose_end_has_come_is_no_absence() -> None:
+    exchange = away("105", "2026-03-03 10:00")
+    assert steps(Call("018000105"), exchange)[0] == "ring:105 person-rings"
+    just_before = at("2026-03-03 09:59")
+    assert steps(Call("018000105"), exchange, just_before)[0].startswith("say:to-vaxel")
+
+
+def test_s7_in_the_evening_the_caller_is_told_when_the_office_opens() -> None:
+    told = list(way(Call("018000105"), EXCHANGE, NIGHT))[1]
+    assert shown(told) == "ask:message person-no-answer: no-answer reach-again offer-message"
+    assert "Elin Strand kan nås igen i morgon klockan halv nio." in spoken(told, NIGHT)
+
+
+def test_key_1_leaves_a_message() -> None:
+    assert steps(Call("018000105"), EXCHANGE, NIGHT, ask_message="1")[2:] == (
+        "say:message message-chosen: leave-message",
+        "voicemail:105 message-chosen",
+        "say:saved message-taken: message-saved",
+        "hangup: nothing-left",
+    )
+
+
+@pytest.mark.parametrize("key", ["", "0", "2", "9", "*", "#", "11"])
+def test_any_other_key_declines_the_message(key: str) -> None:
+    assert steps(Call("018000105"), EXCHANGE, NIGHT, ask_message=key)[2:] == DECLINED
+
+
+def test_a_message_that_was_not_stored_is_not_called_saved() -> None:
+    last = steps(Call("018000105"), EXCHANGE, NIGHT, ask_message="1", voicemail_105="FAILED")[4:]
+    assert last == ("say:not-saved message-not-taken: refused-failed", "hangup: nothing-left")
+
+
+def test_without_a_mailbox_no_message_is_offered() -> None:
+    assert steps(Call("018000113"), EXCHANGE, NIGHT) == (
+        "ring:113 person-rings",
+        "say:told person-no-answer: no-answer reach-again goodbye",
+        "hangup: nothing-left",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "now", "expected"),
+    [
+        ("018000100", DAY, SWITCHBOARD),
+        ("018000130", DAY, ("queue:bygglov line-open", "backup:110 backup-rings")),
+        ("018000140", NIGHT, ("queue:jour line-open", "backup:103 backup-rings")),
+        ("018000100", NIGHT, ("ask:message line-closed: line-closed offer-message-line",)),
+        ("018000130", NIGHT, ("ask:message line-closed: line-closed offer-message-line",)),
+        ("018000140", DAY, ("say:told line-closed: line-closed goodbye",)),
+    ],
+)
+def test_a_line_is_answered_in_its_hours_only(
+    number: str, now: datetime, expected: tuple[str, ...]
+) -> None:
+    assert steps(Call(number), EXCHANGE, now)[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(
+    ("exchange", "caller", "why"),
+    [
+        (away("104", "2026-03-03 14:30"), Call("018000100"), "is away"),
+        (changed_line("vaxel", backup=""), Call("018000100"), "does not exist"),
+        (EXCHANGE, Call("018000100", phone="104"), "is the caller"),
+    ],
+)
+def test_a_backup_is_not_rung_who(exchange: Exchange, caller: Call, why: str) -> None:
+    assert steps(caller, exchange)[:2] == (
+        "queue:vaxel line-open",
+        "ask:message line-no-answer: line-no-answer try-again-soon offer-message-line",
+    ), why
+
+
+def test_a_backup_who_has_been_rung_already_is_not_rung_again() -> None:
+    assert "backup:104 backup-rings" not in steps(Call("018000104"), EXCHANGE)
+
+
+def test_a_line_that_never_opens_says_so() -> None:
+    never = Schedule("aldrig", ((),) * 7)
+    plan = replace(PLAN, schedules={**PLAN.schedules, "vaxeltid": never})
+    told = decide(Call("018000100"), Exchange(plan), DAY)
+    assert shown(told) == "ask:message line-closed: line-closed-unknown offer-message-line"
+
+
+def test_s7_a_line_that_closes_while_callers_wait_tells_its_next_opening() -> None:
+    waited = then(Call("018000130"), ("queue:bygglov", "TIMEOUT"), ("backup:110", "NOANSWER"))
+    told = decide(waited, EXCHANGE, at("2026-03-03 11:01"))
+    assert shown(told) == "ask:message line-no-answer: line-no-answer line-next offer-message-line"
+    assert "öppnar i morgon klockan nio" in spoken(told, at("2026-03-03 11:01"))
+
+
+@pytest.mark.parametrize("call", [Call("018000199"), Call("999"), Call("invalid"), Call("")])
+def test_an_unknown_number_is_told_and_passed_to_the_switchboard(call: Call) -> None:
+    assert steps(call, EXCHANGE)[:2] == (
+        "say:unknown unknown-number: unknown-number passing-to-line",
+        "queue:vaxel line-open",
+    )
+    assert steps(call, EXCHANGE, NIGHT) == (
+        "say:unknown unknown-number: unknown-number",
+        "ask:message line-closed: line-closed offer-message-line",
+        *DECLINED,
+    )
+
+
+def test_a_colleague_is_reached_by_extension() -> None:
+    assert steps(Call("105", phone="101"), EXCHANGE) == steps(Call("018000105"), EXCHANGE)
+
+
+def test_f20_the_callers_own_phone_is_not_rung_as_deputy() -> None:
+    assert steps(Call("101", phone="102"), EXCHANGE) == (
+        "ring:101 person-rings",
+        *PASSED,
+        *DECLINED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "mailbox", "before", "after"),
+    [
+        ("018000105", "105", "2026-03-03 19:59", "2026-03-03 20:00"),
+        ("018000100", "180", "2026-03-04 08:29", "2026-03-04 08:30"),
+    ],
+    ids=["the person returns", "the line opens"],
+)
+def test_a_message_that_was_begun_is_finished(
+    number: str, mailbox: str, before: str, after: str
+) -> None:
+    exchange = away("105", "2026-03-03 20:00")
+    assert decide(Call(number), exchange, at(before)).mark == "ask:message"
+    assert decide(Call(number), exchange, at(after)).mark != "ask:message"
+    call = then(Call(number), ("ask:message", "1"))
+    for mark in ("say:message", f"voicemail:{mailbox}", "say:saved", "hangup:"):
+        assert decide(call, exchange, at(after)).mark == mark
+        call = replace(call, tried=(*call.tried, Attempt(mark)))
+
+
+def test_a_referral_set_while_the_phone_rang_is_told() -> None:
+    rung = then(Call("018000105"), ("ring:105", "NOANSWER"))
+    told = decide(rung, away("105", "2026-03-03 14:30"), DAY)
+    assert shown(told) == "say:to-vaxel person-absent: person-absent passing-to-line"
+
+
+def test_a_call_with_too_many_steps_is_ended() -> None:
+    wild = then(Call("018000101"), *((f"ring:{one}", "") for one in range(MOST_STEPS)))
+    assert decide(wild, EXCHANGE, DAY).why is Why.TOO_MANY_STEPS
+
+
+def test_steps_ring_as_long_as_the_plan_says() -> None:
+    assert decide(Call("018000110"), EXCHANGE, DAY).step == Ring(("110",), 30)
+    assert decide(Call("018000140"), EXCHANGE, NIGHT).step == Queue("jour", 45)
+    patient = changed_person("105", ring_seconds=45)
+    assert decide(Call("018000105"), patient, DAY).step == Ring(("105",), 45)
+
+
+def test_a_steps_name_is_the_extension_of_the_step_context() -> None:
+    assert [kind(one) for one in (Ring((), 1), Say(()), Hangup())] == ["ring", "say", "hangup"]
+
+
+def test_what_is_likely_said_next_is_what_the_next_callers_hear() -> None:
+    exchange = away("108", "2026-03-03 14:30")
+    soon = {(one.key, str(one.slots.get("name")), lang) for one, lang in likely(exchange, DAY)}
+    assert ("person-absent", "Heidi Salonen", Language.FI) in soon
+    assert ("no-answer", "Anna Berg", Language.SV) in soon
+    assert not any(key == "line-closed" and lang is Language.EN for key, _, lang in soon)
+
+
+def test_the_zone_that_the_moment_is_written_in_does_not_matter() -> None:
+    assert ZONE is PLAN.organisation.zone
+    for call in (Call("018000101"), Call("018000140"), Call("*23*3*0304#", phone="105")):
+        assert decide(call, EXCHANGE, DAY) == decide(call, EXCHANGE, DAY.astimezone(UTC))

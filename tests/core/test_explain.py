@@ -1,0 +1,87 @@
+"""What would happen, in words."""
+
+from __future__ import annotations
+
+import pytest
+from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, attended, away
+
+from pbx_bridge.core.call import Call, Hangup
+from pbx_bridge.core.explain import explain, way
+from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.wording import render
+
+
+def speak(sentence: Sentence, language: Language) -> str:
+    return render(sentence, language, DAY, PROMPTS)
+
+
+def lines(call: Call, exchange: Exchange = EXCHANGE) -> list[tuple[str, str, str]]:
+    return [(one.what, one.why, one.then) for one in explain(call, exchange, DAY, speak)]
+
+
+def test_the_whole_way_of_a_call_is_told() -> None:
+    absent = "Anna Berg är i möte och är åter i dag klockan halv tre."
+    nobody = "Du har kommit till växeln. Tyvärr kan ingen svara just nu."
+    again = "Anna Berg kan nås igen i dag klockan halv tre."
+    offer = "Tryck ett för att lämna ett meddelande till Anna Berg."
+    assert lines(Call("018000101"), away("101", "2026-03-03 14:30")) == [
+        (
+            f"say: {absent} Jag kopplar dig till Bo Ek.",
+            "person-absent",
+            "",
+        ),
+        ("ring Bo Ek (102) for 20 s", "deputy-rings", "NOANSWER"),
+        ("say: Bo Ek svarar inte just nu. Jag kopplar dig till växeln.", "deputy-no-answer", ""),
+        ("queue for växeln for 120 s", "line-open", "TIMEOUT"),
+        ("ring Daniel Holm (104) for 15 s", "backup-rings", "NOANSWER"),
+        (
+            f"say, and wait 5 s for a key: {nobody} {again} {offer}",
+            "line-no-answer",
+            "",
+        ),
+        ("say: Tack för ditt samtal. Hej då.", "message-declined", ""),
+        ("hang up", "nothing-left", ""),
+    ]
+
+
+def test_it_is_told_in_the_language_of_the_call() -> None:
+    said = lines(Call("018000120", language=Language.FI))
+    assert said[0][0] == "queue for vaihde for 120 s"
+
+
+def test_a_code_is_explained_with_its_answer_and_changes_nothing() -> None:
+    assert lines(Call("*28*2#", phone="102")) == [
+        ("obey SignIn", "code-obeyed", ""),
+        ("say: Du är inloggad och bemannar bygglovsrådgivningen.", "command-done", ""),
+        ("hang up", "nothing-left", ""),
+    ]
+    assert EXCHANGE.signed_in["bygglov"] == {"101"}
+
+
+def test_a_code_that_would_be_refused_is_explained() -> None:
+    what, why, _ = lines(Call("#28*2#", phone="101"))[1]
+    assert (what.split(",")[0], why) == (
+        "say: Du är den sista som bemannar bygglovsrådgivningen",
+        "command-refused",
+    )
+    with_colleague = attended("bygglov", "101", "102")
+    assert lines(Call("#28*2#", phone="101"), with_colleague)[1][1] == "command-done"
+
+
+def test_outgoing_calls_are_explained() -> None:
+    assert lines(Call("040123456", phone="101"))[0] == (
+        f"dial 040123456 over {PLAN.trunk.name}",
+        "outgoing",
+        "NOANSWER",
+    )
+
+
+@pytest.mark.parametrize("number", [*PLAN.numbers, *PLAN.people, "999", "*#23#", "112"])
+@pytest.mark.parametrize("phone", ["", "105"])
+def test_every_number_has_a_way_that_ends_with_a_hang_up(number: str, phone: str) -> None:
+    for now in (DAY, NIGHT):
+        *_, (last, _, _) = way(Call(number, phone=phone), EXCHANGE, now)
+        assert isinstance(last.step, Hangup)
+        told = list(explain(Call(number, phone=phone), EXCHANGE, now, speak))
+        assert all(one.what for one in told)

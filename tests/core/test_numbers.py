@@ -1,0 +1,87 @@
+"""Dialled numbers."""
+
+from __future__ import annotations
+
+import pytest
+from core.plans import PLAN
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbx_bridge.core.model import Language, Number, TargetKind
+from pbx_bridge.core.numbers import Class, classify, national, target
+
+RULES = PLAN.dialling
+
+
+@pytest.mark.parametrize(
+    ("dialled", "form"),
+    [
+        ("018000101", "018000101"),
+        ("+35818000101", "018000101"),
+        ("0035818000101", "018000101"),
+        ("+358018000101", "018000101"),  # the 0 kept by mistake
+        ("+358600123456", "0600123456"),  # still barred
+        ("+35800461234", "00461234"),  # still abroad
+        ("+4618000101", "+4618000101"),
+        ("35818000101", "35818000101"),
+        ("101", "101"),
+        ("112", "112"),
+        ("*23*1*1430#", "*23*1*1430#"),
+        ("invalid", "invalid"),
+        ("", ""),
+    ],
+)
+def test_numbers_of_the_country_have_one_form(dialled: str, form: str) -> None:
+    assert national(dialled, RULES) == form
+
+
+@pytest.mark.parametrize(
+    ("digits", "found"),
+    [
+        ("112", Class.EMERGENCY),
+        ("040123456", Class.NATIONAL),
+        ("01812", Class.NATIONAL),
+        ("0181234567890", Class.NATIONAL),
+        ("01812345678901", Class.UNKNOWN),
+        ("0181", Class.UNKNOWN),
+        ("0112", Class.UNKNOWN),
+        ("1122", Class.UNKNOWN),
+        ("12345678", Class.UNKNOWN),
+        ("0600123456", Class.BARRED),
+        ("0700123456", Class.BARRED),
+        ("0600", Class.BARRED),
+        ("00", Class.BARRED),
+        ("004612345", Class.BARRED),
+        ("99012345", Class.BARRED),
+        ("99412345", Class.BARRED),
+        ("99912345", Class.BARRED),
+        ("+4612345", Class.BARRED),
+        ("", Class.UNKNOWN),
+        ("invalid", Class.UNKNOWN),
+        ("018*12345", Class.UNKNOWN),
+        ("018 12345", Class.UNKNOWN),
+        ("018000101\n", Class.UNKNOWN),
+        ("018000101&PJSIP/x", Class.UNKNOWN),
+        ("٠١٨٠٠٠١٠١", Class.UNKNOWN),
+        ("0١٨٠٠٠١٠١", Class.UNKNOWN),
+    ],
+)
+def test_s27_numbers_are_classed_for_outgoing_calls(digits: str, found: Class) -> None:
+    assert classify(digits, RULES) is found
+
+
+@given(st.one_of(st.text(max_size=16), st.from_regex(r"\A[0-9+*#]{0,16}\Z")))
+def test_f23_only_plain_digits_are_ever_dialled(digits: str) -> None:
+    form = national(digits, RULES)
+    if classify(form, RULES) in (Class.NATIONAL, Class.EMERGENCY):
+        assert set(form) <= set("0123456789")
+        assert not form.startswith((*RULES.barred_prefixes, "00"))
+
+
+def test_numbers_and_extensions_lead_inside() -> None:
+    finnish = target("018000108", PLAN)
+    assert finnish == Number("018000108", TargetKind.PERSON, "108", Language.FI)
+    assert target("018000120", PLAN) == Number("018000120", TargetKind.LINE, "vaxel", Language.FI)
+    assert target("105", PLAN) == Number("105", TargetKind.PERSON, "105", Language.SV)
+    for outside in ("112", "999", "018000199", "", "vaxel"):
+        assert target(outside, PLAN) is None
