@@ -57,7 +57,9 @@ class FakeAri:
         self.connections: list[float] = []
         """When each socket was opened (monotonic seconds)."""
         self.silent = False
-        """Requests are read and not answered, and WebSocket pings are not."""
+        """The whole server hangs: neither requests, pings nor farewells are answered."""
+        self.dead_socket = False
+        """Only the WebSocket does; HTTP is answered."""
         self.status: dict[str, int] = {}
         """The status of requests whose path contains the key."""
         self.garbage = False
@@ -76,7 +78,7 @@ class FakeAri:
         self.connections.append(time.monotonic())
         if self.refuses or request.headers.get("Authorization") != self.login:
             return web.Response(status=self.refuses or 401)
-        socket = web.WebSocketResponse(autoping=False, timeout=0.1)
+        socket = web.WebSocketResponse(autoping=False, autoclose=False, timeout=0.1)
         await socket.prepare(request)
         self.sockets.append(socket)
         self.allowed = None
@@ -84,12 +86,14 @@ class FakeAri:
         if self.on_connected is not None:
             await self.on_connected(socket)
         async for message in socket:
-            if self.silent:
+            if self.silent or self.dead_socket:
                 continue
             if message.type is WSMsgType.PING:
                 await socket.pong(message.data)
             elif message.type is WSMsgType.TEXT:
                 await self._rest(socket, from_json(message.data))
+        while self.silent or self.dead_socket:  # a hung server, which must end
+            await asyncio.sleep(0.01)
         return socket
 
     async def http(self, request: web.Request) -> web.Response:
@@ -219,7 +223,7 @@ async def serving() -> AsyncIterator[FakeAri]:
     try:
         yield fake
     finally:
-        fake.silent = False
+        fake.silent = fake.dead_socket = False
         for socket in fake.sockets:
             await socket.close()
         await runner.cleanup()

@@ -210,9 +210,9 @@ async def test_f03_a_dead_websocket_is_noticed_although_http_answers() -> None:
     """Requests over HTTP have connections of their own; the WebSocket's own pings tell."""
     async with linked(dialect=PLAIN, ping_interval_s=0.1) as (fake, ari):
         first = fake.socket
-        fake.silent = True
+        fake.dead_socket = True
         await until(lambda: not ari.connected.is_set())
-        fake.silent = False
+        fake.dead_socket = False
         await until(ari.connected.is_set)
         assert fake.socket is not first
 
@@ -250,3 +250,28 @@ async def test_f11_more_callers_than_can_wait_are_counted_and_the_first_are_kept
                 await asyncio.sleep(0.01)
         names = [(await next_offer(ari)).channel for _ in range(MOST_WAITING)]
         assert names == [str(number) for number in range(MOST_WAITING)]
+
+
+async def test_f08_the_loser_leaves_loudly_and_waits_for_no_farewell() -> None:
+    async with serving() as fake:
+        ari = ari_of(fake, ping_interval_s=30)
+        async with running(ari) as task:
+            await until(ari.connected.is_set)
+            fake.silent = True
+            began = time.monotonic()
+            await fake.send({"type": "ApplicationReplaced"})
+            with pytest.raises(PbxRejected, match="stop one of the two"):
+                async with asyncio.timeout(5):
+                    await task
+            assert time.monotonic() - began < 1.5  # the close time-out, and slack
+            assert not ari.connected.is_set()
+
+
+async def test_f12_an_asterisk_that_hangs_does_not_hold_the_bridge_at_its_end() -> None:
+    async with serving() as fake:
+        ari = ari_of(fake, ping_interval_s=30)
+        async with running(ari):
+            await until(ari.connected.is_set)
+            fake.silent = True
+            began = time.monotonic()
+        assert time.monotonic() - began < 1.5

@@ -59,12 +59,32 @@ calls = st.builds(
     language=st.sampled_from(Language),
 )
 
+related = sorted(
+    {one for person in PLAN.people.values() for one in person.deputies}
+    | {line.backup for line in PLAN.lines.values()}
+)
+"""Deputies and backups: whom a call may reach besides the one who was dialled."""
+among_colleagues = [
+    *((one.extension, deputy) for one in PLAN.people.values() for deputy in one.deputies),
+    *(
+        (one.digits, PLAN.lines[one.target].backup)
+        for one in PLAN.numbers.values()
+        if one.target in PLAN.lines
+    ),
+]
+calls_among_colleagues = st.builds(
+    lambda pair, inside: Call(pair[0], phone=pair[1] if inside else ""),
+    st.sampled_from(among_colleagues),
+    st.booleans(),
+)
+"""To those whose calls others take, also from the phones of these others."""
+
 
 @st.composite
 def exchanges(draw: st.DrawFn, now: datetime) -> Exchange:
     """Any referrals around `now`, and anybody signed in anywhere."""
     referrals = {}
-    for person in draw(st.sets(people, max_size=8)):
+    for person in draw(st.sets(people | st.sampled_from(related), max_size=8)):
         since = now - timedelta(minutes=draw(st.integers(-30, 5000)))
         until = since + timedelta(minutes=draw(st.integers(1, 20_000)))
         reason = draw(st.sampled_from(sorted(PLAN.reasons_by_name)))
@@ -137,7 +157,7 @@ def test_every_call_ends_and_no_step_is_taken_twice(call: Call, world: World) ->
 
 
 @settings(max_examples=200, deadline=None)
-@given(calls, worlds())
+@given(st.one_of(calls_among_colleagues, calls), worlds())
 def test_no_phone_rings_whose_owner_is_away_or_calls(call: Call, world: World) -> None:
     wanted = PLAN.numbers[call.dialled].target if call.dialled in PLAN.numbers else call.dialled
     for decision, exchange, now in walk(call, world):
