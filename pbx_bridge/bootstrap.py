@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +158,17 @@ class Bridge:
     async def _ami_back(self) -> None:
         self.mirror.wake()
 
-    def _look_up(self, path: str, _: Mapping[str, str]) -> Mapping[str, str]:
-        return lookup(path, self.office.exchange, self._clock.now())
+    def _look_up(self, path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        exchange = self.office.exchange
+        language = headers.get("agi_language", exchange.plan.organisation.language)
+        audio = partial(self.mirror.referral_audio, language=language)
+        return lookup(path, exchange, self._clock.now(), audio)
 
     async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
         return {
             **exchange_status(self.office.exchange, self._clock),
             "links": {"ari": self.ari.connected.is_set(), "ami": self.ami.connected},
-            "mirror_kept": self.mirror.kept.is_set(),
+            "mirror_kept": self.mirror.is_current,
             "bridge": process_status(self.calls.tally),
         }
 

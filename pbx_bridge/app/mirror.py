@@ -43,6 +43,7 @@ class Mirror:
         self._office = office
         self._voice = voice
         self._clock = clock
+        self._held: Mapping[tuple[str, str], str] = {}
 
     async def run(self) -> None:
         """Keep the mirror until cancelled; a lost Asterisk is tried again."""
@@ -75,6 +76,17 @@ class Mirror:
         """Compare again now: Asterisk is back, and may have forgotten."""
         self._office.changed.set()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether Asterisk holds the state of this moment; `kept` may lag behind a change."""
+        return self.kept.is_set() and not self._office.changed.is_set()
+
+    def referral_audio(self, extension: str, language: str) -> str:
+        """The sound that tells a person's referral, "" while there is none or it is being made."""
+        if not self.is_current:
+            return ""
+        return self._held.get(("pbx-referral", f"{extension}/audio-{language}"), "")
+
     async def keep(self) -> int:
         """Bring Asterisk in line; the number of corrections.
 
@@ -83,7 +95,8 @@ class Mirror:
         exchange = self._office.exchange
         wanted = picture(exchange, self._clock.now())
         corrections, refusals = await self._members(wanted, exchange)
-        corrections += await self._values(await self._spoken(wanted))
+        self._held = await self._spoken(wanted)
+        corrections += await self._values(self._held)
         if refusals:
             raise refusals[0]
         if not self._office.changed.is_set():

@@ -51,51 +51,6 @@ async def refer(stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_f04_a_killed_bridge_disturbs_no_call_and_callers_are_still_told(
-    stage: Stage,
-) -> None:
-    await refer(stage)
-    async with (
-        stage.phone("103", Answers(after_s=0.2)) as talking,
-        stage.phone("102", SOON),
-        stage.caller("018000103") as caller,
-    ):
-        first = len(stage.watch.events)
-        await caller.answered()
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        assert not talking.received, "the talk went on"
-        await caller.hang_up()
-        await caller.ended()
-        await stage.made(caller.result(), first)
-        told = await stage.call("018000101")
-        assert fallback_after(told) <= FALLBACK_LIMIT_S
-        assert "Anna Berg är på lunch och är åter" in told.heard
-        assert told.journey.answered_by == "102"
-        closed = await stage.call("018000130")
-        assert fallback_after(closed) <= FALLBACK_LIMIT_S
-        assert "Vi öppnar onsdagen den tjugofemte november klockan nio." in closed.heard
-    await stage.up.bridge.start()
-    cancelled = await command(stage, "CancelReferral", person="101")
-    assert cancelled == "command-done", "the journal was folded back"
-    await decided_again(stage)
-
-
-async def test_f05_a_stopped_bridge_is_passed_by(stage: Stage) -> None:
-    await refer(stage)
-    stage.up.bridge.signal(signal.SIGSTOP)
-    try:
-        async with stage.phone("102", SOON):
-            told = await stage.call("018000101")
-    finally:
-        stage.up.bridge.signal(signal.SIGCONT)
-    assert fallback_after(told) <= FALLBACK_LIMIT_S
-    assert "Anna Berg är på lunch" in told.heard
-    assert told.journey.answered_by == "102"
-    await command(stage, "CancelReferral", person="101")
-    await decided_again(stage)
-
-
 async def test_f06_a_bridge_that_claims_and_falls_silent_loses_the_call_to_the_guard(
     stage: Stage,
 ) -> None:
@@ -135,23 +90,6 @@ async def claim_and_fall_silent(stage: Stage) -> None:
                 query = {"channelId": event["channel"]["id"], "application": app}
                 async with session.post(f"{root}/events/claim", params=query):
                     pass
-
-
-async def test_f01_a_lost_socket_is_taken_up_again_while_people_talk(stage: Stage) -> None:
-    """A bridge that was stopped for longer than Asterisk waits finds its socket closed."""
-    async with (
-        stage.phone("103", Answers(after_s=0.2)) as talking,
-        stage.caller("018000103") as caller,
-    ):
-        first = len(stage.watch.events)
-        await caller.answered()
-        await stage.up.asterisk.console("module unload res_ari_events.so")
-        await stage.up.asterisk.console("module load res_ari_events.so")
-        assert not talking.received, "the talk went on"
-        await caller.hang_up()
-        await caller.ended()
-        await stage.made(caller.result(), first)
-    await decided_again(stage)
 
 
 class Operator(asyncio.DatagramProtocol):

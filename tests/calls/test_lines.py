@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from typing import cast
 
 import pytest
 from calls.conftest import command
+from calls.hearing import hears_only, tone_s
 
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.core.latency import Outcome
-from pbx_bridge.softphone.behaviour import Answers, Press
+from pbx_bridge.softphone.audio import load, tone
+from pbx_bridge.softphone.behaviour import Answers, Busy, Press
 from pbx_bridge.softphone.caller import place_call
 from pbx_bridge.stage import Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
 
+VOICE_HZ = 700
 SOON = Answers(after_s=1.0, talks_s=1.0)
 
 
@@ -28,34 +32,36 @@ async def test_an_open_line_is_answered_by_whoever_attends_it(stage: Stage) -> N
     assert made.journey.wait_s == pytest.approx(1.0, abs=0.5)
 
 
-async def test_a_closed_line_tells_its_next_opening_and_takes_a_message(stage: Stage) -> None:
-    speak = [Press("1", after_silence_s=1.5), Press("#", after_s=6.0)]
-    made = await stage.call("018000130", press=speak)
-    assert made.whys[0] == "line-closed"
-    assert "Vi har stängt nu. Vi öppnar i morgon klockan nio." in made.heard
-    assert made.journey.outcome is Outcome.MESSAGE
-    spool = stage.up.settings.spool / "voicemail/default/181/INBOX"
-    assert list(spool.glob("msg*.wav"))
-
-
-async def test_an_english_number_is_told_in_english(stage: Stage) -> None:
-    made = await stage.call("018000132", hold_s=12.0)
-    assert "tomorrow at nine" in made.heard
-
-
-async def test_a_number_that_is_nobodys_leads_to_the_switchboard(stage: Stage) -> None:
-    async with stage.phone("111", SOON):
-        made = await stage.call("018000999")
-    assert made.heard == "Numret används inte. Jag kopplar dig till växeln."
-    assert made.journey.answered_by == "111"
+async def test_messages_are_kept_as_they_were_spoken(stage: Stage) -> None:
+    """Of callers to a closed line, and to somebody whose colleague doesn't answer either."""
+    spool = stage.up.settings.spool / "voicemail/default"
+    before = set(spool.glob("*/INBOX/msg*.wav"))
+    voice = tone(VOICE_HZ, 0.5)
+    speak = [Press("1", after_silence_s=1.2), Press("#", after_s=6.0)]
+    async with stage.phone("101", Busy()), stage.phone("102", Busy()):
+        closed, nobody = await asyncio.gather(
+            stage.call("018000130", press=speak, plays=voice),
+            stage.call("018000101", press=speak, plays=voice),
+        )
+    assert closed.whys[0] == "line-closed"
+    assert "Vi har stängt nu. Vi öppnar i morgon klockan nio." in closed.heard
+    assert nobody.whys[0] == "person-rings"
+    assert "Tryck ett för att lämna ett meddelande till Anna Berg." in nobody.heard
+    for made in (closed, nobody):
+        assert "Tala efter tonen och avsluta med fyrkant." in made.heard
+        assert "Tack. Ditt meddelande är sparat." in made.heard
+        assert made.journey.outcome is Outcome.MESSAGE
+    messages = set(spool.glob("*/INBOX/msg*.wav")) - before
+    assert {message.parent.parent.name for message in messages} == {"181", "101"}
+    assert all(tone_s(load(message), VOICE_HZ) > 1.5 for message in messages)
 
 
 async def test_f25_the_last_attendant_is_refused_in_words_and_in_the_journal(
     stage: Stage,
 ) -> None:
     """F25, S18: refused, spoken why; allowed as soon as a colleague attends."""
-    for code in ("#28*1#", "*23*1*1430#"):
-        made = await stage.call(code, phone="111")
+    tries = ("#28*1#", "*23*1*1430#")
+    for made in await asyncio.gather(*(stage.call(code, phone="111") for code in tries)):
         assert made.whys[0] == "command-refused"
         assert "Du är den sista som bemannar växeln" in made.heard
     signed_in = await stage.call("*28*1#", phone="113")
@@ -63,7 +69,7 @@ async def test_f25_the_last_attendant_is_refused_in_words_and_in_the_journal(
     signed_out = await stage.call("#28*1#", phone="111")
     assert signed_out.heard == "Du är utloggad från växeln."
     refusals = await asyncio.to_thread(_refusals, stage)
-    assert refusals[-2:] == [("SignOut", "last-attendant"), ("SetReferral", "last-attendant")]
+    assert set(refusals[-2:]) == {("SignOut", "last-attendant"), ("SetReferral", "last-attendant")}
 
 
 def _refusals(stage: Stage) -> list[tuple[str, str]]:
@@ -91,21 +97,52 @@ async def test_abroad_is_refused_in_words(stage: Stage) -> None:
     assert made.heard == "Det går inte att ringa det numret från den här telefonen."
 
 
-async def test_no_way_out_is_told(stage: Stage) -> None:
-    """The operator does not answer: the caller is told so, and not left in silence."""
-    made = await stage.call("0401111111", phone="101")
-    assert made.whys[0] == "outgoing"
-    assert "Samtalet kunde inte kopplas fram." in made.heard
+class Refusing(asyncio.DatagramProtocol):
+    """An operator without a free circuit: answers every INVITE with 503."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        request, *headers = data.decode().split("\r\n\r\n")[0].split("\r\n")
+        if request.startswith("INVITE "):
+            names = ("via:", "from:", "to:", "call-id:", "cseq:")
+            kept = [line for line in headers if line.lower().startswith(names)]
+            answer = ["SIP/2.0 503 Service Unavailable", *kept, "Content-Length: 0", "", ""]
+            self._transport.sendto("\r\n".join(answer).encode(), addr)
 
 
-@pytest.mark.parametrize("hostile", ["500&PJSIP/102", "0180001${EXTEN}01", "018000101,5,x"])
-async def test_f23_what_is_dialled_is_inert(stage: Stage, hostile: str) -> None:
-    """F23: a number with anything but digits is nobody's, and rings nobody's phone."""
-    async with stage.phone("111", SOON), stage.phone("102", SOON) as bo:
-        made = await stage.call(hostile, from_name="<img onerror=x> =cmd()")
+async def test_no_way_out_is_told(stage: Stage, operator_port: int) -> None:
+    """The operator refuses: the caller is told so, and not left with a bare tone."""
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Refusing, local_addr=("127.0.0.1", operator_port)
+    )
+    try:
+        made = await stage.call("0401111111", phone="101")
+    finally:
+        transport.close()
+    assert made.whys[:2] == ["outgoing", "outgoing-failed"]
+    hears_only(
+        stage, made.result.heard, "Samtalet kunde inte kopplas fram. Försök igen om en stund."
+    )
+
+
+NOBODYS = ["018000999", "500&PJSIP/102", "0180001${EXTEN}01", "018000101,5,x"]
+
+
+async def test_f23_a_number_that_is_nobodys_leads_to_the_switchboard_whatever_it_holds(
+    stage: Stage,
+) -> None:
+    """F23: a number with anything but digits is inert, and so is the caller's name."""
+    hostile = "<img onerror=x> =cmd()"
+    short = Answers(after_s=0.2, talks_s=0.3)
+    async with stage.phone("111", short) as board, stage.phone("102", SOON) as bo:
+        made = await asyncio.gather(*(stage.call(one, from_name=hostile) for one in NOBODYS))
         assert not bo.received
-    assert "Numret används inte." in made.heard
-    assert made.journey.answered_by == "111"
+        assert len(board.received) == len(NOBODYS)
+    for one in made:
+        assert one.heard == "Numret används inte. Jag kopplar dig till växeln."
+        assert one.journey.answered_by == "111"
 
 
 async def test_remote_work_leaves_the_phone_open(stage: Stage) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calls.conftest import TUESDAY, command
+from calls.conftest import TUESDAY
+from calls.hearing import hears_only
+from calls.test_faults import refer
 
 from pbx_bridge import exchange as exchanges
 from pbx_bridge.asterisk.version import Version
@@ -21,6 +23,8 @@ OWN = """\
 [from-phone](+)
 exten => 7001,1,Gosub(pbx-bridge-lookup,s,1(101))
  same => n,CELGenUserEvent(LOOKED_UP,${PBX_AGI} ${REFERRAL_SET} ${REFERRAL_REASON})
+ same => n,Answer()
+ same => n,Playback(${REFERRAL_AUDIO})
  same => n,Hangup()
 """
 
@@ -53,16 +57,17 @@ async def test_plain_stasis_decides_where_there_is_no_broadcast(
 
 async def test_a_dialplan_of_ones_own_asks_about_a_referral(stage: Stage) -> None:
     """FastAGI: asked from `extensions_local.conf`, answered from the live state."""
-    until = "2026-11-24T14:30:00+02:00"
-    await command(stage, "SetReferral", person="101", reason="lunch", until=until)
+    await refer(stage)
     local = stage.up.settings.etc / "extensions_local.conf"
     local.write_text(OWN)
     try:
         await stage.up.asterisk.console("dialplan reload")
         first = len(stage.watch.events)
-        await stage.call("7001", phone="102")
+        made = await stage.call("7001", phone="102")
     finally:
         local.unlink()
         await stage.up.asterisk.console("dialplan reload")
     told = [event for event in stage.watch.events[first:] if event.type == "LOOKED_UP"]
     assert [value(event.extra, "extra") for event in told] == ["OK 1 lunch"]
+    words = "Anna Berg är på lunch och är åter tisdagen den tjugofjärde november klockan halv tre."
+    hears_only(stage, made.result.heard, words)
