@@ -17,7 +17,8 @@ from pbx_bridge.core.call import Call, Why
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.events import Decided, ReferralSet, apply, fresh
 from pbx_bridge.core.hours import opening_at
-from pbx_bridge.core.model import Exchange, Plan, TargetKind
+from pbx_bridge.core.model import Plan, TargetKind
+from pbx_bridge.core.state import Exchange
 
 DECISIONS, REPEATS = 2000, 5
 NOTES, APPENDS, CEL_EVENTS = 5000, 200, 20_000

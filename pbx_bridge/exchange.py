@@ -234,8 +234,9 @@ class Exchange:
         """Give Asterisk the configuration of a changed plan; calls go on."""
         deployment = self.site.deployment
         async for _ in changes(deployment):
+            clock = SystemClock(self.site.plan.organisation.zone, self.settings.clock_offset_s)
             try:
-                site = await asyncio.to_thread(read_site, deployment, self.site.read_on)
+                site = await asyncio.to_thread(read_site, deployment, clock.now().date())
                 await asyncio.to_thread(render_into, self.settings.etc, site, self.settings)
                 await self.asterisk.console("core reload")
             except (ConfigError, Unwritable, PbxUnavailable) as error:

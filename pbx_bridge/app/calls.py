@@ -20,6 +20,7 @@ from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import call as calls
 from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Ask, Call, Decision, Obey, Say
+from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
@@ -101,15 +102,23 @@ class Calls:
         if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
             return done
         self._note(offer, call, decision)
-        if isinstance(decision.step, Obey):
-            call = calls.with_attempt(call, decision.mark)
-            outcome = await self._office.obey(decision.step.command)
-            decision = Decision("say:answer", Say(outcome.spoken), outcome.why)
+        while isinstance(decision.step, Obey):
+            call, decision = await self._obeyed(call, decision.mark, decision.step.command)
             self._note(offer, call, decision)
         call = calls.with_attempt(call, decision.mark)
         audio = await self._audio(decision, call)
         found = {"PBX_CALL": calls.encode(call), "PBX_RESULT": "", **variables(decision, audio)}
         return await self._telephony.proceed(offer.channel, kind(decision.step), found)
+
+    async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
+        """Carry out a command of the caller's: what is told of it, or the step after it."""
+        outcome = await self._office.obey(command)
+        call = calls.with_result(calls.with_attempt(call, mark), outcome.result)
+        answer = "say:" + mark.removeprefix("obey:")
+        if outcome.spoken:
+            return call, Decision(answer, Say(outcome.spoken), outcome.why)
+        call = calls.with_attempt(call, answer)
+        return call, decide(call, self._office.exchange, self._clock.now())
 
     async def _audio(self, decision: Decision, call: Call) -> tuple[Path, ...]:
         match decision.step:
@@ -136,6 +145,7 @@ def arrived(offer: Offer, plan: Plan) -> Call:
         language = person.language
     else:
         language = number.language if number is not None else plan.organisation.language
-    fresh = Call(dialled, offer.caller, phone if person is not None else "", language)
+    own = phone if person is not None else ""
+    fresh = Call(dialled, offer.caller, own, language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
     return calls.with_result(call, offer.variables.get("PBX_RESULT", ""))

@@ -13,7 +13,7 @@ from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.attendance import next_change
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import (
     Clock,
     PbxRejected,

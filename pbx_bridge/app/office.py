@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from pbx_bridge.core.call import Why
-from pbx_bridge.core.commands import Command, Refusal, confirmation, handle, refused
+from pbx_bridge.core.commands import Command, Refusal
+from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.events import Event, fold, under
-from pbx_bridge.core.model import Exchange, Plan
+from pbx_bridge.core.handling import handle, refused
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence, sentence
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable
 
 log = structlog.get_logger(__name__)
@@ -25,6 +29,11 @@ class Outcome:
     """COMMAND_DONE, COMMAND_REFUSED or COMMAND_FAILED."""
     spoken: tuple[Sentence, ...]
     refusal: Refusal | None = None
+
+    @property
+    def result(self) -> str:
+        """How it went, as the result of the call's step: done, refused or failed."""
+        return self.why.removeprefix("command-")
 
 
 class Office:
@@ -45,14 +54,19 @@ class Office:
             answer = handle(command, self.exchange, now)
             try:
                 if isinstance(answer, Refusal):
-                    await self._journal.append(now, (refused(command, answer),))
+                    event = refused(command, answer, now)
+                    await self._journal.append(now, (event,))
+                    self.exchange = fold(self.exchange, (event,))
                     log.info("command_refused", command=type(command).__name__, why=answer.why)
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
-                await self._journal.append(now, answer)
+                after = fold(self.exchange, answer)
+                events = (*answer, *due(answer, self.exchange, after, now))
+                if events:
+                    await self._journal.append(now, events)
             except JournalUnavailable:
                 log.exception("command_not_stored", command=type(command).__name__)
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
-            self.exchange = fold(self.exchange, answer)
+            self.exchange = fold(self.exchange, events)
             self.changed.set()
             log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))

@@ -12,7 +12,7 @@ from pathlib import Path
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.core import absence, attendance
 from pbx_bridge.core.hours import next_opening, opening_at
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import Clock
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import assert_never
 
 from pbx_bridge.core.call import (
@@ -13,6 +14,7 @@ from pbx_bridge.core.call import (
     Hangup,
     Obey,
     Queue,
+    Record,
     Ring,
     Say,
     Voicemail,
@@ -21,30 +23,45 @@ from pbx_bridge.core.decide import kind
 
 STEP_CONTEXT = "pbx-bridge-step"
 DECIDE_CONTEXT = "pbx-bridge-decide"
+ANNOUNCE_CONTEXT = "pbx-bridge-announce"
+"""Where a phone goes that the bridge has called; extension `s`."""
+MOBILE_CONTEXT = "pbx-bridge-mobile"
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
-def variables(decision: Decision, audio: Sequence[Path]) -> Mapping[str, str]:
-    """What extension `kind(step)` of the step context needs; `audio` is for spoken steps."""
+def variables(
+    decision: Decision, audio: Sequence[Path], names: Mapping[str, str] = NOBODY
+) -> Mapping[str, str]:
+    """What extension `kind(step)` of the step context needs.
+
+    `audio` is what is spoken, or the one file that a note is recorded into, without suffix;
+    `names` are those of people, by extension.
+    """
     step = decision.step
     files = "&".join(str(path) for path in audio)
+    sounds = "&".join(path.name for path in audio)
     detail = ""
     found: dict[str, str]
     match step:
         case Ring(extensions, seconds):
             detail = "&".join(extensions)
-            targets = "&".join(f"PJSIP/{extension}" for extension in extensions)
-            found = {"PBX_TARGET": targets, "PBX_SECONDS": str(seconds)}
+            found = {"PBX_TARGET": _targets(step), "PBX_SECONDS": str(seconds)}
+            found |= _shown(step.shown, step.sought, names)
         case Dial(number, trunk, seconds):
             found = {"PBX_TARGET": f"PJSIP/{number}@{trunk}", "PBX_SECONDS": str(seconds)}
         case Say():
-            detail = "&".join(path.name for path in audio)
+            detail = sounds
             found = {"PBX_AUDIO": files}
-        case Ask(_, seconds):
-            detail = "&".join(path.name for path in audio)
+        case Ask(_, seconds, digits):
+            detail = sounds
             found = {"PBX_AUDIO": files, "PBX_SECONDS": str(seconds)}
-        case Queue(line, seconds):
+            found["PBX_MOST_DIGITS"] = str(digits)
+        case Record(seconds):
+            detail = sounds
+            found = {"PBX_TARGET": files, "PBX_SECONDS": str(seconds)}
+        case Queue(line, seconds, shown):
             detail = line
-            found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)}
+            found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)} | _shown(shown)
         case Voicemail(mailbox):
             detail = mailbox
             found = {"PBX_TARGET": mailbox}
@@ -54,5 +71,22 @@ def variables(decision: Decision, audio: Sequence[Path]) -> Mapping[str, str]:
             raise TypeError("a command is obeyed by the bridge, not by Asterisk")
         case _:
             assert_never(step)
-    found["PBX_NOTE"] = f"{kind(step)}|{decision.why}|{detail}"
+    when = "|when" if decision.tells_when else ""
+    found["PBX_NOTE"] = f"{kind(step)}|{decision.why}|{detail}{when}"
     return found
+
+
+def _targets(ring: Ring) -> str:
+    """Phones, and mobiles by way of the question whether a human has answered (F22)."""
+    phones = [f"PJSIP/{extension}" for extension in ring.extensions]
+    mobiles = [f"Local/{number}@{MOBILE_CONTEXT}/n" for number in ring.mobiles]
+    return "&".join(phones + mobiles)
+
+
+def _shown(shown: str, sought: str = "", names: Mapping[str, str] = NOBODY) -> dict[str, str]:
+    """What the phones display (S22); empty values too, for those of the step before remain."""
+    return {
+        "PBX_SHOWN": shown,
+        "PBX_SOUGHT": sought,
+        "PBX_SOUGHT_NAME": names.get(sought, ""),
+    }

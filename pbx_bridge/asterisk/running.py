@@ -37,6 +37,11 @@ class Running:
         return self.folder / "log/cel-custom/events.csv"
 
     @property
+    def notes(self) -> Path:
+        """Spoken notes (see `Settings.notes`)."""
+        return self.folder / "spool/notes"
+
+    @property
     def sip(self) -> tuple[str, int]:
         """Where phones and trunk find Asterisk."""
         return self.sip_host, self.sip_port

@@ -29,11 +29,14 @@ class Secrets:
     """SIP password by extension."""
     mailboxes: Mapping[str, str]
     """PIN by mailbox, digits. The first one: its owner may have changed it since."""
+    pins: Mapping[str, str]
+    """PIN by extension, digits: proves to the voice menu who calls."""
     trunk: str = ""
     """The operator's password, written into the file by a technician; "" where none is asked."""
 
     def __repr__(self) -> str:
-        return f"Secrets({len(self.phones)} phones, {len(self.mailboxes)} mailboxes)"
+        mailboxes, pins = len(self.mailboxes), len(self.pins)
+        return f"Secrets({len(self.phones)} phones, {mailboxes} mailboxes, {pins} pins)"
 
 
 def mailboxes(plan: Plan) -> tuple[str, ...]:
@@ -55,6 +58,7 @@ def load(file: Path, plan: Plan) -> Secrets:
         ami=known.ami or _password(),
         phones={who: _password() for who in plan.people} | dict(known.phones),
         mailboxes={box: _pin() for box in mailboxes(plan)} | dict(known.mailboxes),
+        pins={who: _pin() for who in plan.people} | dict(known.pins),
         trunk=known.trunk,
     )
     if file.is_file() and _stored(complete) == _stored(known):
@@ -71,6 +75,7 @@ def _stored(secret: Secrets) -> dict[str, object]:
         "ami": secret.ami,
         "phones": dict(secret.phones),
         "mailboxes": dict(secret.mailboxes),
+        "pins": dict(secret.pins),
         "trunk": secret.trunk,
     }
 
@@ -80,14 +85,15 @@ def _read(file: Path) -> Secrets:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return Secrets("", "", {}, {})
+        return Secrets("", "", {}, {}, {})
     try:
         held = json.loads(text)
         return Secrets(
             ari=_text(held["ari"]),
             ami=_text(held["ami"]),
-            phones={str(who): _text(one) for who, one in held["phones"].items()},
-            mailboxes={str(box): _text(one) for box, one in held["mailboxes"].items()},
+            phones=_texts(held["phones"]),
+            mailboxes=_texts(held["mailboxes"]),
+            pins=_texts(held.get("pins", {})),  # none in files from before there was a menu
             trunk=str(held.get("trunk", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -96,6 +102,10 @@ def _read(file: Path) -> Secrets:
             f"{file}: is not a file of secrets that pbx-bridge wrote. Restore it from a backup, or "
             "move it away: new passwords are then made, and every phone has to be given its own"
         ) from None
+
+
+def _texts(held: Mapping[object, object]) -> dict[str, str]:
+    return {str(key): _text(value) for key, value in held.items()}
 
 
 def _text(value: object) -> str:

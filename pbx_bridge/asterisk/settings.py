@@ -108,6 +108,11 @@ class Settings:
         return self.folder / "spool"
 
     @property
+    def notes(self) -> Path:
+        """Notes that people have spoken about their absence, as WAV files."""
+        return self.spool / "notes"
+
+    @property
     def run(self) -> Path:
         """Control socket and PID file."""
         return self.folder / "run"
@@ -140,7 +145,8 @@ class Settings:
     def make_folders(self) -> None:
         """Make the run folder, for its owner only; what is there already is left alone."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in (self.etc, self.log, self.cel, self.spool, self.run, self.astdb, self.sounds):
+        parts = (self.etc, self.log, self.cel, self.spool, self.notes, self.run, self.astdb)
+        for part in (*parts, self.sounds):
             part.mkdir(mode=0o700, exist_ok=True)
 
 

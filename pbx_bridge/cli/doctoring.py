@@ -12,7 +12,7 @@ from pbx_bridge.adapters.journal.chain import Intact, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, default_folder
 from pbx_bridge.bootstrap import control_socket, database_file, espeak
-from pbx_bridge.cli.options import readable
+from pbx_bridge.cli.options import readable, today
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
@@ -49,7 +49,7 @@ def examine(deployment: Deployment) -> list[Finding]:
 
 
 def _configuration(deployment: Deployment) -> Iterator[Finding]:
-    problems = site_problems(deployment)
+    problems = site_problems(deployment, today())
     what = f"{len(problems)} problems, first: {problems[0]}" if problems else "no problems"
     yield Finding("configuration", not problems, what)
 

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import fold, fresh, under
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import JournalUnavailable, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
@@ -47,7 +47,12 @@ def clock_of(site: Site) -> SystemClock:
 
 def site_of(deployment: Deployment) -> Site:
     """The plan and the wording. Raises `ConfigError`."""
-    return read_site(deployment, datetime.now().astimezone().date())
+    return read_site(deployment, today())
+
+
+def today() -> date:
+    """The machine's date, which a plan is read for before its own clock is known."""
+    return datetime.now().astimezone().date()
 
 
 def exchange_of(site: Site) -> Exchange:

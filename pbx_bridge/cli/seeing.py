@@ -29,6 +29,7 @@ from pbx_bridge.cli.options import (
     reading,
     show,
     site_of,
+    today,
 )
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import site_problems
@@ -58,7 +59,7 @@ def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False)
     """Read all that technicians write, and show every problem with file and line."""
     problems: Sequence[Problem]
     try:
-        problems = site_problems(deployment_of(config, state))
+        problems = site_problems(deployment_of(config, state), today())
     except ConfigError as error:
         problems = error.problems
     if as_json:
@@ -145,7 +146,7 @@ def report_of(
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
-    """Answered, abandoned and waits, from Asterisk's own record (S2, S21)."""
+    """Answered, abandoned, untold and waits, from Asterisk's own record (S2, S7, S21)."""
     deployment = deployment_of(config, state)
     site = site_of(deployment)
     zone = site.plan.organisation.zone

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pbx_bridge.config.nodes import document, read, shown
 from pbx_bridge.config.problems import ConfigError, Problem
-from pbx_bridge.config.schema import Mapped, Shape
+from pbx_bridge.config.schema import Shape
 from pbx_bridge.config.typed import typed
+from pbx_bridge.config.values import Mapped
 from pbx_bridge.core.model import Language
 
 SECRET_LIMIT_BYTES = 4096

@@ -1,4 +1,4 @@
-"""The short forms that technicians write: hours, dates and numbers.
+"""The short forms that technicians write: hours, lengths, dates and numbers.
 
 Each reader raises `ValueError` with a sentence that says what was expected.
 """
@@ -6,16 +6,20 @@ Each reader raises `ValueError` with a sentence that says what was expected.
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date, time, timedelta
+from typing import Literal
 
 from pbx_bridge.core.model import Span
 
 DAY_MINUTES = 24 * 60
 _CLOCK = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
 _DAY = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
+_LENGTH = re.compile(r"([0-9]{1,4}) ?(min|h)")
 _SPACING = str.maketrans("", "", " \u00a0-()/")
 _NATIONAL = re.compile(r"0[1-9][0-9]{3,11}")
 LEAP_YEAR = 2024
+RestOfDay = Literal["rest of day"]
+REST_OF_DAY: RestOfDay = "rest of day"
 
 
 def spans(text: str) -> tuple[Span, ...]:
@@ -61,6 +65,19 @@ def _minutes(text: str) -> int:
 
 def _time(minutes: int) -> time:
     return time(minutes // 60 % 24, minutes % 60)
+
+
+def ends(text: str) -> timedelta | RestOfDay:
+    """Read `45 min`, `2 h` or `rest of day`: when an absence ends that was given no end."""
+    if text == REST_OF_DAY:
+        return REST_OF_DAY
+    match = _LENGTH.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is no end, write 45 min, 2 h or rest of day')
+    minutes = int(match[1]) * (60 if match[2] == "h" else 1)
+    if not 0 < minutes <= DAY_MINUTES:
+        raise ValueError(f'"{text}" is no end, it may be 1 min to 24 h')
+    return timedelta(minutes=minutes)
 
 
 def day(text: str) -> date:

@@ -16,7 +16,7 @@ def numbering_problems(written: Written) -> Iterator[Problem]:
     if dialling is not None:
         yield from _numbers(written, dialling)
         for extension in written.people:
-            if what := _reserved(extension, dialling):
+            if what := reserved(extension, dialling):
                 hint = "give them another extension"
                 yield written.problem("people", (extension,), what, hint)
     yield from _targets(written)
@@ -27,12 +27,18 @@ def numbering_problems(written: Written) -> Iterator[Problem]:
 
 def _targets(written: Written) -> Iterator[Problem]:
     for text, number in written.numbers.items():
-        if number.person is None and number.line is None:
-            hint = "write {person: 101} or {line: vaxel}"
+        found = {"a person": number.person, "a line": number.line, "the menu": number.menu}
+        targets = [what for what, target in found.items() if target]
+        if not targets:
+            hint = "write {person: 101}, {line: vaxel} or {menu: true}"
             yield written.problem("numbers", (text,), f'"{text}" leads nowhere', hint)
-        elif number.person is not None and number.line is not None:
-            what = f'"{text}" leads to a person and to a line'
+        elif len(targets) > 1:
+            what = f'"{text}" leads to {" and to ".join(targets)}'
             yield written.problem("numbers", (text,), what, "keep one of them")
+        elif number.menu and number.ask_language:
+            what = f'"{text}" asks for the language, the menu speaks that of each of the staff'
+            hint = "take ask_language out"
+            yield written.problem("numbers", (text, "ask_language"), what, hint)
 
 
 def _numbers(written: Written, dialling: DiallingShape) -> Iterator[Problem]:
@@ -70,13 +76,13 @@ def _caller_id(written: Written, dialling: DiallingShape, numbers: set[str]) -> 
         yield written.problem("trunks", place, f'"{text}" is none of our numbers', hint)
 
 
-def _reserved(extension: str, dialling: DiallingShape) -> str:
-    """Why an extension can't be dialled as one, "" when it can."""
-    if extension in dialling.emergency:
-        return f"{extension} is an emergency number"
+def reserved(digits: str, dialling: DiallingShape) -> str:
+    """Why an extension or a number can't be dialled as one, "" when it can."""
+    if digits in dialling.emergency:
+        return f"{digits} is an emergency number"
     for prefix in (*dialling.international_prefixes, *dialling.barred_prefixes):
-        if extension.startswith(prefix):
-            return f"{extension} begins like a call abroad or a barred number ({prefix})"
+        if digits.startswith(prefix):
+            return f"{digits} begins like a call abroad or a barred number ({prefix})"
     return ""
 
 
@@ -118,6 +124,6 @@ def _mailboxes(written: Written, dialling: DiallingShape | None) -> Iterator[Pro
         elif box in first:
             what = f'mailbox {box} belongs to line "{first[box]}" already'
             yield written.problem("mailboxes", place, what, "choose a number that is free")
-        elif dialling is not None and (why := _reserved(box, dialling)):
+        elif dialling is not None and (why := reserved(box, dialling)):
             yield written.problem("mailboxes", place, why, "choose another number")
         first.setdefault(box, line)

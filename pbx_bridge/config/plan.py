@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from pbx_bridge.config import fields
+from pbx_bridge.config.callers import caller, caller_problems
 from pbx_bridge.config.holidays import closed_days, holiday_problems, years_around
 from pbx_bridge.config.numbering import numbering_problems
 from pbx_bridge.config.problems import ConfigError, Problem
+from pbx_bridge.config.reasons import reason_problems
 from pbx_bridge.config.references import reference_problems
-from pbx_bridge.config.schema import HoursShape, PersonShape
+from pbx_bridge.config.schema import (
+    HoursShape,
+    NumberShape,
+    OrganisationShape,
+    PersonShape,
+    ReasonShape,
+    UnitShape,
+)
 from pbx_bridge.config.soundness import soundness_problems
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core.model import (
@@ -37,27 +46,29 @@ def load_plan(folder: Path, today: date, mailboxes: Path | None = None) -> Plan:
     Raises `ConfigError` with everything that is wrong; the old plan then stays in force.
     """
     written = read_plan(folder, mailboxes or _beside(folder))
-    if problems := _problems(written):
+    if problems := _problems(written, today):
         raise ConfigError(problems)
     return _plan(written, years_around(today))
 
 
-def check(folder: Path, mailboxes: Path | None = None) -> list[Problem]:
+def check(folder: Path, today: date, mailboxes: Path | None = None) -> list[Problem]:
     """Everything that is wrong with the plan in `folder`, by file and line."""
-    return _problems(read_plan(folder, mailboxes or _beside(folder)))
+    return _problems(read_plan(folder, mailboxes or _beside(folder)), today)
 
 
 def _beside(folder: Path) -> Path:
     return folder.parent / "voicemail" / "mailboxes.yaml"
 
 
-def _problems(written: Written) -> list[Problem]:
+def _problems(written: Written, today: date) -> list[Problem]:
     found = {
         *written.problems,
         *holiday_problems(written),
         *reference_problems(written),
-        *soundness_problems(written),
+        *soundness_problems(written, today),
+        *reason_problems(written),
         *numbering_problems(written),
+        *caller_problems(written),
     }
     return sorted(found)
 
@@ -68,28 +79,20 @@ def _plan(written: Written, years: range) -> Plan:
     assert codes is not None
     assert trunks is not None
     closed = closed_days(organisation, years)
-    units = {name: Unit(name, unit.title, unit.hours) for name, unit in written.units.items()}
-    reasons = {
-        digit: ReferralReason(digit=digit, **dict(reason))
-        for digit, reason in written.reasons.items()
-    }
     return Plan(
         version=written.version,
-        organisation=Organisation(
-            organisation.name,
-            organisation.title,
-            organisation.switchboard,
-            organisation.zone,
-            organisation.language,
-        ),
-        units=units,
+        organisation=_organisation(organisation),
+        units={
+            name: Unit(name, unit.title, unit.hours, unit.line or "")
+            for name, unit in written.units.items()
+        },
         people=_people(written),
         lines=_lines(written),
         schedules={
             name: _schedule(name, hours, closed, years) for name, hours in written.hours.items()
         },
         numbers=_numbers(written),
-        reasons=reasons,
+        reasons={digit: _reason(digit, reason) for digit, reason in written.reasons.items()},
         codes=Codes(**dict(codes)),
         trunk=_trunk(written),
         dialling=Dialling(
@@ -102,28 +105,71 @@ def _plan(written: Written, years: range) -> Plan:
     )
 
 
+def _organisation(organisation: OrganisationShape) -> Organisation:
+    return Organisation(
+        name=organisation.name,
+        title=organisation.title,
+        switchboard=organisation.switchboard,
+        zone=organisation.zone,
+        language=organisation.language,
+        pin_for_known_mobiles=organisation.referrals.pin_for_known_mobiles,
+        offer_seconds=organisation.referrals.offer_seconds,
+    )
+
+
+def _reason(digit: str, reason: ReasonShape) -> ReferralReason:
+    return ReferralReason(
+        digit=digit,
+        name=reason.name,
+        public=reason.public,
+        returns=reason.returns,
+        reachable=reason.reachable,
+        note_required=reason.note_required,
+        next_day=reason.next_day,
+        internal=reason.internal,
+        lasts=reason.ends if isinstance(reason.ends, timedelta) else None,
+        rest_of_day=reason.ends == fields.REST_OF_DAY,
+        notes=tuple(reason.notes),
+        unplanned=reason.unplanned,
+        private=reason.private,
+    )
+
+
 def _people(written: Written) -> dict[str, Person]:
     assert written.mailboxes is not None
+    assert written.trunks is not None
     boxes = frozenset(written.mailboxes.people)
+    country_code = written.trunks.dialling.country_code
     return {
-        extension: _person(extension, person, extension in boxes)
+        extension: _person(
+            extension, person, written.units[person.unit], extension in boxes, country_code
+        )
         for extension, person in written.people.items()
     }
 
 
-def _person(extension: str, person: PersonShape, mailbox: bool) -> Person:
+def _person(
+    extension: str, person: PersonShape, unit: UnitShape, mailbox: bool, country_code: str
+) -> Person:
     return Person(
         extension=extension,
         name=person.name,
         title=person.title,
         unit=person.unit,
         language=person.language,
-        deputies=tuple(one.extension for one in person.deputies if one.agreed is not None),
+        deputies=tuple(one.extension for one in person.deputies),
+        agreed=frozenset(one.extension for one in person.deputies if one.agreed is not None),
         mailbox=mailbox,
         operator=person.operator,
         mail=person.mail or "",
         foreman=person.foreman or "",
         ring_seconds=person.ring_seconds,
+        hours=person.hours or unit.working_hours or unit.hours,
+        shielded=person.shielded,
+        mobile=fields.national(person.mobile, country_code) if person.mobile else "",
+        rings_mobile=person.rings_mobile,
+        vip=frozenset(caller(text, country_code) for text in person.vip),
+        push_through=person.push_through,
     )
 
 
@@ -164,11 +210,18 @@ def _numbers(written: Written) -> dict[str, Number]:
     found: dict[str, Number] = {}
     for text, number in written.numbers.items():
         digits = fields.national(text, written.trunks.dialling.country_code)
-        kind = TargetKind.PERSON if number.person else TargetKind.LINE
-        target = number.person or number.line or ""
         language = number.language or written.organisation.language
-        found[digits] = Number(digits, kind, target, language)
+        kind, target = _target(number)
+        found[digits] = Number(digits, kind, target, language, number.ask_language)
     return found
+
+
+def _target(number: NumberShape) -> tuple[TargetKind, str]:
+    if number.person is not None:
+        return TargetKind.PERSON, number.person
+    if number.line is not None:
+        return TargetKind.LINE, number.line
+    return TargetKind.MENU, ""
 
 
 def _trunk(written: Written) -> Trunk:

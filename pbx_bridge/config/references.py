@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pbx_bridge.config.nodes import Place
 from pbx_bridge.config.problems import Problem, did_you_mean
+from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.config.written import Written
 
 Reference = tuple[str, Place, str, str]
@@ -34,6 +35,10 @@ def _references(written: Written) -> Iterator[Reference]:
         yield "organisation", ("switchboard",), written.organisation.switchboard, "lines"
     for name, unit in written.units.items():
         yield "units", (name, "hours"), unit.hours, "hours"
+        if unit.working_hours is not None:
+            yield "units", (name, "working_hours"), unit.working_hours, "hours"
+        if unit.line is not None:
+            yield "units", (name, "line"), unit.line, "lines"
     yield from _of_people(written)
     yield from _of_lines(written)
     for digits, number in written.numbers.items():
@@ -51,10 +56,15 @@ def _references(written: Written) -> Iterator[Reference]:
 def _of_people(written: Written) -> Iterator[Reference]:
     for extension, person in written.people.items():
         yield "people", (extension, "unit"), person.unit, "units"
+        if person.hours is not None:
+            yield "people", (extension, "hours"), person.hours, "hours"
         if person.foreman is not None:
             yield "people", (extension, "foreman"), person.foreman, "people"
         for at, deputy in enumerate(person.deputies):
             yield "people", (extension, "deputies", at), deputy.extension, "people"
+        for at, caller in enumerate(person.vip):
+            if EXTENSION.fullmatch(caller):
+                yield "people", (extension, "vip", at), caller, "people"
 
 
 def _of_lines(written: Written) -> Iterator[Reference]:

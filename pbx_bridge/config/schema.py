@@ -6,26 +6,35 @@ records (`organisation.yaml`, `codes.yaml` …) are one of these. Every value ar
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from datetime import date
 from typing import Annotated, Any, get_args
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pbx_bridge.config import fields
-from pbx_bridge.core.model import Language, Returns, Span, Text
-
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-"""Names of units, lines, hours and reasons: they become keys in Asterisk's own database."""
-EXTENSION = re.compile(r"[1-9][0-9]{1,5}")
-DIGIT = re.compile(r"[0-9]")
-_CODE = re.compile(r"[*#][*#0-9]{1,9}")
-_LINE_CODE = re.compile(r"[0-9]{1,4}")
-_MAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[A-Za-z0-9.-]{1,190}")
-_UNPRINTED = re.compile(r'[;<>"\\]')
-SIP_PORT = 5060
+from pbx_bridge.config.values import (
+    Blank,
+    Code,
+    Day,
+    Digits,
+    Ends,
+    Extension,
+    Host,
+    Label,
+    LineCode,
+    Listed,
+    Mail,
+    Mapped,
+    Name,
+    Notes,
+    OfferSeconds,
+    RingSeconds,
+    Spans,
+    Texts,
+    WaitSeconds,
+    Zone,
+    matching,
+)
+from pbx_bridge.core.model import Language, Returns, Span
 
 
 class Shape(BaseModel):
@@ -34,94 +43,18 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-def _label(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise ValueError("is empty")
-    if len(text) > 80 or not text.isprintable() or _UNPRINTED.search(text):
-        raise ValueError('must be at most 80 letters without ; < > " and \\')
-    return text
-
-
-def _all_languages(texts: Text) -> Text:
-    if missing := [language.value for language in Language if language not in texts]:
-        raise ValueError(f"lacks the wording in {' and '.join(missing)}")
-    return texts
-
-
-def _matching(pattern: re.Pattern[str], wanted: str) -> AfterValidator:
-    def match(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(f'"{text}" is not {wanted}')
-        return text
-
-    return AfterValidator(match)
-
-
-def _zone(text: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(text))
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f'"{text}" is no time zone, write one like Europe/Mariehamn') from None
-
-
-def _host(text: str) -> str:
-    """An address and its port. A name would hang every call when DNS does."""
-    match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", text)
-    try:
-        address = ipaddress.ip_address((match[1] or match[3]) if match else "")
-        port = int((match[2] or match[4] or SIP_PORT) if match else 0)
-    except ValueError:
-        raise ValueError(f'"{text}" is no address, write one like 192.0.2.10:5060') from None
-    if not 0 < port < 65536:
-        raise ValueError(f"there is no port {port}")
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
-
-
-def _nothing_is_empty(value: object) -> object:
-    return value or None
-
-
-def _listed(value: object) -> object:
-    """`members:` with nothing after it is an empty list."""
-    return [] if value == "" else value
-
-
-def _mapped(value: object) -> object:
-    return {} if value == "" else value
-
-
-def _day(value: object) -> object:
-    return fields.day(value) if isinstance(value, str) else value
-
-
-def _spans(value: object) -> object:
-    return fields.spans(value) if isinstance(value, str) else value
-
-
-Label = Annotated[str, AfterValidator(_label)]
-Texts = Annotated[dict[Language, Label], AfterValidator(_all_languages)]
-Name = Annotated[str, _matching(NAME, "a name of small letters a-z, digits, - and _")]
-Extension = Annotated[str, _matching(EXTENSION, "an extension (2 to 6 digits, the first not 0)")]
-Code = Annotated[str, _matching(_CODE, "a feature code: * or # first, then digits, * and #")]
-LineCode = Annotated[str, _matching(_LINE_CODE, "a line's code (1 to 4 digits)")]
-Mail = Annotated[str, _matching(_MAIL, "a mail address")]
-Digits = Annotated[str, _matching(re.compile(r"\+|[0-9]{1,15}"), "digits")]
-Host = Annotated[str, AfterValidator(_host)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-Day = Annotated[date, BeforeValidator(_day)]
-Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
-Listed = BeforeValidator(_listed)
-Mapped = BeforeValidator(_mapped)
-RingSeconds = Annotated[int, Field(ge=5, le=120)]
-WaitSeconds = Annotated[int, Field(ge=5, le=3600)]
-
-
 class HolidaysShape(Shape):
     """Where the public holidays are taken from."""
 
     country: str
-    subdivision: Annotated[str | None, BeforeValidator(_nothing_is_empty)] = None
+    subdivision: Annotated[str | None, Blank] = None
+
+
+class ReferralsShape(Shape):
+    """How absences are set and colleagues asked."""
+
+    pin_for_known_mobiles: bool = True
+    offer_seconds: OfferSeconds = 60
 
 
 class OrganisationShape(Shape):
@@ -135,6 +68,7 @@ class OrganisationShape(Shape):
     holidays: HolidaysShape
     closed_days: Annotated[dict[str, Label], Mapped] = {}
     """By `12-31` (every year) or `2026-05-15`."""
+    referrals: Annotated[ReferralsShape, Mapped] = ReferralsShape()
 
 
 class UnitShape(Shape):
@@ -142,13 +76,16 @@ class UnitShape(Shape):
 
     title: Texts
     hours: Name
+    working_hours: Annotated[Name | None, Blank] = None
+    """Of its people who have none of their own; None: they work while the unit is open."""
+    line: Annotated[Name | None, Blank] = None
 
 
 class DeputyShape(Shape):
-    """A colleague who takes the calls, and when they said yes (S14)."""
+    """A colleague who may take the calls, and when they said yes once and for all (S14)."""
 
     extension: Extension
-    agreed: Annotated[Day | None, BeforeValidator(_nothing_is_empty)] = None
+    agreed: Annotated[Day | None, Blank] = None
 
 
 class PersonShape(Shape):
@@ -159,10 +96,17 @@ class PersonShape(Shape):
     unit: Name
     language: Language = Language.SV
     deputies: Annotated[list[DeputyShape], Listed] = []
-    foreman: Annotated[Extension | None, BeforeValidator(_nothing_is_empty)] = None
+    foreman: Annotated[Extension | None, Blank] = None
     operator: bool = False
-    mail: Annotated[Mail | None, BeforeValidator(_nothing_is_empty)] = None
+    mail: Annotated[Mail | None, Blank] = None
     ring_seconds: RingSeconds = 20
+    hours: Annotated[Name | None, Blank] = None
+    shielded: bool = True
+    mobile: Annotated[str | None, Blank] = None
+    rings_mobile: bool = False
+    vip: Annotated[list[str], Listed] = []
+    """Numbers as people write them, and extensions."""
+    push_through: bool = False
 
 
 class LineShape(Shape):
@@ -176,7 +120,7 @@ class LineShape(Shape):
     attended: bool = True
     wait_seconds: WaitSeconds = 120
     ring_seconds: RingSeconds = 15
-    backup: Annotated[Extension | None, BeforeValidator(_nothing_is_empty)] = None
+    backup: Annotated[Extension | None, Blank] = None
 
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -211,11 +155,13 @@ class HoursShape(Shape):
 
 
 class NumberShape(Shape):
-    """An entry of numbers.yaml: leads to a person or to a line, never to both."""
+    """An entry of numbers.yaml: leads to a person, to a line or to the menu, to one of them."""
 
     person: Extension | None = None
     line: Name | None = None
+    menu: bool = False
     language: Language | None = None
+    ask_language: bool = False
 
 
 class ReasonShape(Shape):
@@ -227,6 +173,11 @@ class ReasonShape(Shape):
     reachable: bool = False
     note_required: bool = False
     next_day: bool = False
+    internal: Annotated[Texts | None, Blank] = None
+    ends: Annotated[Ends | None, Blank] = None
+    notes: Notes = []
+    unplanned: bool = False
+    private: bool = False
 
 
 class CodesShape(Shape):
@@ -237,6 +188,14 @@ class CodesShape(Shape):
     ask_referral: Code = "*#23#"
     sign_in: Code = "*28*"
     sign_out: Code = "#28*"
+    set_for_other: Code = "*230*"
+    cancel_for_other: Code = "#230*"
+    offer_forward: Code = "*21*"
+    withdraw_forward: Code = "#21#"
+    accept_forward: Code = "*22#"
+    decline_forward: Code = "#22#"
+    hear_notices: Code = "*27#"
+    override: Code = "*29*"
 
 
 class TrunkShape(Shape):
@@ -244,14 +203,14 @@ class TrunkShape(Shape):
 
     name: Name
     host: Host
-    username: Annotated[Label | None, BeforeValidator(_nothing_is_empty)] = None
+    username: Annotated[Label | None, Blank] = None
     caller_id: str
 
 
 class DiallingShape(Shape):
     """What may be dialled out."""
 
-    country_code: Annotated[str, _matching(re.compile(r"[1-9][0-9]{0,2}"), "a country code")]
+    country_code: Annotated[str, matching(re.compile(r"[1-9][0-9]{0,2}"), "a country code")]
     emergency: Annotated[list[Digits], Field(min_length=1)]
     international_prefixes: Annotated[list[Digits], Listed]
     barred_prefixes: Annotated[list[Digits], Listed]

@@ -36,17 +36,17 @@ def read_deployment(config: Path, state: Path | None = None) -> Deployment:
 
 def read_site(deployment: Deployment, today: date) -> Site:
     """The plan and the wording beside the deployment. Raises `ConfigError` with everything."""
-    problems = site_problems(deployment)
+    problems = site_problems(deployment, today)
     if problems:
         raise ConfigError(problems)
     plan = load_plan(deployment.dialplan, today, deployment.mailboxes)
     return Site(deployment, plan, load_prompts(deployment.prompts), today)
 
 
-def site_problems(deployment: Deployment) -> list[Problem]:
+def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     """Every problem of the plan and the wording."""
     _, prompts = read_prompts(deployment.prompts)
-    return [*check(deployment.dialplan, deployment.mailboxes), *prompts]
+    return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
 
 
 def newest_change(deployment: Deployment) -> float:

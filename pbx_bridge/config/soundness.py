@@ -1,35 +1,30 @@
-"""Whether the plan can be kept: people, lines, units, reasons and hours."""
+"""Whether the plan can be kept: people, lines, units and hours."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterator, Mapping
+from datetime import date
 
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.schema import LineShape, PersonShape
 from pbx_bridge.config.written import Written
 
-_HEALTH = re.compile(
-    r"\b(sjuk|sair|flunss|sick|ill\b|illness|läkar|lääkär|doctor|vab\b)", re.IGNORECASE
-)
-"""What a caller is never told, whatever the reason is called (health data)."""
 
-
-def soundness_problems(written: Written) -> Iterator[Problem]:
+def soundness_problems(written: Written, today: date) -> Iterator[Problem]:
     """Everything that is well written and still can't work."""
     for extension, person in written.people.items():
-        yield from _person(written, extension, person)
+        yield from _person(written, extension, person, today)
     yield from _circles(written)
     for name, line in written.lines.items():
         yield from _line(written, name, line)
     yield from _switchboard(written)
     yield from _units(written)
     yield from _hours(written)
-    yield from _reasons(written)
 
 
-def _person(written: Written, extension: str, person: PersonShape) -> Iterator[Problem]:
+def _person(
+    written: Written, extension: str, person: PersonShape, today: date
+) -> Iterator[Problem]:
     seen: set[str] = set()
     for at, deputy in enumerate(person.deputies):
         place = (extension, "deputies", at)
@@ -37,10 +32,10 @@ def _person(written: Written, extension: str, person: PersonShape) -> Iterator[P
             yield written.problem("people", place, f"{extension} can't be their own deputy")
         elif deputy.extension in seen:
             yield written.problem("people", place, f"deputy {deputy.extension} stands here twice")
-        elif deputy.agreed is None:
-            what = f"deputy {deputy.extension} has not agreed to take the calls of {extension}"
-            hint = 'ask them and write the day they said yes as "agreed: 2026-01-12"'
-            yield written.problem("people", place, what, hint)
+        elif deputy.agreed is not None and deputy.agreed > today:
+            what = f"deputy {deputy.extension} has not agreed yet, {deputy.agreed} is to come"
+            hint = "leave agreed out, then they are asked each time"
+            yield written.problem("people", (*place, "agreed"), what, hint)
         seen.add(deputy.extension)
     if person.foreman == extension:
         what = f"{extension} can't be their own foreman"
@@ -48,40 +43,31 @@ def _person(written: Written, extension: str, person: PersonShape) -> Iterator[P
 
 
 def _circles(written: Written) -> Iterator[Problem]:
-    deputies = {
-        extension: [one.extension for one in person.deputies]
-        for extension, person in written.people.items()
-    }
     foremen = {
-        extension: [person.foreman] if person.foreman else []
+        extension: person.foreman
         for extension, person in written.people.items()
+        if person.foreman is not None and person.foreman != extension
     }
-    for key, graph in (("deputies", deputies), ("foreman", foremen)):
-        for circle in circles(graph):
-            what = f"{key}: {' → '.join(circle)} goes round in a circle"
-            hint = "take one of them out, or calls would never end"
-            if key == "foreman":
-                hint = "somebody has to be at the top"
-            yield written.problem("people", (circle[0], key), what, hint)
+    for circle in circles(foremen):
+        what = f"foreman: {' → '.join(circle)} goes round in a circle"
+        hint = "somebody has to be at the top"
+        yield written.problem("people", (circle[0], "foreman"), what, hint)
 
 
-def circles(graph: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Ways in `graph` that come back to where they began, each `[a, b, …, a]`.
-
-    One circle is told for each link that has to be cut. Links to oneself are not told.
-    """
-    links = {one: [to for to in others if to != one] for one, others in graph.items()}
-    while True:
-        try:
-            TopologicalSorter(links).prepare()
-        except CycleError as error:
-            circle: list[str] = error.args[1][::-1][:-1]
+def circles(above: Mapping[str, str]) -> Iterator[list[str]]:
+    """Ways up that come back to where they began, each once, as `[a, b, …, a]`."""
+    passed: set[str] = set()
+    for start in above:
+        way: list[str] = []
+        one = start
+        while one in above and one not in passed:
+            passed.add(one)
+            way.append(one)
+            one = above[one]
+        if one in way:
+            circle = way[way.index(one) :]
             first = circle.index(min(circle))
-            circle = circle[first:] + circle[:first]
-            yield [*circle, circle[0]]
-            links[circle[-1]].remove(circle[0])
-        else:
-            return
+            yield [*circle[first:], *circle[: first + 1]]
 
 
 def _line(written: Written, name: str, line: LineShape) -> Iterator[Problem]:
@@ -134,17 +120,3 @@ def _hours(written: Written) -> Iterator[Problem]:
         if not any(hours.week()):
             what = f'hours "{name}" are never open in a usual week'
             yield written.problem("hours", (name,), what, "write weekdays: 8:30-15:30")
-
-
-def _reasons(written: Written) -> Iterator[Problem]:
-    first: dict[str, str] = {}
-    for digit, reason in written.reasons.items():
-        if reason.name in first:
-            what = f'reason "{reason.name}" has the digit {first[reason.name]} already'
-            yield written.problem("reasons", (digit, "name"), what)
-        first.setdefault(reason.name, digit)
-        for language, text in reason.public.items():
-            if _HEALTH.search(text):
-                what = f'"{text}" tells callers about somebody\'s health'
-                hint = "write that they are away"
-                yield written.problem("reasons", (digit, "public", language.value), what, hint)

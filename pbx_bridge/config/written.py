@@ -16,9 +16,6 @@ from pbx_bridge.config.nodes import Document, Place, document, read, shown
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.schema import (
     CATALOGUES,
-    DIGIT,
-    EXTENSION,
-    NAME,
     RECORDS,
     CodesShape,
     HoursShape,
@@ -33,6 +30,7 @@ from pbx_bridge.config.schema import (
     UnitShape,
 )
 from pbx_bridge.config.typed import typed
+from pbx_bridge.config.values import DIGIT, EXTENSION, NAME
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
 

@@ -1,34 +1,96 @@
-"""Who is away, until when, and who may take their calls."""
+"""Who is away, until when."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pbx_bridge.core.model import Exchange, Person, Referral
+from pbx_bridge.core.hours import openings
+from pbx_bridge.core.model import Person, Plan, Schedule
+from pbx_bridge.core.state import Exchange, Referral
+
+
+def working_hours(person: Person, plan: Plan) -> Schedule:
+    """When the person may be rung (S19): their own hours, else their unit's."""
+    return plan.schedules[person.hours or plan.units[person.unit].hours]
+
+
+def holding(exchange: Exchange, extension: str, now: datetime) -> tuple[Referral, ...]:
+    """The referrals that hold at `now`, whatever their reasons, the one that began last first."""
+    held = exchange.referrals.get(extension)
+    if not held:
+        return ()
+    instant = now.astimezone(UTC)
+    return tuple(one for one in reversed(held) if _holds(one, instant))
 
 
 def current(exchange: Exchange, extension: str, now: datetime) -> Referral | None:
-    """The referral that holds at `now`, whatever its reason; None when there is none."""
-    referral = exchange.referrals.get(extension)
-    if referral is None:
-        return None
-    instant = now.astimezone(UTC)
-    if referral.since.astimezone(UTC) <= instant < referral.until.astimezone(UTC):
-        return referral
-    return None
+    """The referral that is told at `now`; remote work only when nothing else holds (S11)."""
+    held = holding(exchange, extension, now)
+    return next((one for one in held if keeps_calls_away(exchange, one)), next(iter(held), None))
 
 
 def absence(exchange: Exchange, extension: str, now: datetime) -> Referral | None:
     """The referral that keeps calls from the phone: remote work does not (S11)."""
-    referral = current(exchange, extension, now)
-    if referral is None or exchange.plan.reasons_by_name[referral.reason].reachable:
+    if extension not in exchange.referrals:
         return None
-    return referral
+    held = holding(exchange, extension, now)
+    return next((one for one in held if keeps_calls_away(exchange, one)), None)
 
 
-def deputies(exchange: Exchange, person: Person, now: datetime) -> Iterator[Person]:
-    """Yield the colleagues who have agreed to take the calls and are not away (S14)."""
-    for extension in person.deputies:
-        if absence(exchange, extension, now) is None:
-            yield exchange.plan.people[extension]
+def planned(exchange: Exchange, extension: str, now: datetime) -> tuple[Referral, ...]:
+    """The referrals that begin after `now`, the next one first."""
+    instant = now.astimezone(UTC)
+    held = exchange.referrals.get(extension, ())
+    return tuple(one for one in held if one.since.astimezone(UTC) > instant)
+
+
+def keeps_calls_away(exchange: Exchange, referral: Referral) -> bool:
+    """Whether the phone stays silent during `referral`."""
+    return not exchange.plan.reasons_by_name[referral.reason].reachable
+
+
+def back_at(exchange: Exchange, person: Person, now: datetime) -> datetime:
+    """When the person can be reached again, `now` if they can be.
+
+    Absences that follow each other are one (S9): also those with nothing but time between
+    them in which the person doesn't work. Where the hours never open again it is the last end.
+    """
+    moment = now
+    for opening in openings(working_hours(person, exchange.plan), exchange.plan, now):
+        moment = max(now, opening.start, key=_instant)
+        while (held := absence(exchange, person.extension, moment)) is not None:
+            moment = held.until
+        if _instant(moment) < _instant(opening.end):
+            return moment.astimezone(exchange.plan.organisation.zone)
+    while (held := absence(exchange, person.extension, moment)) is not None:
+        moment = held.until
+    return moment.astimezone(exchange.plan.organisation.zone)
+
+
+def end_told(exchange: Exchange, person: Person, referral: Referral) -> datetime:
+    """The end that callers are told: that of the absences that follow `referral` too (S9).
+
+    An end outside the person's working hours is told as the beginning of the next ones: nobody
+    would answer before.
+    """
+    return back_at(exchange, person, referral.until)
+
+
+def away_in(
+    exchange: Exchange, extension: str, since: datetime, until: datetime
+) -> Iterator[Referral]:
+    """Yield the referrals that keep calls away at any time from `since` to `until`."""
+    first, last = since.astimezone(UTC), until.astimezone(UTC)
+    for one in exchange.referrals.get(extension, ()):
+        overlaps = one.since.astimezone(UTC) < last and one.until.astimezone(UTC) > first
+        if overlaps and keeps_calls_away(exchange, one):
+            yield one
+
+
+def _holds(referral: Referral, instant: datetime) -> bool:
+    return referral.since.astimezone(UTC) <= instant < referral.until.astimezone(UTC)
+
+
+def _instant(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

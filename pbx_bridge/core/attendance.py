@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from pbx_bridge.core.absence import absence
 from pbx_bridge.core.hours import is_open
-from pbx_bridge.core.model import Exchange, Line
+from pbx_bridge.core.model import Line
+from pbx_bridge.core.state import Exchange
 
 
 def attendants(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]:
@@ -35,7 +36,8 @@ def next_change(exchange: Exchange, now: datetime) -> datetime | None:
     instant = now.astimezone(UTC)
     edges = (
         edge
-        for referral in exchange.referrals.values()
+        for held in exchange.referrals.values()
+        for referral in held
         for edge in (referral.since, referral.until)
         if edge.astimezone(UTC) > instant
     )

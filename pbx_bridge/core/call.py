@@ -7,17 +7,19 @@ variable, so that any bridge can take the next step and none has to remember a c
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.sentences import Sentence, Spoken
 
 VERSION = "v1"
 LONGEST_STATE = 4096
 """Characters of a call's state: more than any way through the exchange needs."""
 LONGEST_RESULT = 32
+LANGUAGE_KEYS = ("8", "9")
+"""Keys for the two other languages, in the order of `Language`, where choices are offered."""
 _ATTEMPT = re.compile(r"([a-z]+:[\w.-]*)=([\w*#]*)", re.ASCII)
 
 
@@ -26,6 +28,9 @@ class Why(StrEnum):
 
     PERSON_RINGS = "person-rings"
     PERSON_ABSENT = "person-absent"
+    PERSON_OFF_DUTY = "person-off-duty"
+    PERSON_INSISTED = "person-insisted"
+    PERSON_VIP = "person-vip"
     PERSON_BUSY = "person-busy"
     PERSON_NO_ANSWER = "person-no-answer"
     PERSON_UNREACHABLE = "person-unreachable"
@@ -35,6 +40,11 @@ class Why(StrEnum):
     LINE_CLOSED = "line-closed"
     LINE_NO_ANSWER = "line-no-answer"
     BACKUP_RINGS = "backup-rings"
+    LANGUAGE_ASKED = "language-asked"
+    CHOICES_OFFERED = "choices-offered"
+    CALL_BACK_CHOSEN = "call-back-chosen"
+    COLLEAGUE_CHOSEN = "colleague-chosen"
+    LINE_CHOSEN = "line-chosen"
     MESSAGE_CHOSEN = "message-chosen"
     MESSAGE_DECLINED = "message-declined"
     MESSAGE_TAKEN = "message-taken"
@@ -43,6 +53,12 @@ class Why(StrEnum):
     CODE_OBEYED = "code-obeyed"
     CODE_ASKED = "code-asked"
     CODE_NOT_UNDERSTOOD = "code-not-understood"
+    NOTE_ASKED = "note-asked"
+    COVER_ASKED = "cover-asked"
+    OFFER_MADE = "offer-made"
+    SHIELD_LIFTED = "shield-lifted"
+    MENU = "menu"
+    PIN_ASKED = "pin-asked"
     COMMAND_DONE = "command-done"
     COMMAND_REFUSED = "command-refused"
     COMMAND_FAILED = "command-failed"
@@ -77,6 +93,8 @@ class Call:
     """Extension whose phone calls (authenticated by Asterisk), "" from a trunk."""
     language: Language = Language.SV
     tried: tuple[Attempt, ...] = ()
+    linkedid: str = ""
+    """Asterisk's id of the call; names what is recorded in it."""
 
     def result(self, mark: str) -> str | None:
         """How the step `mark` went; None when it wasn't tried."""
@@ -89,6 +107,13 @@ class Ring:
 
     extensions: tuple[str, ...]
     seconds: int
+    mobiles: tuple[str, ...] = ()
+    """Mobile numbers that ring too; who answers one must press 1 to take the call, so that
+    its voicemail never counts as an answer."""
+    shown: str = ""
+    """What the phones display instead of the caller's name, "" to leave it (S22)."""
+    sought: str = ""
+    """Extension of the person on whose behalf they ring, "" when it is their own call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +129,27 @@ class Dial:
 class Say:
     """Speak to the caller."""
 
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[Spoken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Speak, and take one digit; speech is cut by the key."""
+    """Speak, and take at most `digits` keys, ended by `#`; speech is cut by the first.
+
+    The result is the keys, "#" where that was the only one, "" where none was pressed."""
 
     sentences: tuple[Sentence, ...]
     seconds: int = 5
+    digits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record a spoken note after a tone; it is kept under the call's own id.
+
+    The result is Asterisk's RECORD_STATUS; `DTMF`, `SILENCE` and `TIMEOUT` are a note."""
+
+    seconds: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +158,8 @@ class Queue:
 
     line: str
     seconds: int
+    shown: str = ""
+    """What the phones display instead of the caller's name, "" to leave it (S22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +183,7 @@ class Obey:
     command: Command
 
 
-Step = Ring | Dial | Say | Ask | Queue | Voicemail | Hangup | Obey
+Step = Ring | Dial | Say | Ask | Record | Queue | Voicemail | Hangup | Obey
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +193,8 @@ class Decision:
     mark: str
     step: Step
     why: Why
+    tells_when: bool = False
+    """The caller is told the next moment when somebody can be reached (S7)."""
 
 
 def encode(call: Call) -> str:
@@ -176,7 +217,7 @@ def decode(text: str, call: Call) -> Call:
     if version != VERSION or None in found:
         raise ValueError(f"not a call's state: {text!r}")
     tried = tuple(Attempt(one[1], one[2]) for one in found if one is not None)
-    return Call(call.dialled, call.caller, call.phone, Language(language), tried)
+    return replace(call, language=Language(language), tried=tried)
 
 
 def with_result(call: Call, result: str) -> Call:
@@ -186,13 +227,21 @@ def with_result(call: Call, result: str) -> Call:
         return call
     kept = re.sub(r"[^\w*#]", "", result, flags=re.ASCII)[:LONGEST_RESULT]
     *before, last = call.tried
-    return _replaced(call, (*before, Attempt(last.mark, kept)))
+    language = _language_chosen(call.language, last.mark, kept)
+    return replace(call, language=language, tried=(*before, Attempt(last.mark, kept)))
+
+
+def _language_chosen(language: Language, mark: str, key: str) -> Language:
+    """The language after `key` was pressed at `mark`: 1, 2, 3 where it is asked for first, and
+    `LANGUAGE_KEYS` where choices are offered."""
+    if mark == "ask:language" and key in ("1", "2", "3"):
+        return tuple(Language)[int(key) - 1]
+    if mark.startswith("ask:choice") and key in LANGUAGE_KEYS:
+        others = [one for one in Language if one is not language]
+        return others[LANGUAGE_KEYS.index(key)]
+    return language
 
 
 def with_attempt(call: Call, mark: str) -> Call:
     """`call` with one more step under way."""
-    return _replaced(call, (*call.tried, Attempt(mark)))
-
-
-def _replaced(call: Call, tried: tuple[Attempt, ...]) -> Call:
-    return Call(call.dialled, call.caller, call.phone, call.language, tried)
+    return replace(call, tried=(*call.tried, Attempt(mark)))

@@ -1,7 +1,8 @@
 """Feature codes: digits dialled on a phone as commands.
 
 `*23*R*HHMM#`, `*23*R*MMDD#` and `*23*R*MMDD*HHMM#` set one's referral for the reason with
-digit R. Four digits alone are read as the reason expects (a clock time for lunch, a date
+digit R; `*23*R#` where the reason has an end of its own; `*23*R*BEGINNING**END#` one that begins
+later; and a last `*N` chooses the note. `*230*EXT*R*…#` does it for a colleague. Four digits alone are read as the reason expects (a clock time for lunch, a date
 for holiday), and the other way where that is impossible; the confirmation speaks it back.
 """
 
@@ -9,10 +10,21 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from pbx_bridge.core.commands import CancelReferral, Command, SetReferral, SignIn, SignOut
+from pbx_bridge.core.commands import (
+    AnswerForward,
+    CancelReferral,
+    Command,
+    LiftShield,
+    OfferForward,
+    SetReferral,
+    SignIn,
+    SignOut,
+    WithdrawForward,
+)
 from pbx_bridge.core.hours import next_opening, opening_at
-from pbx_bridge.core.model import Line, Person, Plan, ReferralReason, Returns
+from pbx_bridge.core.model import Person, Plan, ReferralReason, Returns
 from pbx_bridge.core.sentences import Sentence, sentence
+from pbx_bridge.core.state import Exchange
 
 LEAP_CYCLE_YEARS = 8
 """29 February exists again within this many years (1900 and 2100 have none)."""
@@ -22,45 +34,126 @@ class Ask:
     """The code asks what is set; nothing changes."""
 
 
+class Hear:
+    """The code asks for the switchboard's notices."""
+
+
 def is_code(digits: str) -> bool:
     """Feature codes begin with a star or a square; numbers never do."""
     return digits.startswith(("*", "#"))
 
 
-def read(digits: str, person: Person, plan: Plan, now: datetime) -> Command | Ask | Sentence:
+def read(
+    digits: str, person: Person, exchange: Exchange, now: datetime
+) -> Command | Ask | Hear | Sentence:
     """What `person` asks with a code; a `Sentence` says why it can't be understood."""
-    codes = plan.codes
-    if digits == codes.ask_referral:
-        return Ask()
-    if digits == codes.cancel_referral:
-        return CancelReferral(person.extension, by=person.extension)
+    codes, plan, own = exchange.plan.codes, exchange.plan, person.extension
+    match digits:
+        case codes.ask_referral:
+            return Ask()
+        case codes.cancel_referral:
+            return CancelReferral(own, by=own)
+        case codes.withdraw_forward:
+            return WithdrawForward(own, by=own)
+        case codes.hear_notices:
+            return Hear()
+        case codes.accept_forward | codes.decline_forward:
+            return AnswerForward("", own, digits == codes.accept_forward, by=own)
     body = digits.removesuffix("#")
-    if body.startswith(codes.set_referral):
-        parts = body.removeprefix(codes.set_referral).split("*")
-        return _referral(parts, person, plan, now)
-    for prefix, command in ((codes.sign_in, SignIn), (codes.sign_out, SignOut)):
+    for prefix, understand in (
+        (codes.set_referral, lambda rest: _referral(rest.split("*"), person, own, plan, now)),
+        (codes.set_for_other, lambda rest: _for_other(rest.split("*"), own, plan, now)),
+        (codes.cancel_for_other, lambda rest: CancelReferral(rest, by=own)),
+        (codes.offer_forward, lambda rest: OfferForward(own, rest, by=own)),
+        (codes.override, lambda rest: LiftShield(rest, by=own)),
+        (codes.sign_in, lambda rest: _attend(SignIn, rest, own, plan)),
+        (codes.sign_out, lambda rest: _attend(SignOut, rest, own, plan)),
+    ):
         if body.startswith(prefix):
-            line = _line(body.removeprefix(prefix), plan)
-            if line is None:
-                return sentence("refused-unknown-code")
-            return command(line.name, person.extension, by=person.extension)
+            return understand(body.removeprefix(prefix))
     return sentence("refused-unknown-code")
 
 
+def _for_other(parts: list[str], by: str, plan: Plan, now: datetime) -> SetReferral | Sentence:
+    other = plan.people.get(parts[0])
+    if other is None:
+        return sentence("refused-no-such-colleague")
+    return _referral(parts[1:], other, by, plan, now)
+
+
+def _attend(
+    command: type[SignIn] | type[SignOut], code: str, own: str, plan: Plan
+) -> SignIn | SignOut | Sentence:
+    line = next((line for line in plan.lines.values() if line.code == code), None)
+    if line is None:
+        return sentence("refused-unknown-code")
+    return command(line.name, own, by=own)
+
+
 def _referral(
-    parts: list[str], person: Person, plan: Plan, now: datetime
+    parts: list[str], person: Person, by: str, plan: Plan, now: datetime
 ) -> SetReferral | Sentence:
-    reason = plan.reasons.get(parts[0])
+    """`R`, `R*END`, `R*BEGINNING**END`, and with a note's digit behind them `…*N`."""
+    reason = plan.reasons.get(parts[0]) if parts else None
     if reason is None:
         return sentence("refused-unknown-reason")
-    until = until_when(parts[1:], reason, person, plan, now)
-    if isinstance(until, Sentence):
-        return until
-    return SetReferral(person.extension, reason.name, until, by=person.extension)
+    times, note = parts[1:], ""
+    if times and len(times[-1]) == 1:
+        chosen = note_of(times.pop(), reason, plan)
+        if chosen is None:
+            return sentence("refused-unknown-note")
+        note = chosen
+    span = interval(times, reason, person, plan, now)
+    if isinstance(span, Sentence):
+        return span
+    since, until = span
+    return SetReferral(person.extension, reason.name, until, by, note, since)
 
 
-def _line(code: str, plan: Plan) -> Line | None:
-    return next((line for line in plan.lines.values() if line.code == code), None)
+def note_of(digit: str, reason: ReferralReason, plan: Plan) -> str | None:
+    """The site's note with that digit, 1 for the first; None where there is none (S12)."""
+    if not digit.isdecimal() or not 1 <= int(digit) <= len(reason.notes):
+        return None
+    return reason.notes[int(digit) - 1][plan.organisation.language]
+
+
+def interval(
+    parts: list[str], reason: ReferralReason, person: Person, plan: Plan, now: datetime
+) -> tuple[datetime | None, datetime] | Sentence:
+    """The beginning (None: now) and the end of an absence, given as `until_when` reads them.
+
+    Two ends with an empty part between (`1300**1430`) are a beginning and an end; none at
+    all is the reason's own length, and without one there is no end, which is refused (S8).
+    """
+    since: datetime | None = None
+    if "" in parts:
+        cut = parts.index("")
+        begins = until_when(parts[:cut], reason, person, plan, now)
+        if isinstance(begins, Sentence):
+            return begins
+        since, parts = begins, parts[cut + 1 :]
+    begin = since or now
+    if not parts:
+        end = usual_end(reason, person, plan, begin)
+        return (since, end) if end is not None else sentence("refused-end-needed")
+    end_told = until_when(parts, reason, person, plan, begin)
+    return end_told if isinstance(end_told, Sentence) else (since, end_told)
+
+
+def usual_end(
+    reason: ReferralReason, person: Person, plan: Plan, begin: datetime
+) -> datetime | None:
+    """The end of an absence that nobody gave an end; None where the reason has none."""
+    zone = plan.organisation.zone
+    if reason.lasts is not None:
+        return (begin.astimezone(UTC) + reason.lasts).astimezone(zone)
+    if not reason.rest_of_day:
+        return None
+    tomorrow = begin.astimezone(zone).date() + timedelta(days=1)
+    midnight = datetime.combine(tomorrow, time(), zone)
+    schedule = plan.schedules[plan.units[person.unit].hours]
+    found = opening_at(schedule, plan, midnight)
+    return midnight if found is not None else next_opening(schedule, plan, midnight)
 
 
 def until_when(

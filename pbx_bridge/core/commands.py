@@ -7,23 +7,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import assert_never
+from datetime import datetime, timedelta
 
-from pbx_bridge.core import absence, attendance
-from pbx_bridge.core.events import (
-    CommandRefused,
-    Event,
-    ReferralCancelled,
-    ReferralSet,
-    SignedIn,
-    SignedOut,
-)
-from pbx_bridge.core.model import Exchange, Line, Person, Referral
-from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.sentences import Sentence
 
 TECHNICIAN = "technician"
 """`by` of a command from the command line."""
+EXCHANGE = "exchange"
+"""`by` of what the exchange does by itself: a colleague didn't answer, a notice arrived."""
+CALLER = "caller"
+"""`by` of somebody who calls from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +28,10 @@ class SetReferral:
     until: datetime
     by: str
     note: str = ""
+    since: datetime | None = None
+    """When it begins, None for now."""
+    recording: str = ""
+    """Name of a recorded note, instead of `note`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,44 @@ class CancelReferral:
 
     person: str
     by: str
+    at: datetime | None = None
+    """A moment of the referral that is meant, None for the one that holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferForward:
+    """Ask colleague `to` to take the calls during the absence of now, else the next one (S14)."""
+
+    person: str
+    to: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawForward:
+    """Have the calls of the absence go to no colleague that was asked for it."""
+
+    person: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForward:
+    """Say yes or no to taking the calls of `person`, "" for whoever asked last."""
+
+    person: str
+    to: str
+    accepts: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LapseForward:
+    """The colleague has not answered in time; the next one is asked."""
+
+    person: str
+    to: str
+    by: str = EXCHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +98,67 @@ class SignOut:
     by: str
 
 
-Command = SetReferral | CancelReferral | SignIn | SignOut
+@dataclass(frozen=True, slots=True)
+class ProvePin:
+    """Somebody has typed a PIN as `person`; whether it is the right one is known (S29)."""
+
+    person: str
+    source: str
+    """Caller's number, "" when withheld."""
+    right: bool
+    by: str = CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class LiftShield:
+    """Ring somebody once in spite of referral and working hours; the switchboard may (S19)."""
+
+    person: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleNotices:
+    """Notices have reached whom they were for, or, with `why`, never will."""
+
+    ids: tuple[str, ...]
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskCallBack:
+    """A caller wants to be called back by a person or a line."""
+
+    call: str
+    """Asterisk's linkedid."""
+    target: str
+    """Extension, or name of the line."""
+    number: str
+    by: str = CALLER
+
+
+Command = (
+    SetReferral
+    | CancelReferral
+    | OfferForward
+    | WithdrawForward
+    | AnswerForward
+    | LapseForward
+    | SignIn
+    | SignOut
+    | ProvePin
+    | LiftShield
+    | SettleNotices
+    | AskCallBack
+)
+
+MOST_REFUSALS = 10
+"""Refused commands of one phone within `REFUSALS_WINDOW`; more are not looked at (F38)."""
+REFUSALS_WINDOW = timedelta(minutes=2)
+MOST_WRONG_PINS = 5
+"""Wrong PINs within `events.FAILURES_WINDOW` that lock the account, and the number that
+they came from (F38)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,131 +170,3 @@ class Refusal:
     why: str
     """Stable name of the rule."""
     spoken: Sentence
-
-
-def handle(command: Command, exchange: Exchange, now: datetime) -> tuple[Event, ...] | Refusal:
-    """The events that `command` leads to, or why it is refused."""
-    if (refusal := _not_entitled(command, exchange)) is not None:
-        return refusal
-    match command:
-        case SetReferral():
-            return _set_referral(command, exchange, now)
-        case CancelReferral(person, by):
-            if absence.current(exchange, person, now) is None:
-                return Refusal("S15", "no-referral", sentence("referral-none"))
-            return (ReferralCancelled(person, by),)
-        case SignIn(line, person, by):
-            return _sign_in(line, person, by, exchange)
-        case SignOut(line, person, by):
-            return _sign_out(line, person, by, exchange, now)
-        case _:
-            assert_never(command)
-
-
-def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
-    """Everybody may command for themselves; operators and technicians for others."""
-    if command.person not in exchange.plan.people:
-        return Refusal("", "unknown-person", sentence("refused-unknown-code"))
-    actor = exchange.plan.people.get(command.by)
-    if command.by in (command.person, TECHNICIAN) or (actor is not None and actor.operator):
-        return None
-    return Refusal("S29", "not-allowed-for-others", sentence("refused-not-for-others"))
-
-
-def refused(command: Command, refusal: Refusal) -> CommandRefused:
-    """The journal's entry for a refusal."""
-    name = type(command).__name__
-    return CommandRefused(name, command.person, refusal.clause, refusal.why, command.by)
-
-
-def _set_referral(
-    command: SetReferral, exchange: Exchange, now: datetime
-) -> tuple[Event, ...] | Refusal:
-    reason = exchange.plan.reasons_by_name.get(command.reason)
-    if reason is None:
-        return Refusal("S8", "unknown-reason", sentence("refused-unknown-reason"))
-    if command.until.astimezone(UTC) <= now.astimezone(UTC):
-        return Refusal("S8", "end-has-passed", sentence("refused-time-passed"))
-    if reason.note_required and not command.note.strip():
-        return Refusal("S12", "note-needed", sentence("refused-note-needed"))
-    if not reason.reachable:
-        empty = attendance.lines_left_empty(exchange, command.person, now)
-        if empty:
-            return _last_attendant(empty[0])
-    set_ = ReferralSet(
-        command.person, reason.name, now, command.until, command.note.strip(), command.by
-    )
-    return (set_,)
-
-
-def _sign_in(
-    line_name: str, person: str, by: str, exchange: Exchange
-) -> tuple[Event, ...] | Refusal:
-    line = exchange.plan.lines.get(line_name)
-    if line is None:
-        return Refusal("", "unknown-line", sentence("refused-unknown-code"))
-    if person not in line.members:
-        spoken = sentence("refused-not-member", line=Named(line.title))
-        return Refusal("S18", "not-a-member", spoken)
-    return (SignedIn(line.name, person, by),)
-
-
-def _sign_out(
-    line_name: str, person: str, by: str, exchange: Exchange, now: datetime
-) -> tuple[Event, ...] | Refusal:
-    line = exchange.plan.lines.get(line_name)
-    if line is None:
-        return Refusal("", "unknown-line", sentence("refused-unknown-code"))
-    if person not in exchange.signed_in.get(line.name, frozenset()):
-        spoken = sentence("refused-not-signed-in", line=Named(line.title))
-        return Refusal("", "not-signed-in", spoken)
-    if line in attendance.lines_left_empty(exchange, person, now):
-        return _last_attendant(line)
-    return (SignedOut(line.name, person, by),)
-
-
-def _last_attendant(line: Line) -> Refusal:
-    spoken = sentence("refused-last-attendant", line=Named(line.title))
-    return Refusal("S18", "last-attendant", spoken)
-
-
-def confirmation(command: Command, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
-    """What is spoken when `command` is stored: what, until when, who takes the calls.
-
-    `exchange` is the state after it.
-    """
-    plan = exchange.plan
-    match command:
-        case SetReferral(person):
-            return status_of(plan.people[person], exchange, now, key="referral-set")
-        case CancelReferral():
-            return (sentence("referral-cancelled"),)
-        case SignIn(line):
-            return (sentence("signed-in", line=Named(plan.lines[line].title)),)
-        case SignOut(line):
-            return (sentence("signed-out", line=Named(plan.lines[line].title)),)
-        case _:
-            assert_never(command)
-
-
-def status_of(
-    person: Person, exchange: Exchange, now: datetime, key: str = "referral-is"
-) -> tuple[Sentence, ...]:
-    """The person's referral and who takes their calls, as sentences."""
-    referral = absence.current(exchange, person.extension, now)
-    if referral is None:
-        return (sentence("referral-none"),)
-    told = told_absence(key, person, referral, exchange)
-    if absence.absence(exchange, person.extension, now) is None:
-        return (told,)
-    deputy = next(absence.deputies(exchange, person, now), None)
-    if deputy is not None:
-        return (told, sentence("referral-set-calls-to", name=deputy.name))
-    title = Named(exchange.plan.switchboard.title)
-    return (told, sentence("referral-set-calls-to-line", line=title))
-
-
-def told_absence(key: str, person: Person, referral: Referral, exchange: Exchange) -> Sentence:
-    """The sentence `key` about an absence, with the reason's public wording only (S13)."""
-    reason = exchange.plan.reasons_by_name[referral.reason]
-    return sentence(key, name=person.name, reason=Named(reason.public), until=referral.until)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import assert_never
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar, assert_never
 
-from pbx_bridge.core.model import Exchange, Plan, Referral
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.state import Consent, Exchange, Forward, Notice, Referral
+
+T = TypeVar("T")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+KEPT = timedelta(days=1)
+"""Referrals and forwards whose end is further back than this are forgotten by the state."""
+FAILURES_WINDOW = timedelta(minutes=15)
+"""Refusals older than this don't count against anybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralSet:
-    """Somebody is away, with an end (S8)."""
+    """Somebody is away, or will be, with an end (S8)."""
 
     person: str
     reason: str
@@ -20,14 +28,105 @@ class ReferralSet:
     until: datetime
     note: str
     by: str
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralCancelled:
-    """Somebody came back early (S15)."""
+    """A referral holds no more, or will never (S15)."""
+
+    person: str
+    since: datetime
+    """Which one."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardOffered:
+    """A colleague is asked to take the calls during a referral (S14)."""
+
+    person: str
+    to: str
+    since: datetime
+    """The referral's."""
+    until: datetime
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardAnswered:
+    """The colleague said yes or no, or didn't answer in time."""
+
+    person: str
+    to: str
+    since: datetime
+    consent: Consent
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardWithdrawn:
+    """The calls go to the colleague no more."""
+
+    person: str
+    to: str
+    since: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeDue:
+    """Somebody has to be told (S20); journaled together with what they are told of."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeDelivered:
+    """A notice was taken by a mail server or a phone, or heard by the switchboard."""
+
+    id: str
+    by: str = ""
+    """Extension of who heard it from the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeUndeliverable:
+    """A notice is not tried any more; it stays visible."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinRefused:
+    """A wrong PIN for somebody's voice menu, or a right one while it is locked (S29)."""
+
+    person: str
+    source: str
+    """Caller's number, "" when withheld."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShieldLifted:
+    """The switchboard rings somebody in spite of referral and working hours (S19)."""
 
     person: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackAsked:
+    """A caller who reached nobody asks to be called back (S7, S16)."""
+
+    call: str
+    """Asterisk's linkedid."""
+    target: str
+    """Extension sought, or name of the line."""
+    number: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +156,7 @@ class CommandRefused:
     clause: str
     why: str
     by: str
+    at: datetime = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +190,15 @@ class BridgeStarted:
 Event = (
     ReferralSet
     | ReferralCancelled
+    | ForwardOffered
+    | ForwardAnswered
+    | ForwardWithdrawn
+    | NoticeDue
+    | NoticeDelivered
+    | NoticeUndeliverable
+    | PinRefused
+    | ShieldLifted
+    | CallBackAsked
     | SignedIn
     | SignedOut
     | CommandRefused
@@ -116,34 +225,121 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
     """The state under another plan; people, reasons and lines it doesn't have lose theirs."""
     people, reasons = plan.people, plan.reasons_by_name
     referrals = {
-        who: one
-        for who, one in exchange.referrals.items()
-        if who in people and one.reason in reasons
+        who: kept
+        for who, held in exchange.referrals.items()
+        if who in people and (kept := tuple(one for one in held if one.reason in reasons))
+    }
+    forwards = {
+        who: known
+        for who, offered in exchange.forwards.items()
+        if who in people and (known := tuple(one for one in offered if one.to in people))
+    }
+    outbox = {
+        id_: one
+        for id_, one in exchange.outbox.items()
+        if one.to in {"", *people} and (one.person in people or one.person in plan.lines)
     }
     signed_in = {
         line.name: exchange.signed_in.get(line.name, frozenset(line.signed_in))
         for line in plan.lines.values()
     }
-    return replace(exchange, plan=plan, referrals=referrals, signed_in=signed_in)
+    return replace(
+        exchange,
+        plan=plan,
+        referrals=referrals,
+        forwards=forwards,
+        outbox=outbox,
+        signed_in=signed_in,
+    )
 
 
 def apply(exchange: Exchange, event: Event) -> Exchange:
     """The state after one event."""
     match event:
-        case ReferralSet(person, reason, since, until, note, by):
-            referral = Referral(person, reason, since, until, note, by)
-            return replace(exchange, referrals={**exchange.referrals, person: referral})
-        case ReferralCancelled(person):
-            left = {who: one for who, one in exchange.referrals.items() if who != person}
-            return replace(exchange, referrals=left)
+        case ReferralSet() | ReferralCancelled():
+            return _referred(exchange, event)
+        case ForwardOffered() | ForwardAnswered() | ForwardWithdrawn():
+            return _forwarded(exchange, event)
+        case NoticeDue(notice):
+            return replace(exchange, outbox={**exchange.outbox, notice.id: notice})
+        case NoticeDelivered(id_):
+            return replace(
+                exchange,
+                outbox=_without(exchange.outbox, id_),
+                undelivered=_without(exchange.undelivered, id_),
+            )
+        case NoticeUndeliverable(id_, why):
+            return replace(exchange, undelivered={**exchange.undelivered, id_: why})
+        case PinRefused(person, source, at):
+            return _failed(_failed(exchange, f"pin:{person}", at), f"pin:{source}", at)
+        case CommandRefused(by=by, at=at):
+            return _failed(exchange, by, at)
         case SignedIn(line, person):
             return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) | {person})
         case SignedOut(line, person):
             return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) - {person})
-        case CommandRefused() | Decided() | LinkLost() | BridgeStarted():
+        case ShieldLifted() | CallBackAsked() | Decided() | LinkLost() | BridgeStarted():
             return exchange
         case _:
             assert_never(event)
+
+
+def _referred(exchange: Exchange, event: ReferralSet | ReferralCancelled) -> Exchange:
+    held = [one for one in exchange.referrals.get(event.person, ()) if one.since != event.since]
+    if isinstance(event, ReferralSet):
+        held = [one for one in held if one.until > event.since - KEPT or one.since > event.since]
+        held.append(
+            Referral(
+                event.person,
+                event.reason,
+                event.since,
+                event.until,
+                event.note,
+                event.recording,
+                event.by,
+            )
+        )
+        held.sort(key=lambda one: one.since)
+    return replace(exchange, referrals=_with(exchange.referrals, event.person, held))
+
+
+def _forwarded(
+    exchange: Exchange, event: ForwardOffered | ForwardAnswered | ForwardWithdrawn
+) -> Exchange:
+    held = list(exchange.forwards.get(event.person, ()))
+    this = [one for one in held if (one.to, one.since) == (event.to, event.since)]
+    others = [one for one in held if one not in this]
+    match event:
+        case ForwardOffered(person, to, since, until, at):
+            recent = [one for one in others if one.until > at - KEPT]
+            held = [*recent, Forward(person, to, since, until, at)]
+        case ForwardAnswered(consent=consent):
+            held = [replace(one, consent=consent) if one in this else one for one in held]
+        case ForwardWithdrawn():
+            held = others
+        case _:
+            assert_never(event)
+    return replace(exchange, forwards=_with(exchange.forwards, event.person, held))
+
+
+def _failed(exchange: Exchange, source: str, at: datetime) -> Exchange:
+    recent = {
+        who: kept
+        for who, times in exchange.failures.items()
+        if (kept := tuple(time for time in times if time > at - FAILURES_WINDOW))
+    }
+    recent[source] = (*recent.get(source, ()), at)
+    return replace(exchange, failures=recent)
+
+
+def _with(table: Mapping[str, tuple[T, ...]], key: str, held: list[T]) -> dict[str, tuple[T, ...]]:
+    """`table` with another row, or without it when nothing is held."""
+    others = _without(table, key)
+    return {**others, key: tuple(held)} if held else others
+
+
+def _without(table: Mapping[str, T], key: str) -> dict[str, T]:
+    return {one: value for one, value in table.items() if one != key}
 
 
 def _attend(exchange: Exchange, line: str, attendants: frozenset[str]) -> Exchange:

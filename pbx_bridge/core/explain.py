@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from pbx_bridge.core import commands
 from pbx_bridge.core.call import (
     Ask,
     Call,
@@ -16,6 +15,7 @@ from pbx_bridge.core.call import (
     Hangup,
     Obey,
     Queue,
+    Record,
     Ring,
     Say,
     Step,
@@ -24,10 +24,14 @@ from pbx_bridge.core.call import (
     with_attempt,
     with_result,
 )
+from pbx_bridge.core.commands import Refusal
+from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.events import fold
-from pbx_bridge.core.model import Exchange, Language, Plan
-from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.handling import handle
+from pbx_bridge.core.model import Language, Plan
+from pbx_bridge.core.sentences import Recorded, Sentence, Spoken
+from pbx_bridge.core.state import Exchange
 
 Speak = Callable[[Sentence, Language], str]
 
@@ -53,9 +57,12 @@ def way(call: Call, exchange: Exchange, now: datetime) -> Iterator[tuple[Decisio
         yield decision, call, outcome
         if isinstance(decision.step, Hangup):
             return
-        if isinstance(decision.step, Obey):
-            yield _obeyed(decision.step, exchange, now), call, ""
         call = with_result(with_attempt(call, decision.mark), outcome)
+        if isinstance(decision.step, Obey):
+            told, exchange = _obeyed(decision.mark, decision.step, exchange, now)
+            done = told.why.removeprefix("command-")
+            yield told, call, ""
+            call = with_attempt(with_result(call, done), told.mark)
 
 
 def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iterator[Explained]:
@@ -65,14 +72,14 @@ def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iter
         yield Explained(what, decision.why, outcome)
 
 
-def _obeyed(step: Obey, exchange: Exchange, now: datetime) -> Decision:
-    """How the command would go; nothing is stored."""
-    answer = commands.handle(step.command, exchange, now)
-    if isinstance(answer, commands.Refusal):
-        return Decision("say:answer", Say((answer.spoken,)), Why.COMMAND_REFUSED)
+def _obeyed(mark: str, step: Obey, exchange: Exchange, now: datetime) -> tuple[Decision, Exchange]:
+    """How the command would go, and the state after it; nothing is stored."""
+    said = "say:" + mark.removeprefix("obey:")
+    answer = handle(step.command, exchange, now)
+    if isinstance(answer, Refusal):
+        return Decision(said, Say((answer.spoken,)), Why.COMMAND_REFUSED), exchange
     after = fold(exchange, answer)
-    spoken = commands.confirmation(step.command, after, now)
-    return Decision("say:answer", Say(spoken), Why.COMMAND_DONE)
+    return Decision(said, Say(confirmation(step.command, after, now)), Why.COMMAND_DONE), after
 
 
 def _assumed(step: Step) -> str:
@@ -81,7 +88,7 @@ def _assumed(step: Step) -> str:
             return "NOANSWER"
         case Queue():
             return "TIMEOUT"
-        case Say() | Ask() | Voicemail() | Hangup() | Obey():
+        case Say() | Ask() | Record() | Voicemail() | Hangup() | Obey():
             return ""
         case _:
             assert_never(step)
@@ -95,10 +102,12 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
         case Dial(number, trunk, _):
             return f"dial {number} over {trunk}"
         case Say(sentences):
-            return "say: " + " ".join(speak(one, language) for one in sentences)
-        case Ask(sentences, seconds):
-            said = " ".join(speak(one, language) for one in sentences)
+            return "say: " + _said(sentences, language, speak)
+        case Ask(sentences, seconds, _):
+            said = _said(sentences, language, speak)
             return f"say, and wait {seconds} s for a key: {said}"
+        case Record(seconds):
+            return f"record a note of at most {seconds} s"
         case Queue(line, seconds):
             return f"queue for {plan.lines[line].title[language]} for {seconds} s"
         case Voicemail(mailbox):
@@ -109,3 +118,10 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"obey {type(command).__name__}"
         case _:
             assert_never(step)
+
+
+def _said(sentences: Sequence[Spoken], language: Language, speak: Speak) -> str:
+    return " ".join(
+        "(a recorded note)" if isinstance(one, Recorded) else speak(one, language)
+        for one in sentences
+    )

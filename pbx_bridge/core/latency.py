@@ -3,6 +3,9 @@
 The clock runs from the caller's first moment in the exchange to the moment when the caller
 and somebody who answered are together, through every forward, queue and message between.
 An `ANSWER` of the caller's own channel is only a message being played, and is no answer.
+
+Of a call that has ended, exactly one holds: it isn't counted, it was answered, the caller was
+told when somebody can be reached (S7), or `untold` says by which rule it ended untold.
 """
 
 from __future__ import annotations
@@ -35,8 +38,20 @@ class Outcome(StrEnum):
     """A feature code."""
     OUTGOING = "outgoing"
     """From a telephone of the house to a number outside."""
+    ANNOUNCEMENT = "announcement"
+    """Made by the exchange itself, to ask or tell somebody something."""
     OPEN = "open"
     """Not ended, and not answered yet."""
+
+
+ANNOUNCE_CONTEXT = "pbx-bridge-announce"
+"""Where the first channel of an announcement begins: the exchange originates
+`Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
+context, as if the telephone had called."""
+NO_STEP = "no-step"
+"""In place of a rule's name: nothing was begun for the caller."""
+UNCOUNTED = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.ANNOUNCEMENT, Outcome.OPEN})
+"""Outcomes of what is no call to a person or line of the house, or none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +62,57 @@ class Journey:
     caller: str
     """Caller's number as signalled, "" when withheld. Chosen by the caller."""
     origin: str
-    """Context of arrival: `from-trunk` or `from-phone`."""
+    """Context of arrival: `from-trunk` or `from-phone`; of an announcement its own."""
     dialled: str
     """As dialled; chosen by the caller."""
     started: datetime
     answered_at: datetime | None
     answered_by: str
-    """Endpoint, "" when nobody answered."""
+    """Endpoint, of a mobile its number as dialled; "" when nobody answered."""
     ended_at: datetime | None
     outcome: Outcome
     steps: tuple[Mark, ...]
     legs: tuple[Leg, ...]
+    ended_by_caller: bool = True
+    """False when the record doesn't name the caller as the one who hung up."""
 
     @property
     def wait_s(self) -> float | None:
         """Seconds until the answer, or until the end without one; None while it is open."""
         until = self.answered_at or self.ended_at
         return None if until is None else (until - self.started).total_seconds()
+
+    @property
+    def counted(self) -> bool:
+        """A call to a person or line of the house that was answered or has ended."""
+        return self.outcome not in UNCOUNTED
+
+    @property
+    def told_when(self) -> bool:
+        """Nobody answered, but some step told when somebody can be reached (S7).
+
+        Such a step counts wherever it stood, and whatever came after it. A message that was
+        left, or a wish to be called back, tells the caller nothing by itself.
+        """
+        return self._unreached and any(step.tells for step in self.steps)
+
+    @property
+    def untold(self) -> str:
+        """The rule in force when the call ended without a human and without the caller being
+        told when; "" for all other calls.
+
+        That the exchange hung up because nothing was left to do isn't such a rule: the one
+        before it should have told.
+        """
+        if not self._unreached or self.told_when:
+            return ""
+        rules = [step.rule for step in self.steps if step.rule]
+        telling = [rule for rule in rules if rule != Why.NOTHING_LEFT]
+        return (telling or rules or [NO_STEP])[-1]
+
+    @property
+    def _unreached(self) -> bool:
+        return self.counted and self.outcome is not Outcome.ANSWERED
 
 
 def fold(events: Iterable[CelEvent]) -> list[Journey]:
@@ -96,10 +145,13 @@ def _journey(trace: Trace) -> Journey | None:
         outcome=_outcome(trace, first),
         steps=tuple(trace.marks),
         legs=tuple(trace.legs.values()),
+        ended_by_caller=trace.ended_by == first.channel,
     )
 
 
 def _outcome(trace: Trace, first: CelEvent) -> Outcome:
+    if first.context == ANNOUNCE_CONTEXT:
+        return Outcome.ANNOUNCEMENT
     if first.exten.startswith(("*", "#")):
         return Outcome.CODE
     rules = [mark.rule for mark in trace.marks]

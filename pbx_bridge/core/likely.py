@@ -7,8 +7,9 @@ from datetime import datetime
 
 from pbx_bridge.core.call import Ask, Call, Say
 from pbx_bridge.core.decide import route
-from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.state import Exchange
 
 
 def likely(exchange: Exchange, now: datetime) -> Iterator[tuple[Sentence, Language]]:
@@ -17,5 +18,6 @@ def likely(exchange: Exchange, now: datetime) -> Iterator[tuple[Sentence, Langua
         call = Call(number.digits, language=number.language)
         for decision in route(call, exchange, now):
             if isinstance(decision.step, Say | Ask):
-                for sentence in decision.step.sentences:
-                    yield sentence, number.language
+                for told in decision.step.sentences:
+                    if isinstance(told, Sentence):
+                        yield told, number.language

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pbx_bridge.core.absence import absence
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.state import Exchange
 
 Audio = Callable[[str], str]
 """Extension to the sound (a path for Playback) that tells its referral, "" for none."""
 
 _ABSENT = "absent"
-_UNSPECIFIC = frozenset({"sjuk", "sick", "frånvarande", "franvarande", _ABSENT})
-"""Told as merely `absent`. Sickness is health data and never leaves the exchange; ordinary
-absence shares the word, or the word alone would mean sickness."""
+"""Told of a private reason, and of every reason with the same public wording: otherwise the
+word alone would mean sickness."""
 
 
 def lookup(
@@ -44,10 +44,15 @@ def _referral(
         return _answer("0")
     return _answer(
         "1",
-        reason=_ABSENT if referral.reason.casefold() in _UNSPECIFIC else referral.reason,
+        reason=_named(referral.reason, exchange.plan),
         until=str(int(referral.until.timestamp())),
         audio=audio(extension) if audio else "",
     )
+
+
+def _named(name: str, plan: Plan) -> str:
+    secret = [reason.public for reason in plan.reasons.values() if reason.private]
+    return _ABSENT if plan.reasons_by_name[name].public in secret else name
 
 
 def _answer(is_set: str, reason: str = "", until: str = "", audio: str = "") -> Mapping[str, str]:

@@ -6,18 +6,26 @@ the exchange, so whoever keeps it only has to compare and correct.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from pbx_bridge.core import absence, attendance
-from pbx_bridge.core.commands import told_absence
-from pbx_bridge.core.hours import openings
-from pbx_bridge.core.model import Exchange, Language, Line
+from pbx_bridge.core import absence, attendance, reach
+from pbx_bridge.core.confirming import told_absence
+from pbx_bridge.core.hours import Opening, openings
+from pbx_bridge.core.model import Language, Line, Person
 from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Exchange
 
-FAMILIES = ("pbx-referral", "pbx-line", "pbx-sound")
+FAMILIES = ("pbx-referral", "pbx-person", "pbx-line", "pbx-sound")
+SOUNDS = {
+    "sorry": "fallback-sorry",
+    "closed": "fallback-closed",
+    "code": "fallback-code",
+    "take": "press-one-to-take",
+}
+"""Sentences that Asterisk speaks by itself, by their key in AstDB."""
 OPENINGS_AHEAD = 30
 """Openings mirrored per line: a month of weekdays; 21 bytes each of AMI's 1,024 a line."""
 SPOKEN_OPENINGS = 3
@@ -52,10 +60,11 @@ def picture(exchange: Exchange, now: datetime) -> Picture:
     values.update(_referrals(exchange, now))
     for line in exchange.plan.lines.values():
         values.update(_hours(exchange, line, now))
+    for person in exchange.plan.people.values():
+        values.update(_working_hours(exchange, person, now))
     for language in Language:
-        for name in ("sorry", "closed", "code"):
-            told = sentence(f"fallback-{name}")
-            values["pbx-sound", f"{name}-{language}"] = Spoken(told, language, now)
+        for name, key in SOUNDS.items():
+            values["pbx-sound", f"{name}-{language}"] = Spoken(sentence(key), language, now)
     members = frozenset(
         (line.name, extension)
         for line in exchange.plan.lines.values()
@@ -70,6 +79,9 @@ def _referrals(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, s
         if referral is None:
             continue
         yield ("pbx-referral", f"{extension}/until"), str(int(referral.until.timestamp()))
+        agreed = "-".join(one.extension for one in reach.consenting(exchange, person, now))
+        if agreed:
+            yield ("pbx-referral", f"{extension}/to"), agreed
         told = told_absence("person-absent", person, referral, exchange)
         as_of = referral.until - LONG_BEFORE
         for language in Language:
@@ -82,11 +94,35 @@ def _hours(
 ) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
     schedule = exchange.plan.schedules[line.hours]
     ahead = list(islice(openings(schedule, exchange.plan, now), OPENINGS_AHEAD))
-    spans = ":".join(f"{int(o.start.timestamp())}-{int(o.end.timestamp())}" for o in ahead)
-    yield ("pbx-line", f"{line.name}/spans"), spans or "0-0"
+    yield ("pbx-line", f"{line.name}/spans"), _spans(ahead)
     for opening in ahead[:SPOKEN_OPENINGS]:
-        start = int(opening.start.timestamp())
         told = sentence("line-closed", line=Named(line.title), opens=opening.start)
-        for language in Language:
-            key = f"{line.name}/closed-{start}-{language}"
-            yield ("pbx-line", key), Spoken(told, language, opening.start - LONG_BEFORE)
+        yield from _closed("pbx-line", line.name, opening, told)
+
+
+def _working_hours(
+    exchange: Exchange, person: Person, now: datetime
+) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+    """When a shielded person may be rung, and what callers are told outside (S19)."""
+    schedule = absence.working_hours(person, exchange.plan)
+    if not person.shielded:
+        return
+    ahead = list(islice(openings(schedule, exchange.plan, now), OPENINGS_AHEAD))
+    yield ("pbx-person", f"{person.extension}/spans"), _spans(ahead)
+    for opening in ahead[:SPOKEN_OPENINGS]:
+        told = sentence("off-duty", name=person.name, until=opening.start)
+        yield from _closed("pbx-person", person.extension, opening, told)
+
+
+def _spans(ahead: Sequence[Opening]) -> str:
+    spans = (f"{int(one.start.timestamp())}-{int(one.end.timestamp())}" for one in ahead)
+    return ":".join(spans) or "0-0"
+
+
+def _closed(
+    family: str, name: str, opening: Opening, told: Sentence
+) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+    """Yield what is told in each language before `opening`."""
+    for language in Language:
+        key = f"{name}/closed-{int(opening.start.timestamp())}-{language}"
+        yield (family, key), Spoken(told, language, opening.start - LONG_BEFORE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -50,6 +50,19 @@ class ReferralReason:
     """True for *frånvarande* and *upptagen*, which must say why (S12)."""
     next_day: bool = False
     """A clock time that has passed means tomorrow; otherwise it is refused."""
+    internal: Text | None = None
+    """The predicate told to colleagues who call; None: the public one."""
+    lasts: timedelta | None = None
+    """How long it lasts where no end is given."""
+    rest_of_day: bool = False
+    """Where no end is given it lasts until the person's next working day begins."""
+    notes: tuple[Text, ...] = ()
+    """The site's list of notes; a device chooses by number, 1 for the first (S12)."""
+    unplanned: bool = False
+    """The foreman is always told, and the person is asked who takes over (S20)."""
+    private: bool = False
+    """Health data: its name is told to the foreman and the switchboard by mail, and to nobody
+    else in any way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class Unit:
     title: Text
     hours: str
     """Name of a `Schedule`."""
+    line: str = ""
+    """Name of the `Line` that answers for the unit, "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,10 @@ class Person:
     unit: str
     language: Language = Language.SV
     deputies: tuple[str, ...] = ()
-    """Extensions of colleagues who have agreed to take the calls, in order (S14)."""
+    """Extensions of colleagues who may take the calls, in order. Those who aren't among
+    `agreed` are asked at every referral (S14)."""
+    agreed: frozenset[str] = frozenset()
+    """Deputies who have agreed once and for all."""
     mailbox: bool = True
     operator: bool = False
     """May act for others (the switchboard's staff)."""
@@ -100,6 +118,18 @@ class Person:
     foreman: str = ""
     """Extension of the foreman, "" at the top."""
     ring_seconds: int = 20
+    hours: str = ""
+    """Name of the `Schedule` of their working hours, "" for the unit's opening hours (S19)."""
+    shielded: bool = True
+    """Not rung outside the working hours, unless on call (S19)."""
+    mobile: str = ""
+    """Number of their mobile phone in national form, "" for none."""
+    rings_mobile: bool = False
+    """The mobile phone rings too; who answers it must press 1 to take the call."""
+    vip: frozenset[str] = frozenset()
+    """Callers' numbers (national form) and extensions that pass referral and shield."""
+    push_through: bool = False
+    """Colleagues may press `*` to ring in spite of a referral."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +161,8 @@ class TargetKind(StrEnum):
 
     PERSON = "person"
     LINE = "line"
+    MENU = "menu"
+    """The voice menu for staff, for phones that can't send codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +172,10 @@ class Number:
     digits: str
     kind: TargetKind
     target: str
-    """Extension of a person, or name of a line."""
+    """Extension of a person, or name of a line; "" for the menu."""
     language: Language = Language.SV
+    asks_language: bool = False
+    """Callers choose the language first; `language` is for those who press nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +187,14 @@ class Codes:
     ask_referral: str = "*#23#"
     sign_in: str = "*28*"
     sign_out: str = "#28*"
+    set_for_other: str = "*230*"
+    cancel_for_other: str = "#230*"
+    offer_forward: str = "*21*"
+    withdraw_forward: str = "#21#"
+    accept_forward: str = "*22#"
+    decline_forward: str = "#22#"
+    hear_notices: str = "*27#"
+    override: str = "*29*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +233,11 @@ class Organisation:
     """Name of the `Line` where unanswered and unknown calls end."""
     zone: ZoneInfo
     language: Language = Language.SV
+    pin_for_known_mobiles: bool = True
+    """The voice menu asks for the PIN even when the caller's number is a colleague's mobile:
+    a number is easily forged."""
+    offer_seconds: int = 60
+    """How long a colleague has to answer an offered forward; then the next one is asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,30 +275,3 @@ class Plan:
     def lines_of(self, extension: str) -> tuple[Line, ...]:
         """Lines that the person with `extension` may attend."""
         return tuple(line for line in self.lines.values() if extension in line.members)
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """An absence with its end (S8)."""
-
-    person: str
-    """Extension."""
-    reason: str
-    """Name of a `ReferralReason`."""
-    since: datetime
-    until: datetime
-    """Aware; the moment the person is back."""
-    note: str = ""
-    by: str = ""
-    """Extension of who set it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """The live state: the plan, and the fold of the journal over it."""
-
-    plan: Plan
-    referrals: Mapping[str, Referral] = field(default_factory=dict)
-    """By extension; may hold referrals whose end has passed."""
-    signed_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Extensions signed in, by line name."""

@@ -1,25 +1,28 @@
-"""Answer figures of a set of journeys, each with the formula it was made by (S2, S21).
+"""Answer figures of a set of journeys, each with the formula it was made by (S2, S7, S21).
 
-Counted are calls to people and lines of the house: not feature codes, not outgoing calls,
-not calls that are still open. T is the target (20 s); A calls answered, A≤T within T; B
-abandoned, B≤T and B>T by their wait; s the limit of a short abandon. Figures that would
-divide by zero are None: no call is neither a good nor a bad service.
+Counted are calls to people and lines of the house: not feature codes, not outgoing calls, not
+calls that the exchange makes itself, not calls that are still open. T is the target (20 s); A
+calls answered, A≤T within T; B abandoned, B≤T and B>T by their wait; s the limit of a short
+abandon. Figures that would divide by zero are None: no call is neither a good nor a bad service.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from pbx_bridge.core.inert import cell
+from pbx_bridge.core.inert import cell, shown
 from pbx_bridge.core.latency import Journey, Outcome
 
 TARGET_S = 20.0
 SHORT_S = 5.0
-_UNCOUNTED = {Outcome.CODE, Outcome.OUTGOING, Outcome.OPEN}
+
+Figure = float | None | Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,13 @@ class Report:
     told: int
     closed: int
     messages: int
+    untold: int
+    """Ended without a human and without the caller being told when one can be reached (S7);
+    the aim is none. Without those of `untold_short`."""
+    untold_short: int
+    """Callers who gave up, untold, within s: nobody could have told them yet."""
+    untold_by_reason: Mapping[str, int]
+    """`untold` by the rule in force at the end, most frequent first, then by name."""
     wait_mean_s: float | None
     """ASA: sum of the answered calls' waits / A. The waits below are theirs too."""
     wait_p50_s: float | None
@@ -100,9 +110,11 @@ def summarise(
     journeys: Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
 ) -> Report:
     """The figures of `journeys`."""
-    counted = [journey for journey in journeys if journey.outcome not in _UNCOUNTED]
+    counted = [journey for journey in journeys if journey.counted]
     answered = _waits(counted, Outcome.ANSWERED)
     abandoned = _waits(counted, Outcome.ABANDONED)
+    untold = [journey for journey in counted if journey.untold]
+    reasons = _by_reason(one for one in untold if not _gave_up_within(short_s, one))
     return Report(
         target_s=threshold_s,
         short_s=short_s,
@@ -115,6 +127,9 @@ def summarise(
         told=len(_waits(counted, Outcome.TOLD)),
         closed=len(_waits(counted, Outcome.CLOSED)),
         messages=len(_waits(counted, Outcome.MESSAGE)),
+        untold=sum(reasons.values()),
+        untold_short=len(untold) - sum(reasons.values()),
+        untold_by_reason=reasons,
         wait_mean_s=math.fsum(answered) / len(answered) if answered else None,
         wait_p50_s=_percentile(answered, 50),
         wait_p90_s=_percentile(answered, 90),
@@ -135,7 +150,7 @@ def by_number(
     return {number: report for number, report in reports.items() if report.offered}
 
 
-def as_dict(report: Report) -> dict[str, float | None]:
+def as_dict(report: Report) -> dict[str, Figure]:
     """Every figure by its name, rounded to the millisecond and to a tenth of a per mille."""
     values = {field.name: getattr(report, field.name) for field in fields(report)}
     values |= {name: getattr(report, name) for name in _RATIOS}
@@ -146,7 +161,8 @@ def as_dict(report: Report) -> dict[str, float | None]:
 
 
 def as_csv(reports: Mapping[str, Report]) -> str:
-    """One row a group (a dialled number, a line, a day), under a heading.
+    """One row a group (a dialled number, a line, a day), under a heading; the reasons of
+    untold calls are a JSON object in one cell.
 
     Group names may come from callers: none of them becomes a formula.
     """
@@ -164,6 +180,9 @@ def as_text(report: Report) -> str:
     """The figures for people, with the formula beside each level."""
     target = f"{report.target_s:g} s"
     short = f"{report.short_s:g} s"
+    reasons = "".join(
+        f"  {shown(reason):<18} {count}\n" for reason, count in report.untold_by_reason.items()
+    )
     return f"""\
 Calls                {report.offered}
   answered           {report.answered} ({report.within} within {target})
@@ -171,6 +190,8 @@ Calls                {report.offered}
   told               {report.told}
   closed             {report.closed}
   messages           {report.messages}
+Untold               {report.untold} (aim: none), {report.untold_short} more gave up within {short}
+{reasons}\
 Answered in {target:<7}  {_percent(report.service_level)}  A≤T / (A + B), the headline
                      {_percent(report.service_level_of_answered)}  A≤T / A
                      {_percent(report.service_level_with_quick_abandons)}  (A≤T + B≤T) / (A + B)
@@ -190,6 +211,17 @@ def _waits(journeys: Iterable[Journey], outcome: Outcome) -> list[float]:
     return [journey.wait_s or 0.0 for journey in journeys if journey.outcome is outcome]
 
 
+def _gave_up_within(limit_s: float, journey: Journey) -> bool:
+    """A caller's short abandon. A call that the exchange ended so soon is none."""
+    gave_up = journey.outcome is Outcome.ABANDONED and journey.ended_by_caller
+    return gave_up and (journey.wait_s or 0.0) <= limit_s
+
+
+def _by_reason(untold: Iterable[Journey]) -> dict[str, int]:
+    counts = Counter(journey.untold for journey in untold)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
 def _up_to(limit_s: float, waits: Iterable[float]) -> int:
     return sum(wait <= limit_s for wait in waits)
 
@@ -205,7 +237,9 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _blank(value: float | None) -> str:
+def _blank(value: Figure) -> str:
+    if isinstance(value, Mapping):
+        return json.dumps(value)
     return "" if value is None else str(value)
 
 

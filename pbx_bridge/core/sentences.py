@@ -19,7 +19,14 @@ class Named:
     text: Mapping[Language, str]
 
 
-Slot = str | int | datetime | Named
+@dataclass(frozen=True)
+class Digits:
+    """A telephone number, spoken digit by digit."""
+
+    text: str
+
+
+Slot = str | int | datetime | Named | Digits
 """A `datetime` is aware and spoken relative to today: "i dag klockan halv tre".
 An `int` is spoken as a number."""
 
@@ -30,6 +37,19 @@ class Sentence:
 
     key: str
     slots: Mapping[str, Slot]
+    language: Language | None = None
+    """The language it is always spoken in; None for the call's."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A note that somebody has spoken, played as it is."""
+
+    name: str
+    """As in `Referral.recording`."""
+
+
+Spoken = Sentence | Recorded
 
 
 def sentence(key: str, **slots: Slot) -> Sentence:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import Leg, Mark, Trace, mark_of
+from pbx_bridge.core.trace import Leg, Mark, Trace, mark_of, mobile_of
 
 Said = Callable[[str], str | None]
 """The words of a sound file, None when they aren't known."""
@@ -20,6 +20,8 @@ NameOf = Callable[[str], str]
 
 TARGET_S = 20
 """Aim for an answer (S21)."""
+TRUNK_CONTEXT = "from-trunk"
+"""Context of the trunks' channels."""
 _QUIET_STEPS = {"ring", "dial", "hangup"}
 """Steps that show by what follows them."""
 
@@ -36,6 +38,10 @@ class Timeline:
         """False from a mark that rings until a telephone was called."""
         self._given_up: set[str] = set()
         """Legs of which it was told that they ring no more."""
+        self._mobiles = False
+        """A mobile was rung: the trunk's channels are behind it."""
+        self._behind: set[str] = set()
+        """Legs behind a mobile, which is told of in their place."""
 
     def add(self, event: CelEvent) -> list[str]:
         """The lines that `event` adds, often none."""
@@ -45,7 +51,9 @@ class Timeline:
         was_ended, was_answered = trace.ended_at, trace.answered_at
         before = trace.legs.get(event.channel)
         trace.see(event)
-        told = self._leg(before, trace.legs.get(event.channel))
+        told = self._mobile(event, before)
+        if event.channel not in self._behind:
+            told += self._leg(before, trace.legs.get(event.channel))
         if event.uniqueid == trace.linkedid and (mark := mark_of(event)):
             told += self._step(mark)
         if was_answered is None and trace.answered_at is not None:
@@ -79,6 +87,23 @@ class Timeline:
 
     def _name(self, endpoint: str) -> str:
         return self._name_of(endpoint) or shown(endpoint)
+
+    def _mobile(self, event: CelEvent, before: Leg | None) -> list[str]:
+        """A mobile rings over the trunk; who picks it up is let in by pressing 1."""
+        number = mobile_of(event.channel)
+        if event.type == "CHAN_START" and number and event.channel.endswith(";1"):
+            self._mobiles = self._rang = True
+            return [f"the exchange rings {self._whose(number)}{self._rule()}"]
+        leg = self._trace.legs.get(event.channel)
+        if before is None and leg and self._mobiles and event.context == TRUNK_CONTEXT:
+            self._behind.add(event.channel)
+        if event.channel in self._behind and event.type == "ANSWER":
+            return [f"{self._whose(event.exten)} is picked up, by a human if 1 is pressed"]
+        return []
+
+    def _whose(self, mobile: str) -> str:
+        name = self._name_of(mobile)
+        return f"{_owner(name)} mobile" if name else f"the mobile {shown(mobile)}"
 
     def _leg(self, before: Leg | None, leg: Leg | None) -> list[str]:
         if leg is None:
@@ -119,7 +144,8 @@ class Timeline:
         told = self._rang_nobody(self._trace.marks[:-1])
         for leg in self._trace.legs.values():
             # Asterisk writes down the end of a ringing only after it has gone on.
-            if leg.ended is None and leg.answered is None:
+            quiet = leg.answered or leg.channel in self._behind
+            if leg.ended is None and not quiet:
                 told += self._give_up(leg)
         self._rang = mark.step not in {"ring", "dial"}
         if mark.step in _QUIET_STEPS:
@@ -159,6 +185,8 @@ class Timeline:
         self._rang = True
         if trace.first is not None and trace.ended_by == trace.first.channel:
             return [*told, "the caller hangs up"]
+        if trace.answered_at is not None and not trace.ended_by:
+            return [*told, "the call ends"]  # by a mobile's owner, the record doesn't say
         if leg := trace.legs.get(trace.ended_by):
             return [*told, f"{self._name(leg.endpoint)} hangs up"]
         by_rule = self._rule() if trace.marks and trace.marks[-1].step == "hangup" else ""

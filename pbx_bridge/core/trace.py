@@ -18,11 +18,19 @@ from datetime import datetime
 from pbx_bridge.core.record import CelEvent
 
 MARK = "PBX_STEP"
-"""Name of the user event that the dialplan makes when a step begins, `step|why|detail`."""
+"""Name of the user event that the dialplan makes when a step begins,
+`step|why|detail|when`; the last field is empty or absent unless the step tells when."""
+WHEN = "when"
 TELEPHONE = "PJSIP/"
 """Channels of telephones and trunks; the others are inside Asterisk and nobody's voice."""
+LOCAL = "Local/"
+"""Channels that join two parts of the dialplan; their halves end in `;1` and `;2`."""
 FALLBACK = "fallback-"
 """Before the rule's name where the dialplan followed it without a bridge."""
+MOBILE_CONTEXT = "pbx-bridge-mobile"
+"""Where a `Local` channel rings a mobile over the trunk: `Local/0457000102@pbx-bridge-mobile/n`.
+It is answered only once the mobile's owner has pressed 1; what the mobile's voicemail answers
+is the trunk's channel behind it, which then is never together with the caller."""
 _ENDS = ("HANGUP", "CHAN_END")
 
 
@@ -35,7 +43,10 @@ class Mark:
     """Extension of the step context: `ring`, `say`, `queue`, …"""
     why: str
     detail: str = ""
-    """What the step was given; for `say` and `ask` the sound files, joined by `&`."""
+    """What the step was given, without `|`; for `say` and `ask` the sound files, joined by `&`."""
+    tells: bool = False
+    """It tells the caller the next moment when somebody can be reached (S7). Whether the caller
+    listened isn't in the record."""
 
     @property
     def rule(self) -> str:
@@ -55,6 +66,7 @@ class Leg:
     """Its name in Asterisk: an extension, or a trunk's name."""
     started: datetime
     answered: datetime | None = None
+    """When something picked up: of a mobile perhaps its voicemail, never with the caller."""
     ended: datetime | None = None
     cause: int = 0
     """ITU-T Q.850 cause of its end, 0 when unknown."""
@@ -72,9 +84,8 @@ def mark_of(event: CelEvent) -> Mark | None:
     elif event.type != MARK:
         return None
     text = value(event.extra, "extra") or event.data.removeprefix(f"{MARK},")
-    step, _, rest = text.partition("|")
-    why, _, detail = rest.partition("|")
-    return Mark(event.time, step, why, detail)
+    step, why, detail, when, *_ = [*text.split("|"), "", "", ""]
+    return Mark(event.time, step, why, detail, tells=when.strip() == WHEN)
 
 
 def endpoint_of(channel: str) -> str:
@@ -82,6 +93,14 @@ def endpoint_of(channel: str) -> str:
     if not channel.startswith(TELEPHONE):
         return ""
     return channel.removeprefix(TELEPHONE).rpartition("-")[0]
+
+
+def mobile_of(channel: str) -> str:
+    """`0457000102` of `Local/0457000102@pbx-bridge-mobile-0000001a;1`, "" for other channels."""
+    if not channel.startswith(LOCAL):
+        return ""
+    number, _, place = channel.removeprefix(LOCAL).partition("@")
+    return number if place.startswith(f"{MOBILE_CONTEXT}-") else ""
 
 
 def value(extra: str, key: str) -> str:
@@ -110,7 +129,8 @@ class Trace:
         self.marks: list[Mark] = []
         self.answered_at: datetime | None = None
         self.answered_by = ""
-        """Endpoint whose answer was the first human voice."""
+        """Endpoint whose answer was the first human voice; of a mobile the number dialled, as
+        its endpoint is only the trunk."""
         self.ended_at: datetime | None = None
         self.ended_by = ""
         """Channel that hung up, "" when the exchange did or it isn't known."""
@@ -125,8 +145,8 @@ class Trace:
         if event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
         self._see_bridge(event)
-        if self.answered_at is None and (leg := self._with_the_caller()):
-            self.answered_at, self.answered_by = event.time, leg.endpoint
+        if self.answered_at is None and (who := self._with_the_caller()) is not None:
+            self.answered_at, self.answered_by = event.time, who
 
     def _see_caller(self, event: CelEvent) -> None:
         if self.first is None:
@@ -159,25 +179,29 @@ class Trace:
         elif event.type == "BRIDGE_EXIT" or event.type in _ENDS:
             self._bridges.pop(event.channel, None)
 
-    def _with_the_caller(self) -> Leg | None:
-        """The answered leg that the caller can talk to, over `Local` channels too."""
+    def _with_the_caller(self) -> str | None:
+        """Who has answered and can talk to the caller, over `Local` channels too."""
         if self.first is None or self.first.channel not in self._bridges:
             return None
         reached = self._reached(self._bridges[self.first.channel])
         for channel, leg in self.legs.items():
-            if leg.answered and not leg.ended and self._bridges.get(channel) in reached:
-                return leg
+            place = self._bridges.get(channel)
+            if leg.answered and not leg.ended and place in reached:
+                return reached[place] or leg.endpoint
         return None
 
-    def _reached(self, bridge: str) -> set[str]:
-        """`bridge` and those joined to it by the two halves of a `Local` channel."""
-        reached, fresh = set[str](), {bridge}
+    def _reached(self, bridge: str) -> dict[str, str]:
+        """`bridge` and those joined to it by `Local` channels; of those behind a mobile's, its
+        number."""
+        reached, fresh = {bridge: ""}, [bridge]
         while fresh:
-            reached |= fresh
-            halves = [
-                channel[:-1] + ("2" if channel.endswith(";1") else "1")
-                for channel, place in self._bridges.items()
-                if place in fresh and channel.startswith("Local/")
-            ]
-            fresh = {self._bridges[half] for half in halves if half in self._bridges} - reached
+            here = fresh.pop()
+            for channel, place in self._bridges.items():
+                if place != here or not channel.startswith(LOCAL):
+                    continue
+                half = channel[:-1] + ("2" if channel.endswith(";1") else "1")
+                there = self._bridges.get(half)
+                if there is not None and there not in reached:
+                    reached[there] = mobile_of(channel) or reached[here]
+                    fresh.append(there)
         return reached

@@ -1,41 +1,24 @@
-"""What a phone does when it is called, and what a caller presses."""
+"""What a phone does when it is called, and what is pressed in a call."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from pbx_bridge.wire.rtp import Samples
+from pbx_bridge.wire.rtp import KEYS, Samples
 
+BUSY_HERE, DECLINE, NOT_FOUND = 486, 603, 404
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """Answers after a while, and hangs up by itself if told to."""
-
-    after_s: float = 0.2
-    talks_s: float | None = None
-    """None: until the exchange hangs up."""
-    plays: Samples | None = None
-    """Repeated for as long as the call lasts; None is silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Says 486 at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declines:
-    """Says 603 at once: somebody pressed the red button."""
-
-
-@dataclass(frozen=True, slots=True)
-class NeverAnswers:
-    """Rings until the exchange gives up."""
-
-
-Behaviour: TypeAlias = Answers | Busy | Declines | NeverAnswers
+REFUSALS = {
+    NOT_FOUND: "Not Found",
+    480: "Temporarily Unavailable",
+    BUSY_HERE: "Busy Here",
+    503: "Service Unavailable",
+    DECLINE: "Decline",
+}
+"""The statuses with which a call can be refused (RFC 3261, section 21)."""
 
 
 class How(Enum):
@@ -59,3 +42,51 @@ class Press:
     after_s: float = 0.0
     after_silence_s: float | None = None
     how: How = How.RTP
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` when one is no key, before there is a call to spoil."""
+        if wrong := set(self.digits) - set(KEYS):
+            raise ValueError(f"no such keys: {''.join(sorted(wrong))!r}; keys are {KEYS}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Answers after a while, and hangs up by itself if told to."""
+
+    after_s: float = 0.2
+    talks_s: float | None = None
+    """From the answer, or from the last key pressed; None: until the exchange hangs up."""
+    plays: Samples | None = None
+    """Repeated for as long as the call lasts; None is silence."""
+    press: Sequence[Press] = ()
+    """Keys pressed once it has answered, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Says 486 at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declines:
+    """Says 603 at once: somebody pressed the red button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuses:
+    """Says one of `REFUSALS` at once: 404, nobody has the number; 503, no circuit is free."""
+
+    status: int
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a status that no scenario says."""
+        if self.status not in REFUSALS:
+            raise ValueError(f"no such refusal: {self.status}; there are {sorted(REFUSALS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class NeverAnswers:
+    """Rings until the exchange gives up."""
+
+
+Behaviour: TypeAlias = Answers | Busy | Declines | Refuses | NeverAnswers

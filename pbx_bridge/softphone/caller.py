@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pbx_bridge.softphone.audio import save
 from pbx_bridge.softphone.behaviour import How, Press
+from pbx_bridge.softphone.line import Line
 from pbx_bridge.softphone.sipp import (
     Address,
     Sipp,
@@ -27,6 +28,7 @@ from pbx_bridge.softphone.sipp import (
     render,
 )
 from pbx_bridge.softphone.sound import Sound, open_sound
+from pbx_bridge.softphone.station import CODECS
 from pbx_bridge.softphone.twin import Gone, Moment, Told
 from pbx_bridge.wire import sip
 from pbx_bridge.wire.rtp import Codec, Samples
@@ -39,8 +41,6 @@ TRYING_TIMEOUT_S = 1.0
 """How long the exchange may take to say anything at all once the caller wants to give up."""
 CALL_LIMIT_S = 60.0
 """`place_call` hangs up after this long when nothing else is said."""
-
-CODECS = (Codec.PCMA, Codec.PCMU)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,17 +98,13 @@ class Caller:
             "token": secrets.token_hex(6),
         }
         self._stack = AsyncExitStack()
-        self._sipp: Sipp
         self._sound: Sound
-        self._call_id = ""
+        self._line: Line
         self._failure: str | None = None
         self._invited, self._trying, self._ringing = _Milestone(), _Milestone(), _Milestone()
         self._answered, self._ended = _Milestone(), _Milestone()
-        self._pressed = asyncio.Queue[None]()
         self._status = 0
         self._ended_by: Literal["caller", "exchange"] = "exchange"
-        self._listens = False  # whether the scenario is where it takes commands
-        self._wants_to_hang_up = self._hung_up = False
 
     async def __aenter__(self) -> Caller:
         """Return when the INVITE has been sent. Raises `SoftphoneFailed`."""
@@ -119,7 +115,8 @@ class Caller:
             sipp = Sipp(
                 self._sipp_command, self._server, self._hear, makes=text, transport=self._transport
             )
-            self._sipp = await stack.enter_async_context(sipp)
+            self._line = Line(sipp)
+            await stack.enter_async_context(sipp)
             async with asyncio.timeout(INVITE_TIMEOUT_S):
                 await self._invited.passed.wait()
             self._check()
@@ -153,13 +150,7 @@ class Caller:
 
     async def press(self, digits: str, how: How = How.RTP) -> None:
         """Press keys; returns when they are sent (RTP) or confirmed (INFO)."""
-        if how is How.RTP:
-            await self._sound.press(digits)
-            return
-        for digit in digits:
-            self._listens = False
-            self._sipp.tell(self._call_id, "info", digit=digit)
-            await self._pressed.get()
+        await self._line.press(self._sound, digits, how)
 
     async def quiet(self, for_s: float) -> None:
         """Wait for something to be heard and then for that much silence."""
@@ -171,7 +162,7 @@ class Caller:
         An exchange that has said nothing yet can't be sent a CANCEL (RFC 3261, section 9.1):
         it gets `TRYING_TIMEOUT_S` to say something, else the status is 408.
         """
-        self._say_hang_up()
+        self._line.hang_up()
         try:
             await self.ended(
                 HANG_UP_TIMEOUT_S if self._trying.passed.is_set() else TRYING_TIMEOUT_S
@@ -190,7 +181,7 @@ class Caller:
         if await self.answered() is None:
             return
         async with asyncio.TaskGroup() as group:
-            steering = group.create_task(self._steer(press, hold_s), name="softphone-steer")
+            steering = group.create_task(self._line.follow(self._sound, press, hold_s))
             await self._ended.passed.wait()
             steering.cancel()
         self._check()
@@ -209,22 +200,6 @@ class Caller:
             self.heard,
             self._sound.hearing.began_s,
         )
-
-    async def _steer(self, press: Sequence[Press], hold_s: float | None) -> None:
-        for one in press:
-            await asyncio.sleep(one.after_s)
-            if one.after_silence_s is not None:
-                await self.quiet(one.after_silence_s)
-            await self.press(one.digits, one.how)
-        if hold_s is not None:
-            await asyncio.sleep(hold_s)
-            self._say_hang_up()
-
-    def _say_hang_up(self) -> None:
-        self._wants_to_hang_up = True
-        if self._listens and not self._hung_up:
-            self._hung_up = True
-            self._sipp.tell(self._call_id, "hangup")
 
     async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._failure is not None:
@@ -255,17 +230,14 @@ class Caller:
 
     def _hear(self, told: Told | Gone) -> None:
         if isinstance(told, Gone):
-            if self._ended.at is None:
-                self._failure = f"SIPp gave the call up: {told.said}"
-                for milestone in (self._invited, self._ended):
-                    milestone.passed.set()
+            self._gone(told)
             return
         match told.event:
             case "invited":
-                self._call_id = told.call_id
+                self._line.call_id = told.call_id
                 self._invited.pass_at(told.at)
                 return
-            case "trying" | "settled":
+            case "trying" | "settled" | "pressed":
                 pass
             case "ringing":
                 self._ringing.pass_at(told.at)
@@ -275,21 +247,30 @@ class Caller:
                 self._connect(told)
                 self._answered.pass_at(told.at)
             case "changed":
-                self._listens = False
+                self._line.busy()
                 self._connect(told)
                 return
-            case "pressed":
-                self._pressed.put_nowait(None)
             case _:
                 self._end(told)
                 return
         self._trying.pass_at(told.at)
-        self._listens = True
-        if self._wants_to_hang_up:
-            self._say_hang_up()
+        self._line.listen()
+
+    def _gone(self, gone: Gone) -> None:
+        self._line.end()
+        if self._ended.at is not None:
+            return
+        if self._line.told_to_hang_up:
+            # Something came just as it was told: it sent CANCEL or BYE by itself, and left.
+            self._status, self._ended_by = self._status or 487, "caller"
+            self._ended.pass_at(self._now())
+            return
+        self._failure = f"SIPp gave the call up: {gone.said}"
+        for milestone in (self._invited, self._ended):
+            milestone.passed.set()
 
     def _end(self, told: Told) -> None:
-        self._listens = False
+        self._line.end()
         if told.event in {"refused", "cancelled"} and told.message is not None:
             self._status = told.message.status or 0
         self._ended_by = "caller" if told.event in {"cancelled", "we_hung_up"} else "exchange"

@@ -61,7 +61,7 @@ def local_address(server: Address) -> str:
         return str(probe.getsockname()[0])
 
 
-def render(scenario: str, values: Mapping[str, str | int]) -> str:
+def render(scenario: str, values: Mapping[str, object]) -> str:
     """Fill in a scenario. Raises `ValueError` for values that SIPp would take for its own."""
     for name, value in values.items():
         if isinstance(value, str) and not _SAFE.fullmatch(value):
@@ -87,10 +87,14 @@ class Sipp:
         makes: str,
         answers: str | None = None,
         transport: Transport = "udp",
+        port: int = 0,
     ) -> None:
-        """Run the rendered scenario `makes` once, and `answers` for each incoming call."""
+        """Run the rendered scenario `makes` once, and `answers` for each incoming call.
+
+        `port` is our SIP port; 0 takes a free one.
+        """
         self._command, self._server, self._transport = list(command), server, transport
-        self._makes, self._answers = makes, answers
+        self._makes, self._answers, self._port = makes, answers, port
         self._hear = hear
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._twin: Twin | None = None
@@ -150,14 +154,14 @@ class Sipp:
 
     def _arguments(self, folder: Path, twin_port: int) -> list[str]:
         (folder / "makes.xml").write_text(self._makes, "utf-8")
-        host, port = self._server
-        arguments = [f"{host}:{port}", "-sf", "makes.xml", "-m", "1", "-r", "100"]
+        arguments = ["{}:{}".format(*self._server), "-sf", "makes.xml", "-m", "1", "-r", "100"]
         if self._answers is not None:
             (folder / "answers.xml").write_text(self._answers, "utf-8")
             arguments += ["-rxsf", "answers.xml"]
         arguments += ["-t", "u1" if self._transport == "udp" else "t1"]
         address = local_address(self._server)
-        arguments += ["-i", address, "-p", str(_free_port(address, self._transport))]
+        port = self._port or _free_port(address, self._transport)
+        arguments += ["-i", address, "-p", str(port)]
         arguments += ["-bind_local", "-ci", "127.0.0.1"]
         arguments += ["-3pcc", f"127.0.0.1:{twin_port}", "-aa", "-nostdin", "-skip_rlimit"]
         arguments += ["-watchdog_interval", "0", "-trace_err", "-error_file", "errors.log"]

@@ -88,7 +88,7 @@ async def test_a_command_through_the_door_is_stored_and_answered_in_words(site: 
         (entry,) = one.journal.entries()
         assert isinstance(entry.event, ReferralSet)
     async with built(site) as again:
-        assert again.office.exchange.referrals["104"].reason == "lunch"
+        assert again.office.exchange.referrals["104"][0].reason == "lunch"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.events import Decided, Event, ReferralSet
 from pbx_bridge.core.inert import LONGEST
-from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import Offer
 
 CALLER = "0401234567"
@@ -108,7 +109,7 @@ async def test_a_code_is_obeyed_journaled_before_it_is_confirmed_and_spoken(town
     assert (set_.person, set_.reason, set_.by) == ("104", "lunch", "104")
     assert isinstance(answer, Decided)
     assert answer.why == Why.COMMAND_DONE
-    assert town.office.exchange.referrals["104"].until == set_.until
+    assert town.office.exchange.referrals["104"][0].until == set_.until
     said = town.speech.said(variables["PBX_AUDIO"].split("&")[0]) or ""
     assert "Daniel Holm är på lunch" in said
 

@@ -22,7 +22,8 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.commands import CancelReferral, SetReferral, SignIn
 from pbx_bridge.core.likely import likely
-from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import PbxUnavailable, QueueMember
 
 ATTENDING = {

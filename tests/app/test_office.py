@@ -45,7 +45,7 @@ async def test_a_command_is_stored_then_done_and_then_spoken() -> None:
     assert outcome.why is Why.COMMAND_DONE
     assert [one.key for one in outcome.spoken] == ["referral-set", "referral-set-calls-to-line"]
     assert journal.events == [ReferralSet("104", "lunch", DAY, LUNCH.until, "", "104")]
-    assert desk.exchange.referrals["104"].until == LUNCH.until
+    assert desk.exchange.referrals["104"][0].until == LUNCH.until
     assert desk.changed.is_set()
 
 

@@ -11,7 +11,7 @@ from fakes.clock import FakeClock
 
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.app.status import exchange_status, process_status
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.state import Exchange
 
 
 def status(exchange: Exchange, clock: FakeClock) -> Mapping[str, Any]:

@@ -19,7 +19,9 @@ def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert set(made.phones) == {"101", "102"}
     assert set(made.mailboxes) == {"101", "900"}
-    assert all(len(pin) == 6 and pin.isdigit() for pin in made.mailboxes.values())
+    assert set(made.pins) == {"101", "102"}
+    pins = [*made.mailboxes.values(), *made.pins.values()]
+    assert all(len(pin) == 6 and pin.isdigit() for pin in pins)
     everything = [made.ari, made.ami, *made.phones.values()]
     assert len(set(everything)) == 4
     assert min(map(len, everything)) >= 32
@@ -35,7 +37,21 @@ def test_what_is_there_is_kept_and_newcomers_get_theirs(tmp_path: Path) -> None:
     assert second.phones.keys() == {"101", "102", "103"}
     assert second.phones["101"] == first.phones["101"]
     assert second.mailboxes.keys() == {"101", "103", "900"}
+    assert second.pins.keys() == {"101", "102", "103"}
+    assert second.pins["101"] == first.pins["101"]
     assert (second.ari, second.ami) == (first.ari, first.ami)
+
+
+def test_an_older_file_gets_pins_and_keeps_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    first = load(file, small_plan())
+    held = json.loads(file.read_text())
+    del held["pins"]
+    file.write_text(json.dumps(held))
+    second = load(file, small_plan())
+    assert second.pins.keys() == {"101", "102"}
+    assert replace(second, pins=first.pins) == first
+    assert load(file, small_plan()) == second
 
 
 def test_the_trunks_password_is_what_a_technician_wrote(tmp_path: Path) -> None:
@@ -61,7 +77,8 @@ def test_a_spoilt_file_is_neither_used_nor_replaced_nor_shown(tmp_path: Path, co
 def test_s29_secrets_do_not_appear_in_logs(tmp_path: Path) -> None:
     made = load(tmp_path / "secrets.json", small_plan())
     shown = f"{made} {made!r}"
-    for secret in (made.ari, made.ami, *made.phones.values(), *made.mailboxes.values()):
+    pins = [*made.mailboxes.values(), *made.pins.values()]
+    for secret in (made.ari, made.ami, *made.phones.values(), *pins):
         assert secret not in shown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -46,6 +46,29 @@ def test_wrong_stretches_say_what_was_expected(text: str, expected: str) -> None
     with pytest.raises(ValueError) as caught:
         fields.spans(text)
     assert expected in str(caught.value)
+
+
+def test_an_end_is_a_length_of_at_most_a_day_or_the_rest_of_the_day() -> None:
+    assert fields.ends("45 min") == fields.ends("45min") == timedelta(minutes=45)
+    assert fields.ends("1440 min") == fields.ends("24 h") == timedelta(days=1)
+    assert fields.ends("1 min") == timedelta(minutes=1)
+    assert fields.ends("rest of day") == fields.REST_OF_DAY
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "write 45 min, 2 h or rest of day"),
+        ("45", "write 45 min, 2 h or rest of day"),
+        ("-5 min", "write 45 min, 2 h or rest of day"),
+        ("1,5 h", "write 45 min, 2 h or rest of day"),
+        ("0 min", "1 min to 24 h"),
+        ("1441 min", "1 min to 24 h"),
+    ],
+)
+def test_wrong_ends_say_what_was_expected(text: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        fields.ends(text)
 
 
 def test_a_day_is_one_date_or_one_of_every_year() -> None:

@@ -25,8 +25,9 @@ from pbx_bridge.core.call import (
 )
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.events import fresh
-from pbx_bridge.core.model import Exchange, Language, Referral
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.state import Exchange, Referral
 from pbx_bridge.core.wording import render
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ def at(text: str) -> datetime:
 
 
 DAY = at("2026-03-03 10:00")  # a Tuesday in office, switchboard and phone hours
+YESTERDAY = DAY - timedelta(days=1)
 NIGHT = at("2026-03-03 20:00")  # only the on-call line is open
 
 
@@ -49,8 +51,8 @@ def away(
     person: str, until: str, reason: str = "mote", *, exchange: Exchange = EXCHANGE
 ) -> Exchange:
     """`exchange` with one more referral, set a day before `DAY`."""
-    referral = Referral(person, reason, DAY - timedelta(days=1), at(until))
-    return replace(exchange, referrals={**exchange.referrals, person: referral})
+    referral = Referral(person, reason, YESTERDAY, at(until))
+    return replace(exchange, referrals={**exchange.referrals, person: (referral,)})
 
 
 def attended(line: str, *people: str, exchange: Exchange = EXCHANGE) -> Exchange:
@@ -99,9 +101,10 @@ def shown(decision: Decision) -> str:
 
 
 def sentences(decision: Decision) -> tuple[Sentence, ...]:
+    """The sentences of a step; recorded notes are left out."""
     match decision.step:
         case Say(told) | Ask(told):
-            return told
+            return tuple(one for one in told if isinstance(one, Sentence))
         case _:
             return ()
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, at, attended, away, changed_line
 
-from pbx_bridge.core.absence import absence, current, deputies
+from pbx_bridge.core.absence import absence, current
 from pbx_bridge.core.attendance import attendants, lines_left_empty, next_change
-from pbx_bridge.core.model import Exchange, Referral
+from pbx_bridge.core.reach import takers
+from pbx_bridge.core.state import Exchange, Referral
 
 BYGGLOV = PLAN.lines["bygglov"]
 
@@ -81,7 +82,9 @@ def test_f29_a_referral_that_ends_in_the_hour_that_comes_twice_ends_once() -> No
     first = at("2026-10-25 03:30")
     exchange = replace(
         EXCHANGE,
-        referrals={"105": Referral("105", "mote", at("2026-10-24 12:00"), first.replace(fold=1))},
+        referrals={
+            "105": (Referral("105", "mote", at("2026-10-24 12:00"), first.replace(fold=1)),)
+        },
     )
     assert absence(exchange, "105", first) is not None
     assert absence(exchange, "105", first.replace(fold=1)) is None
@@ -97,8 +100,8 @@ def test_s11_remote_work_is_a_referral_and_no_absence() -> None:
 
 def test_f20_deputies_are_those_of_the_plan_who_are_there_and_no_further() -> None:
     anna, fredrik = PLAN.people["101"], PLAN.people["106"]
-    assert [one.extension for one in deputies(EXCHANGE, anna, DAY)] == ["102"]
-    assert list(deputies(away("107", "2026-03-03 14:30"), fredrik, DAY)) == []
+    assert [one.extension for one in takers(EXCHANGE, anna, DAY)] == ["102"]
+    assert list(takers(away("107", "2026-03-03 14:30"), fredrik, DAY)) == []
 
 
 def test_the_next_change_is_the_nearest_edge_of_a_referral() -> None:
@@ -108,7 +111,7 @@ def test_the_next_change_is_the_nearest_edge_of_a_referral() -> None:
     assert next_change(exchange, at("2026-03-03 14:30")) == at("2026-03-05 08:30")
     assert next_change(exchange, at("2026-03-05 08:30")) is None
     begins = Referral("107", "mote", at("2026-03-03 11:00"), at("2026-03-03 12:00"))
-    planned = replace(exchange, referrals={**exchange.referrals, "107": begins})
+    planned = replace(exchange, referrals={**exchange.referrals, "107": (begins,)})
     assert next_change(planned, DAY) == at("2026-03-03 11:00")
 
 
@@ -118,8 +121,8 @@ def test_f29_edges_are_ordered_as_instants() -> None:
     exchange = replace(
         EXCHANGE,
         referrals={
-            "105": Referral("105", "mote", DAY, late),
-            "106": Referral("106", "mote", DAY, early),
+            "105": (Referral("105", "mote", DAY, late),),
+            "106": (Referral("106", "mote", DAY, early),),
         },
     )
     assert next_change(exchange, at("2026-10-25 01:00")) == early

@@ -16,8 +16,8 @@ from pbx_bridge.core.sentences import Sentence
 ANNA = PLAN.people["101"]
 
 
-def read(digits: str, now: datetime = DAY) -> Command | codes.Ask | Sentence:
-    return codes.read(digits, ANNA, PLAN, now)
+def read(digits: str, now: datetime = DAY) -> Command | codes.Ask | codes.Hear | Sentence:
+    return codes.read(digits, ANNA, EXCHANGE, now)
 
 
 def problem(digits: str, now: datetime = DAY) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, NIGHT, PROMPTS, at, attended, away, changed_line
+from core.plans import DAY, EXCHANGE, NIGHT, PROMPTS, YESTERDAY, at, attended, away, changed_line
 
 from pbx_bridge.core.commands import (
     TECHNICIAN,
@@ -16,11 +16,8 @@ from pbx_bridge.core.commands import (
     SetReferral,
     SignIn,
     SignOut,
-    confirmation,
-    handle,
-    refused,
-    status_of,
 )
+from pbx_bridge.core.confirming import confirmation, status_of
 from pbx_bridge.core.events import (
     CommandRefused,
     ReferralCancelled,
@@ -29,7 +26,9 @@ from pbx_bridge.core.events import (
     SignedOut,
     fold,
 )
-from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.handling import handle, refused
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.wording import render
 
 BACK = at("2026-03-03 14:30")
@@ -136,8 +135,8 @@ def test_f25_the_refusal_is_spoken_and_journaled() -> None:
     command = SignOut("vaxel", "111", by="111")
     answer = handle(command, EXCHANGE, DAY)
     assert isinstance(answer, Refusal)
-    assert refused(command, answer) == CommandRefused(
-        "SignOut", "111", "S18", "last-attendant", "111"
+    assert refused(command, answer, DAY) == CommandRefused(
+        "SignOut", "111", "S18", "last-attendant", "111", DAY
     )
     assert render(answer.spoken, Language.SV, DAY, PROMPTS).startswith(
         "Du är den sista som bemannar växeln"
@@ -161,7 +160,9 @@ def test_operators_technicians_and_oneself_may(by: str) -> None:
     set_ = SetReferral("106", "mote", BACK, by)
     assert handle(set_, EXCHANGE, DAY) == (ReferralSet("106", "mote", DAY, BACK, "", by),)
     cancel = CancelReferral("106", by)
-    assert handle(cancel, away("106", "2026-03-03 14:30"), DAY) == (ReferralCancelled("106", by),)
+    assert handle(cancel, away("106", "2026-03-03 14:30"), DAY) == (
+        ReferralCancelled("106", YESTERDAY, by),
+    )
 
 
 def test_nobody_commands_for_somebody_who_does_not_exist() -> None:
@@ -176,7 +177,7 @@ def test_s15_there_must_be_a_referral_to_cancel() -> None:
     expired = away("105", "2026-03-03 10:00")
     assert refuses(cancel, expired) == ("S15", "no-referral")
     remote = away("105", "2026-03-03 14:30", "distans")
-    assert handle(cancel, remote, DAY) == (ReferralCancelled("105", "105"),)
+    assert handle(cancel, remote, DAY) == (ReferralCancelled("105", YESTERDAY, "105"),)
 
 
 def test_members_sign_in_and_out_and_others_do_not() -> None:

@@ -26,7 +26,8 @@ from core.plans import (
 from pbx_bridge.core.call import Attempt, Call, Hangup, Queue, Ring, Say, Why
 from pbx_bridge.core.decide import MOST_STEPS, decide, kind
 from pbx_bridge.core.likely import likely
-from pbx_bridge.core.model import Exchange, Language, Schedule
+from pbx_bridge.core.model import Language, Schedule
+from pbx_bridge.core.state import Exchange
 
 SWITCHBOARD = ("queue:vaxel line-open", "backup:104 backup-rings")
 PASSED = (

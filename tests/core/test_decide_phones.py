@@ -10,7 +10,7 @@ from core.plans import DAY, EXCHANGE, NIGHT, PLAN, at, away, shown, spoken, step
 from pbx_bridge.core.call import Call, Decision, Dial, Hangup, Obey, Why
 from pbx_bridge.core.commands import CancelReferral, Command, SetReferral, SignIn, SignOut
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.model import Exchange
+from pbx_bridge.core.state import Exchange
 
 BOTH_AWAY = away("102", "2026-03-03 12:30", exchange=away("101", "2026-03-03 14:30"))
 

@@ -23,7 +23,7 @@ from pbx_bridge.core.events import (
     fresh,
     under,
 )
-from pbx_bridge.core.model import Referral
+from pbx_bridge.core.state import Referral
 
 BACK = at("2026-03-03 14:30")
 LUNCH = ReferralSet("105", "lunch", DAY, BACK, "", "105")
@@ -56,15 +56,15 @@ def test_a_new_exchange_is_attended_as_the_plan_says() -> None:
 def test_a_referral_is_set_replaced_and_cancelled() -> None:
     meeting = ReferralSet("105", "mote", DAY, BACK, "rum 2", "104")
     once = fold(EXCHANGE, [LUNCH])
-    assert once.referrals == {"105": Referral("105", "lunch", DAY, BACK, "", "105")}
+    assert once.referrals == {"105": (Referral("105", "lunch", DAY, BACK, by="105"),)}
     twice = fold(once, [meeting])
-    assert twice.referrals == {"105": Referral("105", "mote", DAY, BACK, "rum 2", "104")}
-    assert fold(twice, [ReferralCancelled("105", "105")]).referrals == {}
+    assert twice.referrals == {"105": (Referral("105", "mote", DAY, BACK, "rum 2", by="104"),)}
+    assert fold(twice, [ReferralCancelled("105", DAY, "105")]).referrals == {}
 
 
 def test_one_person_leaves_the_others_alone() -> None:
     other = ReferralSet("106", "mote", DAY, BACK, "", "106")
-    exchange = fold(EXCHANGE, [LUNCH, other, ReferralCancelled("105", "105")])
+    exchange = fold(EXCHANGE, [LUNCH, other, ReferralCancelled("105", DAY, "105")])
     assert set(exchange.referrals) == {"106"}
     signed = fold(EXCHANGE, [SignedIn("bygglov", "102", "102"), SignedOut("vaxel", "111", "104")])
     assert signed.signed_in == {"vaxel": set(), "bygglov": {"101", "102"}, "jour": {"110"}}
@@ -73,7 +73,7 @@ def test_one_person_leaves_the_others_alone() -> None:
 def test_what_is_doubled_or_makes_no_sense_changes_nothing() -> None:
     assert fold(EXCHANGE, [SignedIn("vaxel", "111", "111")] * 2) == EXCHANGE
     assert fold(EXCHANGE, [SignedOut("vaxel", "113", "113")] * 2) == EXCHANGE
-    assert fold(EXCHANGE, [ReferralCancelled("105", "105")]) == EXCHANGE
+    assert fold(EXCHANGE, [ReferralCancelled("105", DAY, "105")]) == EXCHANGE
 
 
 @pytest.mark.parametrize(

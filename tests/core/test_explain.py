@@ -7,8 +7,9 @@ from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, attended, away
 
 from pbx_bridge.core.call import Call, Hangup
 from pbx_bridge.core.explain import explain, way
-from pbx_bridge.core.model import Exchange, Language
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.wording import render
 
 

@@ -1,124 +1,28 @@
-"""Tables of Asterisk's event log, as calls leave them, and what they are read as.
+"""What the tables of Asterisk's event log are read as."""
 
-Columns: seconds, type, channel, extension and context, peer, extra. The caller's channel is
-PJSIP/trunk-00000001 with the unique id that is the call's linkedid.
-"""
-
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
+from core.cel_tables import (
+    CALLER,
+    CLOSED_LINE,
+    EVENTS,
+    GAVE_UP_IN_THE_QUEUE,
+    MESSAGE_LEFT,
+    MESSAGE_THEN_DEPUTY,
+    PERSON_ANSWERS,
+    START,
+    TOLD,
+    cel,
+    journey,
+    read_table,
+    recorded,
+)
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pbx_bridge.core.latency import Journey, Outcome, fold
+from pbx_bridge.core.latency import Outcome, fold
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import MARK, endpoint_of, mark_of, value
-from pbx_bridge.wire import cel as cel_csv
-
-START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-CALLER = "PJSIP/trunk-00000001"
-LINKEDID = "1795422600.1"
-
-
-def cel(at_s: float, kind: str, channel: str = CALLER, **fields: str) -> CelEvent:
-    values = {
-        "linkedid": LINKEDID,
-        "uniqueid": LINKEDID if channel == CALLER else f"of {channel}",
-        "caller": "0401234567",
-        "exten": "018000101",
-        "context": "from-trunk",
-        "app": "",
-        "data": "",
-        "peer": "",
-        "extra": "",
-    } | fields
-    return CelEvent(time=START + timedelta(seconds=at_s), type=kind, channel=channel, **values)
-
-
-def read_table(table: str, **fields: str) -> list[CelEvent]:
-    """One event a line: seconds, type, channel, then what its extra data says."""
-    events = []
-    for line in table.strip().splitlines():
-        at_s, kind, channel, *rest = line.split(maxsplit=3)
-        extra = rest[0].strip() if rest else ""
-        match kind:
-            case "MARK":
-                kind, extra = MARK, f'{{"extra":"{extra}"}}'
-            case "BRIDGE_ENTER" | "BRIDGE_EXIT":
-                extra = f'{{"bridge_id":"{extra}","bridge_technology":"simple_bridge"}}'
-            case "HANGUP":
-                cause, _, source = extra.partition(" ")
-                extra = f'{{"hangupcause":{cause},"hangupsource":"{source}","dialstatus":""}}'
-        events.append(cel(float(at_s), kind, channel, extra=extra, **fields))
-    return events
-
-
-PERSON_ANSWERS = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.004211  MARK          PJSIP/trunk-00000001  ring|person-rings|101
-0.006102  CHAN_START    PJSIP/101-00000002
-2.310400  ANSWER        PJSIP/101-00000002
-2.310950  ANSWER        PJSIP/trunk-00000001
-2.312500  BRIDGE_ENTER  PJSIP/101-00000002    b1
-2.313000  BRIDGE_ENTER  PJSIP/trunk-00000001  b1
-9.100000  BRIDGE_EXIT   PJSIP/trunk-00000001  b1
-9.101000  BRIDGE_EXIT   PJSIP/101-00000002    b1
-9.102000  HANGUP        PJSIP/101-00000002    16 PJSIP/trunk-00000001
-9.102000  CHAN_END      PJSIP/101-00000002
-9.103000  HANGUP        PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
-9.103000  CHAN_END      PJSIP/trunk-00000001
-9.103000  LINKEDID_END  PJSIP/trunk-00000001
-"""
-MESSAGE_THEN_DEPUTY = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.010000  MARK          PJSIP/trunk-00000001  say|person-absent|absent-1&passing-2
-0.011000  ANSWER        PJSIP/trunk-00000001
-6.500000  MARK          PJSIP/trunk-00000001  ring|deputy-rings|102
-6.510000  CHAN_START    PJSIP/102-00000002
-11.40000  ANSWER        PJSIP/102-00000002
-11.40100  BRIDGE_ENTER  PJSIP/102-00000002    b1
-11.50000  BRIDGE_ENTER  PJSIP/trunk-00000001  b1
-"""
-CLOSED_LINE = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.010000  MARK          PJSIP/trunk-00000001  ask|line-closed|closed-1
-0.011000  ANSWER        PJSIP/trunk-00000001
-9.000000  MARK          PJSIP/trunk-00000001  say|message-declined|goodbye
-11.00000  HANGUP        PJSIP/trunk-00000001  16
-"""
-MESSAGE_LEFT = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.010000  MARK          PJSIP/trunk-00000001  ask|line-closed|closed-1
-0.011000  ANSWER        PJSIP/trunk-00000001
-9.000000  MARK          PJSIP/trunk-00000001  voicemail|message-chosen|100
-31.00000  HANGUP        PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
-"""
-TOLD = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.010000  MARK          PJSIP/trunk-00000001  ring|person-rings|101
-0.011000  CHAN_START    PJSIP/101-00000002
-20.01000  HANGUP        PJSIP/101-00000002    16
-20.02000  MARK          PJSIP/trunk-00000001  say|person-no-answer|no-answer-1
-20.03000  ANSWER        PJSIP/trunk-00000001
-26.00000  MARK          PJSIP/trunk-00000001  hangup|nothing-left
-26.10000  HANGUP        PJSIP/trunk-00000001  16
-"""
-GAVE_UP_IN_THE_QUEUE = """
-0.000000  CHAN_START    PJSIP/trunk-00000001
-0.010000  MARK          PJSIP/trunk-00000001  queue|line-open|vaxeln
-0.011000  ANSWER        PJSIP/trunk-00000001
-0.020000  CHAN_START    PJSIP/101-00000002
-0.021000  CHAN_START    PJSIP/102-00000003
-15.02000  HANGUP        PJSIP/101-00000002    16
-15.02100  HANGUP        PJSIP/102-00000003    16
-17.50000  HANGUP        PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
-"""
-
-
-def journey(table: str, **fields: str) -> Journey:
-    (only,) = fold(read_table(table, **fields))
-    return only
+from pbx_bridge.core.trace import endpoint_of, mark_of, mobile_of, value
 
 
 def test_the_wait_ends_when_caller_and_person_are_together() -> None:
@@ -287,25 +191,21 @@ def test_endpoints_may_contain_dashes() -> None:
     assert endpoint_of("Local/101@phones-00000000;1") == ""
 
 
+def test_only_the_channels_that_ring_a_mobile_name_one() -> None:
+    assert mobile_of("Local/0457000102@pbx-bridge-mobile-0000001a;2") == "0457000102"
+    assert mobile_of("Local/101@phones-00000000;1") == ""
+    assert mobile_of("Local/101@pbx-bridge-mobile2-00000000;1") == ""
+    assert mobile_of("PJSIP/operator-0000001a") == ""
+
+
 @pytest.mark.parametrize("extra", ["", "{", "{]", "[1]", '{"a":1}', '{"extra":null}', "{" * 5000])
 def test_f10_extra_data_that_is_no_object_is_no_trouble(extra: str) -> None:
     assert isinstance(value(extra, "extra"), str)
 
 
-RECORDING = Path(__file__).parents[1] / "recordings" / "cel_three_calls.csv"
-
-
-def recorded() -> list[CelEvent]:
-    """A real Asterisk 22.10.1: an answered call, a phone that is silent for 1 s, a queue."""
-    rows = [cel_csv.parse(line) for line in RECORDING.read_bytes().splitlines()]
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return [
-        CelEvent(epoch + timedelta(microseconds=row.time_us), *row.values) for row in rows if row
-    ]
-
-
 def test_three_calls_through_a_real_asterisk_are_read_right() -> None:
-    person, silent, queue = fold(recorded())
+    """An answered call, a phone that is silent for 1 s, a queue."""
+    person, silent, queue = fold(recorded("cel_three_calls.csv"))
     assert (person.outcome, person.answered_by) == (Outcome.ANSWERED, "101")
     assert person.wait_s == pytest.approx(0.003584)
     assert (silent.outcome, silent.answered_at) == (Outcome.TOLD, None)
@@ -315,6 +215,32 @@ def test_three_calls_through_a_real_asterisk_are_read_right() -> None:
     assert queue.wait_s == pytest.approx(0.504226)
     assert [leg.cause for leg in queue.legs] == [16, 26]
     assert {call.caller for call in (person, silent, queue)} == {"sipp"}
+
+
+def test_a_mobile_has_answered_when_its_owner_has_pressed_1_and_not_when_it_picks_up() -> None:
+    """Desk phone 102 and mobile 0457000102 ring: the owner presses 1, the mobile's voicemail
+    picks up, the same but the desk phone is answered, the same but the caller gives up, and
+    the owner presses 1 and hangs up first."""
+    pressed, voicemail, desk, gave_up, left = fold(recorded("cel_mobile.csv"))
+    assert (pressed.outcome, pressed.answered_by) == (Outcome.ANSWERED, "0457000102")
+    assert pressed.wait_s == pytest.approx(1.230407)
+    assert (voicemail.outcome, voicemail.answered_at) == (Outcome.TOLD, None)
+    assert voicemail.told_when
+    assert (desk.outcome, desk.answered_by) == (Outcome.ANSWERED, "102")
+    assert desk.wait_s == pytest.approx(1.507108)
+    assert (gave_up.outcome, gave_up.untold) == (Outcome.ABANDONED, "person-rings")
+    assert left.answered_by == "0457000102"
+    for call in (pressed, voicemail, desk, gave_up, left):
+        assert [leg.endpoint for leg in call.legs] == ["102", "operator"]
+        assert call.legs[1].answered is not None
+    assert [call.ended_by_caller for call in (pressed, voicemail, gave_up)] == [True, False, True]
+
+
+def test_calls_that_the_exchange_makes_are_announcements() -> None:
+    """A colleague who answers, one who doesn't, and one whose phone isn't there."""
+    for call in fold(recorded("cel_announcements.csv")):
+        assert call.outcome is Outcome.ANNOUNCEMENT
+        assert (call.told_when, call.untold) == (False, "")
 
 
 @pytest.mark.parametrize(
@@ -334,31 +260,6 @@ def test_f04_what_the_dialplan_does_without_a_bridge_counts_the_same(
 def test_the_callers_number_may_come_after_the_first_event() -> None:
     (call,) = fold([cel(0, "CHAN_START", caller=""), cel(1, "ANSWER"), cel(2, "HANGUP")])
     assert call.caller == "0401234567"
-
-
-TYPES = [
-    "CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", "HANGUP", "CHAN_END",
-    "LINKEDID_END", "PBX_STEP", "USER_DEFINED", "APP_START", "?",
-]  # fmt: skip
-CHANNELS = [CALLER, "PJSIP/101-2", "PJSIP/102-3", "Local/1@x-0;1", "Local/1@x-0;2", "PJSIP/", ""]
-EXTRAS = st.sampled_from(
-    ["", "{", '{"bridge_id":"b1"}', '{"bridge_id":"b2"}', '{"extra":"say|line-closed"}']
-) | st.text(max_size=9)
-EVENTS = st.lists(
-    st.builds(
-        cel,
-        st.integers(0, 9),
-        st.sampled_from(TYPES),
-        st.sampled_from(CHANNELS),
-        linkedid=st.sampled_from([LINKEDID, "2.1", ""]),
-        uniqueid=st.sampled_from([LINKEDID, "2.1", "3.1"]),
-        exten=st.text(max_size=9),
-        data=st.text(max_size=9),
-        peer=st.sampled_from([CALLER, "PJSIP/101-2,PJSIP/102-3", ",", ""]),
-        extra=EXTRAS,
-    ),
-    max_size=25,
-)
 
 
 @given(EVENTS)

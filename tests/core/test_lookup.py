@@ -11,16 +11,15 @@ from pbx_bridge.core.lookup import lookup
 from pbx_bridge.core.model import (
     Codes,
     Dialling,
-    Exchange,
     Language,
     Line,
     Organisation,
     Person,
     Plan,
-    Referral,
     ReferralReason,
     Trunk,
 )
+from pbx_bridge.core.state import Exchange, Referral
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BACK = datetime(2026, 11, 23, 14, 30, tzinfo=ZoneInfo("Europe/Mariehamn"))
@@ -61,7 +60,7 @@ NOBODY_AWAY = {
 
 
 def away(name: str) -> Exchange:
-    return Exchange(PLAN, {"101": Referral("101", name, NOW - timedelta(hours=1), BACK)})
+    return Exchange(PLAN, {"101": (Referral("101", name, NOW - timedelta(hours=1), BACK),)})
 
 
 def test_a_referral_is_told_with_reason_end_and_sound() -> None:

@@ -12,7 +12,8 @@ from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, at, attended, away, 
 
 from pbx_bridge.core.hours import is_open
 from pbx_bridge.core.mirror import FAMILIES, OPENINGS_AHEAD, SPOKEN_OPENINGS, Spoken, picture
-from pbx_bridge.core.model import Exchange, Language, Schedule, Span
+from pbx_bridge.core.model import Language, Schedule, Span
+from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.wording import render
 
 AMI_LINE = 1024

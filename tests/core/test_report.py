@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pbx_bridge.core.inert import LONGEST, cell, shown
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.report import as_csv, as_dict, as_text, by_number, summarise
+from pbx_bridge.core.trace import Mark
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -20,6 +22,11 @@ def call(outcome: Outcome, wait_s: float | None, dialled: str = "018000100") -> 
     until = None if wait_s is None else START + timedelta(seconds=wait_s)
     answered = until if outcome is Outcome.ANSWERED else None
     return Journey("1.1", "", "from-trunk", dialled, START, answered, "", until, outcome, (), ())
+
+
+def under(rule: str, outcome: Outcome, wait_s: float, tells: bool = False) -> Journey:
+    """A call whose last step was chosen by `rule`."""
+    return replace(call(outcome, wait_s), steps=(Mark(START, "?", rule, tells=tells),))
 
 
 ICMI = [
@@ -64,10 +71,55 @@ def test_short_abandons_are_counted_apart() -> None:
     assert report.abandon_rate_without_short == pytest.approx(0.25)
 
 
-def test_codes_outgoing_and_open_calls_are_not_offered() -> None:
+UNTOLD = [
+    *[under("line-open", Outcome.ABANDONED, 60)] * 2,
+    under("line-open", Outcome.ABANDONED, 5),
+    under("deputy-rings", Outcome.ABANDONED, 6),
+    under("sorry", Outcome.TOLD, 2),
+    under("sorry", Outcome.TOLD, 9),
+    under("line-closed", Outcome.CLOSED, 9, tells=True),
+    under("person-rings", Outcome.ANSWERED, 3),
+]
+
+
+def test_s7_untold_calls_are_counted_by_their_rule_and_short_abandons_apart() -> None:
+    report = summarise(UNTOLD)
+    assert (report.untold, report.untold_short) == (5, 1)
+    assert list(report.untold_by_reason.items()) == [
+        ("line-open", 2), ("sorry", 2), ("deputy-rings", 1)
+    ]  # fmt: skip
+    assert summarise(reversed(UNTOLD)) == report
+
+
+def test_s7_a_call_that_the_exchange_drops_at_once_is_no_short_abandon() -> None:
+    report = summarise([replace(call(Outcome.ABANDONED, 0.1), ended_by_caller=False)])
+    assert (report.untold, report.untold_short) == (1, 0)
+    assert report.untold_by_reason == {"no-step": 1}
+
+
+def test_s7_the_text_has_a_line_for_each_reason_and_the_csv_an_object() -> None:
+    text = as_text(summarise(UNTOLD))
+    assert (
+        """\
+Untold               5 (aim: none), 1 more gave up within 5 s
+  line-open          2
+  sorry              2
+  deputy-rings       1
+Answered in 20 s"""
+        in text
+    )
+    assert "Untold               0 (aim: none)" in as_text(summarise([]))
+    (row,) = csv.DictReader(io.StringIO(as_csv({"all": summarise(UNTOLD)})))
+    assert (row["untold"], row["untold_short"]) == ("5", "1")
+    assert row["untold_by_reason"] == '{"line-open": 2, "sorry": 2, "deputy-rings": 1}'
+    assert as_dict(summarise(UNTOLD))["untold_by_reason"] == json.loads(row["untold_by_reason"])
+
+
+def test_codes_outgoing_open_calls_and_announcements_are_not_offered() -> None:
     journeys = [
         call(Outcome.CODE, 1),
         call(Outcome.OUTGOING, 1),
+        call(Outcome.ANNOUNCEMENT, 1),
         call(Outcome.OPEN, None),
         call(Outcome.TOLD, 9),
         call(Outcome.CLOSED, 9),
@@ -75,6 +127,7 @@ def test_codes_outgoing_and_open_calls_are_not_offered() -> None:
     ]
     report = summarise(journeys)
     assert (report.offered, report.told, report.closed, report.messages) == (3, 1, 1, 1)
+    assert report.untold == 3
 
 
 def test_no_calls_give_no_figures_and_no_division() -> None:
@@ -94,8 +147,9 @@ def test_the_keys_of_json_and_csv_are_stable() -> None:
     figures = as_dict(summarise(ICMI))
     assert list(figures) == [
         "target_s", "short_s", "offered", "answered", "within", "abandoned",
-        "abandoned_within", "abandoned_short", "told", "closed", "messages", "wait_mean_s",
-        "wait_p50_s", "wait_p90_s", "wait_p95_s", "wait_p99_s", "wait_max_s", "service_level",
+        "abandoned_within", "abandoned_short", "told", "closed", "messages", "untold",
+        "untold_short", "untold_by_reason", "wait_mean_s", "wait_p50_s", "wait_p90_s",
+        "wait_p95_s", "wait_p99_s", "wait_max_s", "service_level",
         "service_level_of_answered", "service_level_with_quick_abandons",
         "service_level_without_quick_abandons", "abandon_rate", "abandon_rate_without_short",
     ]  # fmt: skip
@@ -150,5 +204,7 @@ def test_every_call_is_counted_once_and_ratios_are_shares(journeys: list[Journey
     report = summarise(journeys)
     parts = (report.answered, report.abandoned, report.told, report.closed, report.messages)
     assert sum(parts) == report.offered
+    assert report.untold + report.untold_short == report.offered - report.answered
+    assert sum(report.untold_by_reason.values()) == report.untold
     for ratio in (report.service_level_without_quick_abandons, report.abandon_rate_without_short):
         assert ratio is None or 0 <= ratio <= 1

@@ -26,10 +26,15 @@ from pbx_bridge.core.call import (
     with_attempt,
     with_result,
 )
-from pbx_bridge.core.commands import Refusal, confirmation, handle
-from pbx_bridge.core.decide import BUSY_CAUSE, MOST_STEPS, decide
+from pbx_bridge.core.commands import Refusal
+from pbx_bridge.core.confirming import confirmation
+from pbx_bridge.core.decide import MOST_STEPS, decide
 from pbx_bridge.core.events import fold
-from pbx_bridge.core.model import Exchange, Language, Referral
+from pbx_bridge.core.handling import handle
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.reach import off_duty
+from pbx_bridge.core.routes.outgoing import BUSY_CAUSE
+from pbx_bridge.core.state import Exchange, Referral
 from pbx_bridge.core.wording import render
 
 RESULTS = ("NOANSWER", "BUSY", "CHANUNAVAIL", "TIMEOUT", "JOINEMPTY", "SUCCESS", "FAILED", "1", "")
@@ -43,7 +48,9 @@ moments = st.datetimes(
 )
 codes = st.builds(
     "{}{}".format,
-    st.sampled_from(("*23*", "#23#", "*#23#", "*28*", "#28*")),
+    st.sampled_from(
+        ("*23*", "#23#", "*#23#", "*28*", "#28*", "*230*", "*21*", "*22#", "*27#", "*29*")
+    ),
     st.text("0123456789*#", max_size=13),
 )
 dialled = st.one_of(
@@ -88,7 +95,7 @@ def exchanges(draw: st.DrawFn, now: datetime) -> Exchange:
         since = now - timedelta(minutes=draw(st.integers(-30, 5000)))
         until = since + timedelta(minutes=draw(st.integers(1, 20_000)))
         reason = draw(st.sampled_from(sorted(PLAN.reasons_by_name)))
-        referrals[person] = Referral(person, reason, since, until)
+        referrals[person] = (Referral(person, reason, since, until),)
     signed_in = {name: frozenset(draw(st.sets(people, max_size=4))) for name in PLAN.lines}
     return replace(EXCHANGE, referrals=referrals, signed_in=signed_in)
 
@@ -140,8 +147,12 @@ def walk(call: Call, world: World) -> Iterator[tuple[Decision, Exchange, datetim
                 if isinstance(answer, Refusal)
                 else confirmation(decision.step.command, fold(exchange, answer), now)
             )
-            yield Decision("say:answer", Say(told), Why.COMMAND_DONE), exchange, now
-            call = with_attempt(call, "say:answer")
+            said = decision.mark.replace("obey:", "say:")
+            call = with_result(call, "refused" if isinstance(answer, Refusal) else "done")
+            call = with_attempt(call, said)
+            if not told:
+                continue
+            yield Decision(said, Say(told), Why.COMMAND_DONE), exchange, now
         carried = decode(encode(call), replace(call, tried=()))
         assert carried == call
         call = with_result(carried, result)
@@ -156,14 +167,19 @@ def test_every_call_ends_and_no_step_is_taken_twice(call: Call, world: World) ->
     assert len(marks) < MOST_STEPS
 
 
+IN_SPITE = (Why.PERSON_VIP, Why.PERSON_INSISTED, Why.SHIELD_LIFTED)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(calls_among_colleagues, calls), worlds())
 def test_no_phone_rings_whose_owner_is_away_or_calls(call: Call, world: World) -> None:
     wanted = PLAN.numbers[call.dialled].target if call.dialled in PLAN.numbers else call.dialled
     for decision, exchange, now in walk(call, world):
-        if isinstance(decision.step, Ring):
+        if isinstance(decision.step, Ring) and decision.why not in IN_SPITE:
             for extension in decision.step.extensions:
                 assert absence(exchange, extension, now) is None
+                on_duty = decision.why is Why.BACKUP_RINGS
+                assert on_duty or not off_duty(exchange, PLAN.people[extension], now)
                 assert extension != call.phone or extension == wanted
 
 

@@ -117,6 +117,57 @@ def test_a_ringing_that_ends_is_told_before_what_follows_and_once() -> None:
     ]
 
 
+MOBILE, TRUNK = "Local/0457000102@pbx-bridge-mobile-00000000", "PJSIP/operator-00000004"
+MOBILE_RINGS = [
+    *TALK[:3],
+    cel(0.02, "CHAN_START", f"{MOBILE};1", exten="0457000102", context="pbx-bridge-mobile"),
+    cel(0.02, "CHAN_START", f"{MOBILE};2", exten="0457000102", context="pbx-bridge-mobile"),
+    cel(0.03, "CHAN_START", TRUNK, exten="s"),
+]
+PICKED_UP = cel(1, "ANSWER", TRUNK, exten="0457000102")
+
+
+def test_a_mobile_is_told_by_its_own_number_and_answers_when_1_was_pressed() -> None:
+    inner = '{"bridge_id":"b2"}'
+    assert lines(
+        *MOBILE_RINGS,
+        PICKED_UP,
+        cel(2, "ANSWER", f"{MOBILE};1"),
+        cel(2, "BRIDGE_ENTER", TRUNK, inner),
+        cel(2, "BRIDGE_ENTER", f"{MOBILE};1", BRIDGE),
+        cel(2, "BRIDGE_ENTER", f"{MOBILE};2", inner),
+        cel(2, "BRIDGE_ENTER", CALLER, BRIDGE),
+        hangup(9, TRUNK, 16, TRUNK),
+        hangup(9, CALLER),
+    )[2:] == [
+        "0.02 s  the exchange rings the mobile 0457000102  [person-rings]",
+        "1.00 s  the mobile 0457000102 is picked up, by a human if 1 is pressed",
+        "2.00 s  0457000102 answers: 2.0 s after the first ring (aim 20 s)",
+        "9.00 s  the call ends",
+    ]
+
+
+@pytest.mark.parametrize("end", [hangup(4, TRUNK, 17), PICKED_UP])
+def test_what_a_mobile_leaves_behind_is_no_phone_of_its_own(end: CelEvent) -> None:
+    after = lines(*MOBILE_RINGS, end, mark(20, "say|person-no-answer"), hangup(21, CALLER, 16, "x"))
+    assert [line for line in after if "operator" in line] == []
+    assert after[-3:] == [
+        "20.00 s  Anna Berg's phone stops ringing",
+        "20.00 s  the caller hears: a message  [person-no-answer]",
+        "21.00 s  the exchange ends the call",
+    ]
+
+
+def test_a_call_over_the_trunk_without_a_mobile_is_told_as_before() -> None:
+    told = lines(cel(0, "CHAN_START"), mark(0, "dial|outgoing"), cel(1, "CHAN_START", TRUNK))
+    assert told[-1] == "1.00 s  the exchange rings operator's phone  [outgoing]"
+
+
+def test_that_a_step_tells_when_is_no_part_of_its_words() -> None:
+    told = lines(cel(0, "CHAN_START"), mark(1, "say|person-absent|absent-1|when"))
+    assert told[-1] == "1.00 s  the caller hears: “Anna är på lunch.”  [person-absent]"
+
+
 def test_the_first_line_waits_for_the_callers_number() -> None:
     assert lines(cel(0, "CHAN_START", caller="")) == []
     told = lines(cel(0, "CHAN_START", caller=""), cel(0.5, "ANSWER"))
@@ -158,7 +209,7 @@ def test_f23_what_callers_choose_is_shown_on_one_line_without_its_tricks() -> No
             cel,
             st.integers(0, 9),
             st.sampled_from(["CHAN_START", "ANSWER", "BRIDGE_ENTER", "HANGUP", "PBX_STEP", "?"]),
-            st.sampled_from([CALLER, ANNA, "Local/1@x-0;1", ""]),
+            st.sampled_from([CALLER, ANNA, "Local/1@x-0;1", f"{MOBILE};1", TRUNK, ""]),
             st.sampled_from([BRIDGE, '{"extra":"ring|a"}', '{"extra":""}']) | st.text(max_size=9),
             uniqueid=st.sampled_from(["1.1", "2.1"]),
             caller=st.text(max_size=9),

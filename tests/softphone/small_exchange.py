@@ -36,7 +36,10 @@ MODULES = (
     "res_pjsip_endpoint_identifier_ip",
     "res_pjsip_registrar",
     "res_pjsip_endpoint_identifier_anonymous",
+    "res_clioriginate",
     "res_pjsip_caller_id",
+    "res_pjsip_diversion",
+    "res_pjsip_messaging",
     "res_rtp_asterisk",
     "res_timing_timerfd",
     "bridge_simple",
@@ -115,6 +118,15 @@ exten = ring,1,Ringing()
  same = n,Wait(20)
 exten = _*23*X*XXXX#,1,Answer()
  same = n,Playback({run}/first)
+exten = tell,1,Set(MESSAGE(body)=Anna Berg är tillbaka i morgon, klockan åtta.)
+ same = n,MessageSend(pjsip:101,"Växeln · Norrskär" <sip:100@127.0.0.1>)
+ same = n,Hangup()
+exten = _0X.,1,Set(CALLERID(name)=för Anna "A" Berg · byggnadstillsynen)
+ same = n,Set(REDIRECTING(count)=1)
+ same = n,Set(REDIRECTING(from-num)=018000101)
+ same = n,Set(REDIRECTING(from-name)=Anna Berg · byggnadstillsynen)
+ same = n,Dial(PJSIP/operator/sip:${{EXTEN}}@127.0.0.1:${{OPERATOR}},5)
+ same = n,Hangup(${{HANGUPCAUSE}})
 """
 
 
@@ -135,6 +147,10 @@ class Exchange:
             [*self.asterisk, *arguments], capture_output=True, text=True, check=False
         )
         return done.stdout
+
+    def ring(self, phone: str, to: str) -> None:
+        """Call a phone; what it answers is then in the dialplan at `to`."""
+        self.console(f"channel originate PJSIP/{phone} extension {to}@calls")
 
     @property
     def channels(self) -> int:
@@ -181,6 +197,7 @@ def write_configuration(run: Path, private: PrivateCopy, port: int, secret: str)
     info = "auth = 103\naors = 103\ndtmf_mode = info"
     endpoints += ENDPOINT.format(name="103", more=info) + PHONE.format(name="103", secret=secret)
     trunk = ENDPOINT.format(name="anonymous", more="")
+    trunk += ENDPOINT.format(name="operator", more="send_pai = yes\ntrust_id_outbound = yes")
     texts = {
         "asterisk": ASTERISK_CONF.format(run=run, modules=private.modules, data=private.data),
         "modules": "[modules]\nautoload = no\n"

@@ -12,7 +12,7 @@ from datetime import datetime, time
 from typing import assert_never
 
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.sentences import Named, Sentence, Slot
+from pbx_bridge.core.sentences import Digits, Named, Sentence, Slot
 from pbx_bridge.core.wording import en, fi, sv
 from pbx_bridge.core.wording.catalogue import SLOTS
 from pbx_bridge.core.wording.grammar import Grammar
@@ -39,6 +39,7 @@ def render(sentence: Sentence, language: Language, now: datetime, prompts: Promp
     Raises `LookupError` for a key or slot that isn't there and `ValueError` for a number
     outside 0–9999: both are faults of the code, since prompts are checked when read.
     """
+    language = sentence.language or language
     prompt = prompts[language].get(sentence.key)
     if prompt is None:
         raise LookupError(f"no prompt {sentence.key!r} in {language}; the keys are in SLOTS")
@@ -95,5 +96,7 @@ def _words(slot: Slot, language: Language, now: datetime) -> str:
             return when(slot, language, now)
         case Named(text):
             return text[language]
+        case Digits(text):
+            return spell_digits(text, language)
         case _:
             assert_never(slot)

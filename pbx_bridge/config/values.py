@@ -1,0 +1,127 @@
+"""One value of a file, as technicians write it: each arrives as text and is checked by itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import date, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pbx_bridge.config import fields
+from pbx_bridge.core.model import Language, Span, Text
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""Names of units, lines, hours and reasons: they become keys in Asterisk's own database."""
+EXTENSION = re.compile(r"[1-9][0-9]{1,5}")
+DIGIT = re.compile(r"[0-9]")
+_CODE = re.compile(r"[*#][*#0-9]{1,9}")
+_LINE_CODE = re.compile(r"[0-9]{1,4}")
+_MAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[A-Za-z0-9.-]{1,190}")
+_UNPRINTED = re.compile(r'[;<>"\\]')
+SIP_PORT = 5060
+NOTES_LIMIT = 9
+
+
+def _label(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty")
+    if len(text) > 80 or not text.isprintable() or _UNPRINTED.search(text):
+        raise ValueError('must be at most 80 letters without ; < > " and \\')
+    return text
+
+
+def _all_languages(texts: Text) -> Text:
+    if missing := [language.value for language in Language if language not in texts]:
+        raise ValueError(f"lacks the wording in {' and '.join(missing)}")
+    return texts
+
+
+def matching(pattern: re.Pattern[str], wanted: str) -> AfterValidator:
+    """Refuse a text that is not `wanted`."""
+
+    def match(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f'"{text}" is not {wanted}')
+        return text
+
+    return AfterValidator(match)
+
+
+def _zone(text: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(text))
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f'"{text}" is no time zone, write one like Europe/Mariehamn') from None
+
+
+def _host(text: str) -> str:
+    """An address and its port. A name would hang every call when DNS does."""
+    match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", text)
+    try:
+        address = ipaddress.ip_address((match[1] or match[3]) if match else "")
+        port = int((match[2] or match[4] or SIP_PORT) if match else 0)
+    except ValueError:
+        raise ValueError(f'"{text}" is no address, write one like 192.0.2.10:5060') from None
+    if not 0 < port < 65536:
+        raise ValueError(f"there is no port {port}")
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def _none(value: object) -> object:
+    """A key with nothing after it is as good as left out."""
+    return value or None
+
+
+def _listed(value: object) -> object:
+    """`members:` with nothing after it is an empty list."""
+    return [] if value == "" else value
+
+
+def _mapped(value: object) -> object:
+    return {} if value == "" else value
+
+
+def _few(notes: list[Text]) -> list[Text]:
+    if len(notes) > NOTES_LIMIT:
+        raise ValueError(f"{len(notes)} are too many, a device chooses by 1 to {NOTES_LIMIT}")
+    return notes
+
+
+def _ends(value: object) -> timedelta | fields.RestOfDay:
+    if not isinstance(value, str):
+        raise ValueError("should be one text like 45 min")
+    return fields.ends(value)
+
+
+def _day(value: object) -> object:
+    return fields.day(value) if isinstance(value, str) else value
+
+
+def _spans(value: object) -> object:
+    return fields.spans(value) if isinstance(value, str) else value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+Texts = Annotated[dict[Language, Label], AfterValidator(_all_languages)]
+Name = Annotated[str, matching(NAME, "a name of small letters a-z, digits, - and _")]
+Extension = Annotated[str, matching(EXTENSION, "an extension (2 to 6 digits, the first not 0)")]
+Code = Annotated[str, matching(_CODE, "a feature code: * or # first, then digits, * and #")]
+LineCode = Annotated[str, matching(_LINE_CODE, "a line's code (1 to 4 digits)")]
+Mail = Annotated[str, matching(_MAIL, "a mail address")]
+Digits = Annotated[str, matching(re.compile(r"\+|[0-9]{1,15}"), "digits")]
+Host = Annotated[str, AfterValidator(_host)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Day = Annotated[date, BeforeValidator(_day)]
+Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+Ends = Annotated[timedelta | fields.RestOfDay, BeforeValidator(_ends)]
+Blank = BeforeValidator(_none)
+Listed = BeforeValidator(_listed)
+Mapped = BeforeValidator(_mapped)
+Notes = Annotated[list[Texts], Listed, AfterValidator(_few)]
+RingSeconds = Annotated[int, Field(ge=5, le=120)]
+WaitSeconds = Annotated[int, Field(ge=5, le=3600)]
+OfferSeconds = Annotated[int, Field(ge=20, le=600)]

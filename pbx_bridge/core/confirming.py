@@ -1,0 +1,104 @@
+"""What is spoken when a command is done, and about somebody's referral."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_never
+
+from pbx_bridge.core import absence, reach
+from pbx_bridge.core.commands import (
+    AnswerForward,
+    AskCallBack,
+    CancelReferral,
+    Command,
+    LapseForward,
+    LiftShield,
+    OfferForward,
+    ProvePin,
+    SetReferral,
+    SettleNotices,
+    SignIn,
+    SignOut,
+    WithdrawForward,
+)
+from pbx_bridge.core.model import Person
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Consent, Exchange, Referral
+
+
+def confirmation(command: Command, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
+    """What is spoken when `command` is stored: what, until when, who takes the calls.
+
+    `exchange` is the state after it.
+    """
+    plan = exchange.plan
+    match command:
+        case SetReferral(person, since=since):
+            begins = max(now, since or now)
+            return tuple(_told(plan.people[person], exchange, begins, now, "referral-set"))
+        case CancelReferral():
+            return (sentence("referral-cancelled"),)
+        case OfferForward(to=to):
+            return (sentence("forward-asked", name=plan.people[to].name),)
+        case WithdrawForward():
+            return (sentence("forward-withdrawn"),)
+        case AnswerForward(accepts=True):
+            return (sentence("offer-accepted"),)
+        case AnswerForward():
+            return (sentence("offer-declined"),)
+        case SignIn(line):
+            return (sentence("signed-in", line=Named(plan.lines[line].title)),)
+        case SignOut(line):
+            return (sentence("signed-out", line=Named(plan.lines[line].title)),)
+        case AskCallBack():
+            return (sentence("call-back-noted"),)
+        case LapseForward() | ProvePin() | LiftShield() | SettleNotices():
+            return ()
+        case _:
+            assert_never(command)
+
+
+def status_of(person: Person, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
+    """The person's referral and who takes their calls, as sentences."""
+    if absence.current(exchange, person.extension, now) is None:
+        coming = absence.planned(exchange, person.extension, now)
+        if not coming:
+            return (sentence("referral-none"),)
+        return tuple(_told(person, exchange, coming[0].since, now, "referral-is"))
+    return tuple(_told(person, exchange, now, now, "referral-is"))
+
+
+def told_absence(key: str, person: Person, referral: Referral, exchange: Exchange) -> Sentence:
+    """The sentence `key` about an absence, with the reason's public wording only (S13)."""
+    reason = exchange.plan.reasons_by_name[referral.reason]
+    until = absence.end_told(exchange, person, referral)
+    return sentence(key, name=person.name, reason=Named(reason.public), until=until)
+
+
+def _told(
+    person: Person, exchange: Exchange, begins: datetime, now: datetime, key: str
+) -> Iterator[Sentence]:
+    """Yield the referral that holds at `begins`, its beginning if that lies ahead, and who
+    takes the calls."""
+    referral = absence.current(exchange, person.extension, begins)
+    if referral is None:
+        yield sentence("referral-none")
+        return
+    yield told_absence(key, person, referral, exchange)
+    if begins > now:
+        yield sentence("referral-begins", since=begins)
+    if not absence.keeps_calls_away(exchange, referral):
+        return
+    asked = [
+        one
+        for one in exchange.forwards.get(person.extension, ())
+        if one.since == referral.since and one.consent is Consent.ASKED
+    ]
+    taker = next(reach.takers(exchange, person, begins), None)
+    if taker is not None:
+        yield sentence("referral-set-calls-to", name=taker.name)
+    elif asked:
+        yield sentence("forward-asked", name=exchange.plan.people[asked[-1].to].name)
+    else:
+        yield sentence("referral-set-calls-to-line", line=Named(exchange.plan.switchboard.title))

@@ -1,0 +1,181 @@
+"""Commands to events: who may do what, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from pbx_bridge.core import attendance, consent, referring
+from pbx_bridge.core.commands import (
+    CALLER,
+    EXCHANGE,
+    MOST_REFUSALS,
+    MOST_WRONG_PINS,
+    REFUSALS_WINDOW,
+    TECHNICIAN,
+    AnswerForward,
+    AskCallBack,
+    CancelReferral,
+    Command,
+    LapseForward,
+    LiftShield,
+    OfferForward,
+    ProvePin,
+    Refusal,
+    SetReferral,
+    SettleNotices,
+    SignIn,
+    SignOut,
+    WithdrawForward,
+)
+from pbx_bridge.core.events import (
+    FAILURES_WINDOW,
+    CallBackAsked,
+    CommandRefused,
+    Event,
+    NoticeDelivered,
+    NoticeUndeliverable,
+    PinRefused,
+    ShieldLifted,
+    SignedIn,
+    SignedOut,
+)
+from pbx_bridge.core.sentences import Named, sentence
+from pbx_bridge.core.state import Exchange
+
+Answer = tuple[Event, ...] | Refusal
+
+
+def handle(command: Command, exchange: Exchange, now: datetime) -> Answer:
+    """The events that `command` leads to, or why it is refused."""
+    refusal = _too_many(command, exchange, now) or _not_entitled(command, exchange)
+    if refusal is not None:
+        return refusal
+    match command:
+        case SetReferral():
+            return referring.set_referral(command, exchange, now)
+        case CancelReferral():
+            return referring.cancel_referral(command, exchange, now)
+        case OfferForward():
+            return consent.offer(command, exchange, now)
+        case WithdrawForward():
+            return consent.withdraw(command, exchange, now)
+        case AnswerForward():
+            return consent.answer(command, exchange, now)
+        case LapseForward():
+            return consent.lapse(command, exchange, now)
+        case SignIn() | SignOut():
+            return _attend(command, exchange, now)
+        case ProvePin():
+            return _prove_pin(command, exchange, now)
+        case LiftShield(person, by):
+            return (ShieldLifted(person, by),)
+        case SettleNotices(ids, by, why):
+            held = [one for one in ids if one in exchange.outbox]
+            if why:
+                return tuple(NoticeUndeliverable(one, why) for one in held)
+            return tuple(NoticeDelivered(one, by) for one in held)
+        case AskCallBack(call, target, number):
+            return (CallBackAsked(call, target, number, now),)
+        case _:
+            assert_never(command)
+
+
+def refused(command: Command, refusal: Refusal, now: datetime) -> Event:
+    """The journal's entry for a refusal."""
+    if isinstance(command, ProvePin):
+        return PinRefused(command.person, command.source, now)
+    name, person = type(command).__name__, getattr(command, "person", "")
+    return CommandRefused(name, person, refusal.clause, refusal.why, command.by, now)
+
+
+def pin_locked(exchange: Exchange, person: str, source: str, now: datetime) -> bool:
+    """Whether wrong PINs have locked the account or the number that they came from (F38)."""
+    return any(
+        len(_recent(exchange, f"pin:{one}", now, FAILURES_WINDOW)) >= MOST_WRONG_PINS
+        for one in (person, source)
+    )
+
+
+def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
+    """Everybody may command for themselves; operators, foremen and technicians for others."""
+    match command:
+        case SettleNotices(by=by) | LapseForward(by=by):
+            actor = exchange.plan.people.get(by)
+            if by == EXCHANGE or (actor is not None and actor.operator):
+                return None
+            return _not_for_others()
+        case ProvePin(person) if person in exchange.plan.people:
+            return None
+        case AskCallBack(target=target):
+            known = target in exchange.plan.people or target in exchange.plan.lines
+            return None if known else _unknown_person()
+        case AnswerForward(person, to, _, by):
+            unknown = {to, person or to} - exchange.plan.people.keys()
+            whom = to
+        case LiftShield(person, by):
+            unknown, whom = {person} - exchange.plan.people.keys(), TECHNICIAN
+        case _:
+            unknown, whom, by = (
+                {command.person} - exchange.plan.people.keys(),
+                command.person,
+                command.by,
+            )
+    if unknown:
+        return _unknown_person()
+    if by in (whom, TECHNICIAN):
+        return None
+    actor = exchange.plan.people.get(by)
+    leads = actor is not None and exchange.plan.people[command.person or whom].foreman == by
+    if actor is not None and (actor.operator or (leads and not isinstance(command, LiftShield))):
+        return None
+    return _not_for_others()
+
+
+def _unknown_person() -> Refusal:
+    return Refusal("", "unknown-person", sentence("refused-unknown-code"))
+
+
+def _not_for_others() -> Refusal:
+    return Refusal("S29", "not-allowed-for-others", sentence("refused-not-for-others"))
+
+
+def _too_many(command: Command, exchange: Exchange, now: datetime) -> Refusal | None:
+    """Somebody whose commands keep being refused is trying them out (F38)."""
+    if command.by in (TECHNICIAN, EXCHANGE, CALLER):
+        return None
+    if len(_recent(exchange, command.by, now, REFUSALS_WINDOW)) < MOST_REFUSALS:
+        return None
+    return Refusal("S29", "too-many-refusals", sentence("refused-too-many"))
+
+
+def _recent(
+    exchange: Exchange, source: str, now: datetime, window: timedelta
+) -> tuple[datetime, ...]:
+    since = now.astimezone(UTC) - window
+    return tuple(at for at in exchange.failures.get(source, ()) if at.astimezone(UTC) > since)
+
+
+def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
+    """A locked account refuses the right PIN too, or guessing would go on."""
+    if pin_locked(exchange, command.person, command.source, now):
+        return Refusal("S29", "pin-locked", sentence("refused-pin-locked"))
+    if not command.right:
+        return Refusal("S29", "pin-wrong", sentence("refused-pin"))
+    return ()
+
+
+def _attend(command: SignIn | SignOut, exchange: Exchange, now: datetime) -> Answer:
+    line = exchange.plan.lines.get(command.line)
+    if line is None:
+        return Refusal("", "unknown-line", sentence("refused-unknown-code"))
+    title = Named(line.title)
+    if isinstance(command, SignIn):
+        if command.person not in line.members:
+            return Refusal("S18", "not-a-member", sentence("refused-not-member", line=title))
+        return (SignedIn(line.name, command.person, command.by),)
+    if command.person not in exchange.signed_in.get(line.name, frozenset()):
+        return Refusal("", "not-signed-in", sentence("refused-not-signed-in", line=title))
+    if line in attendance.lines_left_empty(exchange, command.person, now):
+        return referring.last_attendant(line)
+    return (SignedOut(line.name, command.person, command.by),)

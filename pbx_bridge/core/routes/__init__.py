@@ -1,0 +1,35 @@
+"""The ways of calls: for each kind of target, its steps in the order in which they are tried.
+
+A route yields every step of a call's way that can be known, computed afresh from the state
+of the moment; `decide` takes the first one that comes after those already tried. What
+depends on a step's result is yielded only when that result is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pbx_bridge.core.call import Call, Decision, Obey, Say, Why
+from pbx_bridge.core.commands import Command
+from pbx_bridge.core.sentences import Spoken
+
+Route = Iterator[Decision]
+
+DONE = "done"
+"""Result of an `Obey` whose command was carried out."""
+
+
+def say(mark: str, why: Why, *sentences: Spoken, tells_when: bool = False) -> Decision:
+    """Speak to the caller."""
+    return Decision(f"say:{mark}", Say(sentences), why, tells_when)
+
+
+def obey(name: str, command: Command, why: Why = Why.CODE_OBEYED) -> Route:
+    """Carry out `command`; the bridge tells how it went before the call goes on."""
+    yield Decision(f"obey:{name}", Obey(command), why)
+    yield say(name, Why.COMMAND_DONE)
+
+
+def obeyed(call: Call, name: str) -> bool:
+    """Whether the command of that name was carried out in this call."""
+    return call.result(f"obey:{name}") == DONE

@@ -1,0 +1,140 @@
+"""The end of a way that has reached nobody: when somebody can be reached, and choices (S7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pbx_bridge.core import numbers, reach
+from pbx_bridge.core.call import LANGUAGE_KEYS, Ask, Call, Decision, Queue, Ring, Voicemail, Why
+from pbx_bridge.core.commands import AskCallBack
+from pbx_bridge.core.hours import is_open
+from pbx_bridge.core.model import Language, Line, Person
+from pbx_bridge.core.routes import Route, obey, say
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Exchange
+
+MESSAGE_KEY = "1"
+COLLEAGUE_KEY = "2"
+LINE_KEY = "3"
+CALL_BACK_KEY = "4"
+NUMBER_DIGITS = 15
+"""Of a telephone number at most (E.164)."""
+SHORTEST_NUMBER = 5
+
+
+def ending(
+    call: Call,
+    exchange: Exchange,
+    now: datetime,
+    sought: Person | Line,
+    mailbox: str,
+    why: Why,
+    told: tuple[Sentence, ...],
+) -> Route:
+    """Tell when, and let the caller choose; a second time after a choice that reached nobody.
+
+    Everything that was told is told again when the caller changes the language.
+    """
+    chosen: str | None = None
+    for round_ in ("", "-again", "-last"):
+        mark = f"ask:choice{round_}"
+        offered = tuple(_offers(call, exchange, sought, mailbox, now))
+        keys = {key for key, _ in offered}
+        languages = _languages(call) if round_ != "-last" else ()
+        sentences = (*told, *(text for _, text in offered), *languages)
+        rule = why if not round_ else Why.CHOICES_OFFERED
+        yield Decision(mark, Ask(sentences), rule, tells_when=True)
+        chosen = call.result(mark)
+        if chosen in LANGUAGE_KEYS:
+            continue
+        if chosen not in keys or chosen in (MESSAGE_KEY, CALL_BACK_KEY):
+            break
+        yield from _try_again(call, exchange, sought, chosen, round_, now)
+    if chosen == MESSAGE_KEY and mailbox:
+        yield from _message(call, mailbox)
+        return
+    if chosen == CALL_BACK_KEY:
+        yield from _call_back(call, exchange, sought)
+    yield say("goodbye", Why.MESSAGE_DECLINED, sentence("goodbye"))
+
+
+def _offers(
+    call: Call, exchange: Exchange, sought: Person | Line, mailbox: str, now: datetime
+) -> Iterator[tuple[str, Sentence]]:
+    """Yield the keys that a caller may press, each with what is said of it."""
+    if mailbox and isinstance(sought, Person):
+        yield MESSAGE_KEY, sentence("offer-message", name=sought.name)
+    elif mailbox:
+        yield MESSAGE_KEY, sentence("offer-message-line")
+    if (colleague := _colleague(call, exchange, sought, now)) is not None:
+        yield COLLEAGUE_KEY, sentence("offer-colleague", name=colleague.name)
+    if (line := _line(exchange, sought, now)) is not None:
+        yield LINE_KEY, sentence("offer-line", line=Named(line.title))
+    yield CALL_BACK_KEY, sentence("offer-call-back")
+
+
+def _colleague(
+    call: Call, exchange: Exchange, sought: Person | Line, now: datetime
+) -> Person | None:
+    if isinstance(sought, Line):
+        return None
+    found = (one for one in reach.takers(exchange, sought, now) if one.extension != call.phone)
+    return next(found, None)
+
+
+def _line(exchange: Exchange, sought: Person | Line, now: datetime) -> Line | None:
+    """The switchboard, or the line itself, while it is open."""
+    line = exchange.plan.switchboard
+    open_ = is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
+    return line if open_ and isinstance(sought, Person) else None
+
+
+def _try_again(
+    call: Call, exchange: Exchange, sought: Person | Line, key: str, round_: str, now: datetime
+) -> Route:
+    colleague = _colleague(call, exchange, sought, now)
+    line = _line(exchange, sought, now)
+    if key == COLLEAGUE_KEY and colleague is not None:
+        ring = Ring((colleague.extension,), colleague.ring_seconds)
+        mark = f"again:{colleague.extension}{round_}"
+        yield Decision(mark, ring, Why.COLLEAGUE_CHOSEN)
+    elif key == LINE_KEY and line is not None:
+        shown = line.title[exchange.plan.organisation.language]
+        queue = Queue(line.name, line.wait_seconds, shown)
+        yield Decision(f"again:{line.name}{round_}", queue, Why.LINE_CHOSEN)
+
+
+def _languages(call: Call) -> Iterator[Sentence]:
+    """Yield the offers of the other languages, each in its own."""
+    others = (one for one in Language if one is not call.language)
+    for key, language in zip(LANGUAGE_KEYS, others, strict=True):
+        yield Sentence("offer-language", {"digit": int(key)}, language)
+
+
+def _message(call: Call, mailbox: str) -> Route:
+    yield say("message", Why.MESSAGE_CHOSEN, sentence("leave-message"))
+    mark = f"voicemail:{mailbox}"
+    yield Decision(mark, Voicemail(mailbox), Why.MESSAGE_CHOSEN)
+    if call.result(mark) == "FAILED":  # VMSTATUS: too short, or not stored
+        yield say("not-saved", Why.MESSAGE_NOT_TAKEN, sentence("refused-failed"))
+    else:
+        yield say("saved", Why.MESSAGE_TAKEN, sentence("message-saved"))
+
+
+def _call_back(call: Call, exchange: Exchange, sought: Person | Line) -> Route:
+    """The caller's number, or the one they type where theirs is withheld."""
+    number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
+    if not _is_number(number, call):
+        asked = (sentence("ask-number"),)
+        yield Decision("ask:number", Ask(asked, digits=NUMBER_DIGITS), Why.CALL_BACK_CHOSEN)
+        number = call.result("ask:number") or ""
+        if not _is_number(number, call):
+            return
+    target = sought.extension if isinstance(sought, Person) else sought.name
+    yield from obey("call-back", AskCallBack(call.linkedid, target, number), Why.CALL_BACK_CHOSEN)
+
+
+def _is_number(text: str, call: Call) -> bool:
+    digits = text.isascii() and text.isdecimal()
+    return digits and (text == call.phone or SHORTEST_NUMBER <= len(text) <= NUMBER_DIGITS)

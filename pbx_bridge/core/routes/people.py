@@ -1,0 +1,114 @@
+"""Calls to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pbx_bridge.core import absence, numbers, reach
+from pbx_bridge.core.call import Ask, Call, Decision, Ring, Why
+from pbx_bridge.core.confirming import told_absence
+from pbx_bridge.core.model import Language, Person
+from pbx_bridge.core.routes import Route, say
+from pbx_bridge.core.routes.ending import ending
+from pbx_bridge.core.routes.lines import attended, line_is_open, unanswered
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Exchange
+
+INSIST_KEY = "*"
+INSIST_SECONDS = 3
+_ON_BEHALF = {Language.SV: "för {}", Language.FI: "haettu: {}", Language.EN: "for {}"}
+
+
+def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
+    """Ring, or tell why not and until when; then who has agreed; the unit; the switchboard;
+    choices."""
+    own = f"ring:{person.extension}"
+    why, told, tells = _kept_away(exchange, person, now)
+    if why is None or _is_vip(call, exchange, person) or call.result(own) is not None:
+        rule = Why.PERSON_RINGS if why is None else Why.PERSON_VIP
+        yield Decision(own, _ring(person), rule)
+        why, told = _not_reached(person, call.result(own))
+        tells = False
+    elif why is Why.PERSON_ABSENT and call.phone and person.push_through:
+        insist = sentence("insist", name=person.name)
+        yield Decision("ask:insist", Ask((told, insist), INSIST_SECONDS), why, tells)
+        if call.result("ask:insist") == INSIST_KEY:
+            yield Decision(f"insist:{person.extension}", _ring(person), Why.PERSON_INSISTED)
+            why, told = _not_reached(person, call.result(f"insist:{person.extension}"))
+            tells = False
+    for colleague in reach.takers(exchange, person, now):
+        if colleague.extension == call.phone:
+            continue
+        passing = sentence("passing-to", name=colleague.name)
+        yield say(f"to-{colleague.extension}", why, told, passing, tells_when=tells)
+        ring = _ring(colleague, for_=person, exchange=exchange)
+        yield Decision(f"ring:{colleague.extension}", ring, Why.DEPUTY_RINGS)
+        why, told, tells = Why.DEPUTY_NO_ANSWER, sentence("no-answer", name=colleague.name), False
+    plan = exchange.plan
+    lines = dict.fromkeys((plan.units[person.unit].line, plan.organisation.switchboard))
+    for line in (plan.lines[name] for name in lines if name):
+        if not line_is_open(exchange, line, now):
+            continue
+        passing = sentence("passing-to-line", line=Named(line.title))
+        yield say(f"to-{line.name}", why, told, passing, tells_when=tells)
+        yield from attended(call, exchange, line, now)
+        why, told, tells = *unanswered(line), False
+    again = _when(exchange, person, now, told=tells)
+    box = person.extension if person.mailbox else ""
+    yield from ending(call, exchange, now, person, box, why, (told, *again))
+
+
+def _kept_away(
+    exchange: Exchange, person: Person, now: datetime
+) -> tuple[Why, Sentence, bool] | tuple[None, Sentence, bool]:
+    """Why the phone isn't rung, as a rule and as a sentence that tells until when."""
+    away = absence.absence(exchange, person.extension, now)
+    if away is not None:
+        return Why.PERSON_ABSENT, told_absence("person-absent", person, away, exchange), True
+    if reach.off_duty(exchange, person, now):
+        back = absence.back_at(exchange, person, now)
+        return Why.PERSON_OFF_DUTY, sentence("off-duty", name=person.name, until=back), True
+    return None, sentence("no-answer", name=person.name), False
+
+
+def _is_vip(call: Call, exchange: Exchange, person: Person) -> bool:
+    """Numbers that somebody wants to be reached by always; a forged one only makes it ring."""
+    caller = numbers.national(call.caller, exchange.plan.dialling)
+    return (call.phone or caller) in person.vip
+
+
+def _not_reached(person: Person, result: str | None) -> tuple[Why, Sentence]:
+    """Why a ring ended without an answer, by Asterisk's DIALSTATUS."""
+    match result:
+        case "BUSY":
+            return Why.PERSON_BUSY, sentence("busy", name=person.name)
+        case "CHANUNAVAIL" | "CONGESTION" | "INVALIDARGS":
+            return Why.PERSON_UNREACHABLE, sentence("unreachable", name=person.name)
+        case _:
+            return Why.PERSON_NO_ANSWER, sentence("no-answer", name=person.name)
+
+
+def _when(exchange: Exchange, person: Person, now: datetime, *, told: bool) -> Iterator[Sentence]:
+    """Yield when the person can be reached, unless that was `told`, and the unit if sooner
+    (S7)."""
+    back = absence.back_at(exchange, person, now)
+    if back > now and not told:
+        yield sentence("reach-again", name=person.name, until=back)
+    unit = exchange.plan.units[person.unit]
+    unit_back = reach.unit_back_at(exchange, unit, now)
+    if back <= now or unit_back == now:
+        yield sentence("try-again-soon")
+    elif unit_back is not None and unit_back.date() < back.date():
+        yield sentence("line-next", line=Named(unit.title), opens=unit_back)
+
+
+def _ring(person: Person, for_: Person | None = None, exchange: Exchange | None = None) -> Ring:
+    """Ring somebody; a colleague's phone shows for whom (S22)."""
+    mobiles = (person.mobile,) if person.rings_mobile and person.mobile else ()
+    ring = Ring((person.extension,), person.ring_seconds, mobiles)
+    if for_ is None or exchange is None:
+        return ring
+    title = exchange.plan.units[for_.unit].title[person.language]
+    shown = _ON_BEHALF[person.language].format(f"{for_.name} · {title}")
+    return Ring(ring.extensions, ring.seconds, mobiles, shown, for_.extension)

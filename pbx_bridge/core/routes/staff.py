@@ -1,0 +1,148 @@
+"""Feature codes from a phone of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pbx_bridge.core import codes, consent, reach
+from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Why
+from pbx_bridge.core.commands import LiftShield, OfferForward, SetReferral, SettleNotices
+from pbx_bridge.core.confirming import status_of
+from pbx_bridge.core.model import Person, ReferralReason
+from pbx_bridge.core.notices import spoken, to_be_heard
+from pbx_bridge.core.routes import Route, obey, obeyed, say
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Exchange
+
+RECORD_KEY = "0"
+NOTE_SECONDS = 8
+COVER_SECONDS = 8
+EXTENSION_DIGITS = 6
+RECORDED = ("DTMF", "SILENCE", "TIMEOUT")
+"""RECORD_STATUS of a note that was spoken."""
+_DRAFTS = ("ask:note.", "obey:set.")
+
+
+def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
+    """What a code asks. It is read once: a moment later its digits may mean another day."""
+    draft = _draft(call, exchange)
+    if draft is not None:
+        yield from set_route(call, exchange, draft, now)
+        return
+    if call.result("say:code") is not None:
+        return
+    match codes.read(call.dialled, person, exchange, now):
+        case codes.Ask():
+            yield say("code", Why.CODE_ASKED, *status_of(person, exchange, now))
+        case codes.Hear():
+            yield from _hear(call, exchange, person, now)
+        case Sentence() as problem:
+            yield say("code", Why.CODE_NOT_UNDERSTOOD, problem)
+        case SetReferral() as wanted:
+            yield from set_route(call, exchange, wanted, now)
+        case LiftShield() as wanted:
+            yield from _override(call, exchange, wanted)
+        case command:
+            yield from obey("code", command)
+
+
+def set_route(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -> Route:
+    """A note where the site has a list for the reason (S12), the referral, and who takes over
+    where nobody does (S20)."""
+    reason = exchange.plan.reasons_by_name[wanted.reason]
+    tail = _tail(wanted, reason)
+    if reason.notes and not wanted.note:
+        mark = f"ask:note.{tail}"
+        ask = Ask(tuple(_note_choices(reason)), NOTE_SECONDS)
+        yield Decision(mark, ask, Why.NOTE_ASKED)
+        key = call.result(mark) or ""
+        if key == RECORD_KEY:
+            yield Decision("record:note", Record(), Why.NOTE_ASKED)
+            if call.result("record:note") in RECORDED:
+                wanted = replace(wanted, recording=call.linkedid)
+        else:
+            wanted = replace(wanted, note=codes.note_of(key, reason, exchange.plan) or "")
+    yield from obey(f"set.{tail}", wanted)
+    if obeyed(call, f"set.{tail}") and reason.unplanned:
+        yield from _cover(call, exchange, wanted, now)
+
+
+def _note_choices(reason: ReferralReason) -> Iterator[Sentence]:
+    for digit, note in enumerate(reason.notes, 1):
+        yield sentence("offer-note", digit=digit, note=Named(note))
+    yield sentence("offer-note-recorded")
+
+
+def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -> Route:
+    """Who takes over, unless somebody does or is being asked already."""
+    person = exchange.plan.people[wanted.person]
+    asked = any(one.person == person.extension for one in consent.unanswered(exchange, now))
+    nobody = next(reach.takers(exchange, person, now), None) is None and not asked
+    if not nobody and call.result("ask:cover") is None:
+        return
+    ask = Ask((sentence("ask-cover"),), COVER_SECONDS, EXTENSION_DIGITS)
+    yield Decision("ask:cover", ask, Why.COVER_ASKED)
+    colleague = call.result("ask:cover") or ""
+    if colleague.isdecimal():
+        yield from obey("cover", OfferForward(wanted.person, colleague, by=wanted.by))
+
+
+def _hear(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
+    """The notices on the switchboard's list; they are heard when all were spoken."""
+    if not person.operator:
+        yield say("code", Why.COMMAND_REFUSED, sentence("refused-not-for-others"))
+        return
+    heard = next((one.mark for one in call.tried if one.mark.startswith("say:notices.")), "")
+    if not heard:
+        fresh = to_be_heard(exchange, now)
+        if not fresh:
+            yield say("code", Why.CODE_ASKED, sentence("notices-none"))
+            return
+        heard = f"say:notices.{int(fresh[-1].at.timestamp())}"
+        told = tuple(one for notice in fresh for one in spoken(notice, exchange))
+        yield say(heard.removeprefix("say:"), Why.CODE_ASKED, *told)
+        return
+    last = int(heard.rpartition(".")[2])
+    ids = tuple(
+        one.id for one in exchange.outbox.values() if not one.to and int(one.at.timestamp()) <= last
+    )
+    yield say(heard.removeprefix("say:"), Why.CODE_ASKED)
+    yield from obey("heard", SettleNotices(ids, by=person.extension))
+
+
+def _override(call: Call, exchange: Exchange, wanted: LiftShield) -> Route:
+    """The switchboard reaches somebody in an emergency, whatever keeps calls away (S19)."""
+    yield from obey("override", wanted)
+    if obeyed(call, "override"):
+        person = exchange.plan.people[wanted.person]
+        ring = Ring(
+            (person.extension,), person.ring_seconds, (person.mobile,) * bool(person.mobile)
+        )
+        yield Decision(f"ring:{person.extension}", ring, Why.SHIELD_LIFTED)
+        yield say("override-failed", Why.PERSON_NO_ANSWER, sentence("no-answer", name=person.name))
+
+
+def _tail(wanted: SetReferral, reason: ReferralReason) -> str:
+    since = 0 if wanted.since is None else int(wanted.since.timestamp())
+    return f"{wanted.person}.{reason.digit}.{since}.{int(wanted.until.timestamp())}"
+
+
+def _draft(call: Call, exchange: Exchange) -> SetReferral | None:
+    """The referral that was understood earlier in this call, as its marks carry it."""
+    for attempt in call.tried:
+        if attempt.mark.startswith(_DRAFTS):
+            person, digit, since, until = attempt.mark.partition(".")[2].split(".")
+            reason = exchange.plan.reasons.get(digit)
+            if reason is None or person not in exchange.plan.people:
+                return None  # the plan has changed meanwhile
+            begins = _moment(since, exchange) if since != "0" else None
+            return SetReferral(
+                person, reason.name, _moment(until, exchange), call.phone, "", begins
+            )
+    return None
+
+
+def _moment(epoch: str, exchange: Exchange) -> datetime:
+    return datetime.fromtimestamp(int(epoch), UTC).astimezone(exchange.plan.organisation.zone)

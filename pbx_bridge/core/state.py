@@ -1,0 +1,131 @@
+"""The live state: what people have asked for, as the fold of the journal over the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pbx_bridge.core.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """An absence with its end (S8)."""
+
+    person: str
+    """Extension."""
+    reason: str
+    """Name of a `ReferralReason`."""
+    since: datetime
+    """Aware; in the future for a planned one. No two referrals of a person share it."""
+    until: datetime
+    """Aware; the moment the person is back."""
+    note: str = ""
+    recording: str = ""
+    """Name of a recorded note, "" for none."""
+    by: str = ""
+    """Extension of who set it."""
+
+
+class Consent(StrEnum):
+    """What a colleague has said to an offered forward."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    """They didn't answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Calls of an absent person offered to a colleague, for one referral (S14).
+
+    It goes with the referral: when that is cancelled or replaced, so is the forward.
+    """
+
+    person: str
+    to: str
+    since: datetime
+    """The referral's."""
+    until: datetime
+    asked_at: datetime
+    consent: Consent = Consent.ASKED
+
+
+class Channel(StrEnum):
+    """How a notice reaches somebody."""
+
+    MAIL = "mail"
+    MESSAGE = "message"
+    """Shown on the phone (SIP MESSAGE)."""
+    LIST = "list"
+    """Spoken to the switchboard when it asks."""
+
+
+class About(StrEnum):
+    """What a notice tells."""
+
+    ABSENCE = "absence"
+    LATE_START = "late-start"
+    EARLY_END = "early-end"
+    IN_PHONE_HOURS = "in-phone-hours"
+    REMOTE = "remote"
+    UNPLANNED = "unplanned"
+    """To the foreman: who takes over?"""
+    BACK = "back"
+    DEPUTY = "deputy"
+    """To a colleague with a standing consent: the calls come to you."""
+    OFFER = "offer"
+    """To a colleague: will you take the calls?"""
+    OFFER_ACCEPTED = "offer-accepted"
+    OFFER_DECLINED = "offer-declined"
+    """Nobody has agreed yet."""
+    FORWARD_ENDED = "forward-ended"
+    CALL_BACK = "call-back"
+    """A caller asks to be called back."""
+    UNDELIVERED = "undelivered"
+    """To the switchboard: somebody could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that somebody has to be told; kept until it was delivered (S20)."""
+
+    id: str
+    """Unique; a notice that is delivered twice has the same."""
+    channel: Channel
+    about: About
+    to: str
+    """Extension, "" for the switchboard's list."""
+    person: str
+    """Whom it is about."""
+    at: datetime
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+    recording: str = ""
+    other: str = ""
+    """The colleague who takes the calls, or the caller's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The live state: the plan, and the fold of the journal over it."""
+
+    plan: Plan
+    referrals: Mapping[str, tuple[Referral, ...]] = field(default_factory=dict)
+    """By extension, in order of their beginning; may hold some whose end has passed."""
+    signed_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Extensions signed in, by line name."""
+    forwards: Mapping[str, tuple[Forward, ...]] = field(default_factory=dict)
+    """By extension of the absent person, in the order in which colleagues were asked."""
+    outbox: Mapping[str, Notice] = field(default_factory=dict)
+    """Notices that have not been delivered, by id, oldest first."""
+    undelivered: Mapping[str, str] = field(default_factory=dict)
+    """Why notices of the outbox can't be delivered, by id; they aren't tried any more."""
+    failures: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """When commands and PINs were refused lately, by extension or caller's number."""

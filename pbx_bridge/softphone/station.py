@@ -1,0 +1,351 @@
+"""A station: an end of the network that takes calls and messages.
+
+It answers OPTIONS while it is there, and takes any number of calls, also at the same time.
+One SIPp process says that it is there and takes what comes, on the same port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Literal, Self, assert_never
+
+from pbx_bridge.softphone.audio import silence
+from pbx_bridge.softphone.behaviour import (
+    BUSY_HERE,
+    DECLINE,
+    REFUSALS,
+    Answers,
+    Behaviour,
+    Busy,
+    Declines,
+    NeverAnswers,
+    Refuses,
+)
+from pbx_bridge.softphone.line import Line
+from pbx_bridge.softphone.sipp import (
+    Address,
+    Sipp,
+    SoftphoneFailed,
+    Transport,
+    local_address,
+    render,
+)
+from pbx_bridge.softphone.sound import open_sound
+from pbx_bridge.softphone.twin import Gone, Moment, Told
+from pbx_bridge.wire import sip
+from pbx_bridge.wire.rtp import Codec, Samples
+
+APPEAR_TIMEOUT_S = 5.0
+"""How long the exchange may take to confirm that the station is there, or gone."""
+WAIT_S = 10.0
+"""How long `rang`, `ended` and `told` wait when nothing else is said."""
+HANG_UP_TIMEOUT_S = 5.0
+"""How long the exchange may take to confirm that a call has ended."""
+
+CODECS = (Codec.PCMA, Codec.PCMU)
+
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A call that is shown."""
+
+    display_name: str
+    number: str
+    """The caller's, as From has it."""
+    called: str
+    """The number in the request's address: whom the exchange asked for."""
+    headers: Mapping[str, str]
+    """All headers of the INVITE, by name in lower case."""
+    at: Moment
+
+    def party(self, header: str) -> sip.Party:
+        """The name and number in an address header, such as Diversion; the first of several."""
+        return sip.party(self.headers.get(header.lower(), ""))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """A call that is over."""
+
+    ringing: Ringing
+    answered_at: Moment | None
+    ended_at: Moment
+    ended_by: Literal["phone", "exchange"]
+    heard: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text that was sent to the station (RFC 3428)."""
+
+    text: str
+    sender: sip.Party
+    at: Moment
+
+
+class Station(ABC):
+    """An end that takes calls: an async context manager."""
+
+    def __init__(
+        self,
+        sipp: Sequence[str],
+        server: Address,
+        values: Mapping[str, object],
+        *,
+        makes: str,
+        transport: Transport = "udp",
+        codecs: Sequence[Codec] = CODECS,
+        port: int = 0,
+    ) -> None:
+        """`values` fill in the scenarios; `makes` is the one that tells "there" and "gone"."""
+        self.rings: list[Ringing] = []
+        """Every call that came, oldest first."""
+        self.answered: list[Moment] = []
+        self.received: list[Received] = []
+        """Calls that are over, oldest first."""
+        self.messages: list[Message] = []
+        """Texts that were taken, oldest first."""
+        self.takes_messages = True
+        """Else the next text is refused with 480, and not kept."""
+        self.port = 0
+        """The SIP port, once it is there."""
+        self._address = local_address(server)
+        filled: dict[str, object] = {
+            "codecs": " ".join(str(int(codec)) for codec in codecs),
+            "token": secrets.token_hex(6),
+            "refusals": REFUSALS,
+            **values,
+        }
+        self._sipp = Sipp(
+            sipp,
+            server,
+            self._hear,
+            makes=render(makes, filled),
+            answers=render("station.xml", filled),
+            transport=transport,
+            port=port,
+        )
+        self._stack = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._presence_id = ""
+        self._calls: dict[str, _Call] = {}
+        self._rang = asyncio.Queue[Ringing]()
+        self._ended = asyncio.Queue[Received]()
+        self._told = asyncio.Queue[Message]()
+        self._presence = asyncio.Queue[Told | Gone]()
+
+    async def __aenter__(self) -> Self:
+        """Return when it can be called. Raises `SoftphoneFailed` if the exchange won't."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._finish)
+            await stack.enter_async_context(self._sipp)
+            told = await self._confirmed()
+            self.port = int(told.fields["port"])
+            stack.push_async_exit(self._leave)
+            self._presence_id = told.call_id
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exception: Any) -> bool | None:
+        """End the calls, say good-bye and leave nothing behind."""
+        return await self._stack.__aexit__(*exception)
+
+    @property
+    def heard(self) -> Samples:
+        """What was heard in the last call that ended."""
+        return self.received[-1].heard if self.received else silence(0)
+
+    async def rang(self, timeout_s: float = WAIT_S) -> Ringing:
+        """Wait for the next call that rings (each is returned once)."""
+        async with asyncio.timeout(timeout_s):
+            return await self._rang.get()
+
+    async def ended(self, timeout_s: float = WAIT_S) -> Received:
+        """Wait for the end of the next call (each is returned once)."""
+        async with asyncio.timeout(timeout_s):
+            return await self._ended.get()
+
+    async def told(self, timeout_s: float = WAIT_S) -> Message:
+        """Wait for the next text (each is returned once)."""
+        async with asyncio.timeout(timeout_s):
+            return await self._told.get()
+
+    @abstractmethod
+    def _behaviour_for(self, ringing: Ringing) -> Behaviour:
+        """Say what to do with this call."""
+
+    async def _confirmed(self) -> Told:
+        async with asyncio.timeout(APPEAR_TIMEOUT_S):
+            told = await self._presence.get()
+        if isinstance(told, Gone):
+            raise SoftphoneFailed(f"the station could not appear or leave: {told.said}")
+        if told.message is not None and told.message.status != OK:
+            raise SoftphoneFailed(f"the exchange refused the phone: {told.message.start}")
+        return told
+
+    async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
+        for call in self._calls.values():
+            call.leaving.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=HANG_UP_TIMEOUT_S)
+        self._sipp.tell(self._presence_id, "leave")
+        try:
+            await self._confirmed()
+        except (SoftphoneFailed, TimeoutError):
+            if kind is None:  # else the body's own exception matters more
+                raise
+
+    async def _finish(self) -> None:
+        """Wait for what is left of the calls; SIPp has gone, so they are over."""
+        for call in self._calls.values():
+            call.end()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def _hear(self, told: Told | Gone) -> None:
+        if isinstance(told, Gone):
+            self._gone(told)
+            return
+        match told.event:
+            case "there" | "gone":
+                self._presence.put_nowait(told)
+            case "message":
+                self._keep(told)
+            case "rang":
+                self._ring(told)
+            case "answered":
+                call = self._calls[told.call_id]
+                call.answered_at = told.at
+                self.answered.append(told.at)
+                call.line.listen()
+                call.talking.set()
+            case "changed":  # the sound goes on where it went; our exchange never moves it
+                self._calls[told.call_id].line.busy()
+            case "settled" | "pressed":
+                self._calls[told.call_id].line.listen()
+            case _:
+                call = self._calls[told.call_id]
+                call.ended_at = told.at
+                call.by_phone = told.event in {"refused", "we_hung_up"}
+                call.end()
+
+    def _gone(self, gone: Gone) -> None:
+        if gone.call_id not in self._calls:
+            self._presence.put_nowait(gone)
+        for call in list(self._calls.values()):
+            if gone.call_id in {None, call.line.call_id} and not call.over.is_set():
+                call.failure = gone.said
+                call.end()
+
+    def _keep(self, told: Told) -> None:
+        assert told.message is not None
+        if not self.takes_messages:
+            self._sipp.tell(told.call_id, "refuse")
+            return
+        sender = sip.party(told.message.headers.get("from", ""))
+        message = Message(told.message.body.strip(), sender, told.at)
+        self.messages.append(message)
+        self._told.put_nowait(message)
+        self._sipp.tell(told.call_id, "keep")
+
+    def _ring(self, told: Told) -> None:
+        assert told.message is not None
+        body = told.message.body
+        media = sip.media(body) if body.strip() else None
+        call = _Call(_shown(told.message, told.at), Line(self._sipp, told.call_id), media)
+        self._calls[told.call_id] = call
+        self.rings.append(call.ringing)
+        self._rang.put_nowait(call.ringing)
+        self._tasks.add(asyncio.create_task(self._take(call), name="softphone-call"))
+
+    async def _take(self, call: _Call) -> None:
+        heard = await self._behave(call, self._behaviour_for(call.ringing))
+        await call.over.wait()
+        del self._calls[call.line.call_id]
+        if call.ended_at is None:
+            raise SoftphoneFailed(f"SIPp gave the call up: {call.failure}")
+        by: Literal["phone", "exchange"] = "phone" if call.by_phone else "exchange"
+        received = Received(call.ringing, call.answered_at, call.ended_at, by, heard)
+        self.received.append(received)
+        self._ended.put_nowait(received)
+
+    async def _behave(self, call: _Call, behaviour: Behaviour) -> Samples:
+        match behaviour:
+            case Answers():
+                if not await _any(call.over, call.leaving, within_s=behaviour.after_s):
+                    return await self._talk(call, behaviour)
+                self._refuse(call, BUSY_HERE)
+            case Busy():
+                self._refuse(call, BUSY_HERE)
+            case Declines():
+                self._refuse(call, DECLINE)
+            case Refuses():
+                self._refuse(call, behaviour.status)
+            case NeverAnswers():
+                await _any(call.over, call.leaving)
+                self._refuse(call, BUSY_HERE)
+            case _:
+                assert_never(behaviour)
+        return silence(0)
+
+    def _refuse(self, call: _Call, status: int) -> None:
+        if not call.over.is_set():
+            self._sipp.tell(call.line.call_id, "refuse", status=status)
+
+    async def _talk(self, call: _Call, answers: Answers) -> Samples:
+        async with open_sound(self._address, answers.plays) as sound:
+            if call.media is not None:
+                sound.connect(call.media.host, call.media.port, call.media.codec)
+            self._sipp.tell(call.line.call_id, "answer", port=sound.port)
+            await _any(call.talking, call.over)
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(
+                    call.line.follow(sound, answers.press, answers.talks_s)
+                )
+                await _any(call.over, call.leaving)
+                following.cancel()
+            call.line.hang_up()
+            await call.over.wait()
+            return sound.hearing.samples()
+
+
+class _Call:
+    """A call while it lasts."""
+
+    def __init__(self, ringing: Ringing, line: Line, media: sip.Media | None) -> None:
+        self.ringing, self.line, self.media = ringing, line, media
+        self.talking, self.over, self.leaving = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.by_phone = False
+        self.answered_at: Moment | None = None
+        self.ended_at: Moment | None = None
+        self.failure = ""
+
+    def end(self) -> None:
+        self.line.end()
+        self.over.set()
+
+
+def _shown(invite: sip.Message, at: Moment) -> Ringing:
+    caller = sip.party(invite.headers.get("from", ""))
+    called = sip.party(invite.start.split()[1])
+    return Ringing(caller.name, caller.number, called.number, invite.headers, at)
+
+
+async def _any(*events: asyncio.Event, within_s: float | None = None) -> bool:
+    """Wait until one of `events` is set, for so long at most; say whether one is."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    return bool(done)
