@@ -176,6 +176,9 @@ class Bridge:
         kinds = {kind.__name__: kind for kind in Command.__args__}
         kind = kinds[str(body["command"])]
         command: Command = TypeAdapter(kind).validate_python(body["values"])
+        for name, value in body["values"].items():
+            if isinstance(getattr(command, name), datetime) and not getattr(command, name).tzinfo:
+                raise ValueError(f"{name}: {value!r} has no time zone; write one, as in +02:00")
         outcome = await self.office.obey(command)
         language = self.office.exchange.plan.organisation.language
         now = self._clock.now()

@@ -131,7 +131,10 @@ def interval(
         begins = until_when(parts[:cut], reason, person, plan, now)
         if isinstance(begins, Sentence):
             return begins
-        since, parts = begins, parts[cut + 1 :]
+        since, after = begins, parts[cut + 1 :]
+        if not after:
+            return sentence("refused-bad-time")
+        parts = [] if after == [""] else after
     begin = since or now
     if not parts:
         end = usual_end(reason, person, plan, begin)

@@ -45,6 +45,8 @@ class Outcome(StrEnum):
 
 
 ANNOUNCE_CONTEXT = "pbx-bridge-announce"
+ORIGINATED = "s"
+"""Extension of a channel that the exchange has made; no caller can dial it."""
 """Where the first channel of an announcement begins: the exchange originates
 `Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
 context, as if the telephone had called."""
@@ -150,7 +152,7 @@ def _journey(trace: Trace) -> Journey | None:
 
 
 def _outcome(trace: Trace, first: CelEvent) -> Outcome:
-    if first.context == ANNOUNCE_CONTEXT:
+    if first.context == ANNOUNCE_CONTEXT or first.exten == ORIGINATED:
         return Outcome.ANNOUNCEMENT
     if first.exten.startswith(("*", "#")):
         return Outcome.CODE

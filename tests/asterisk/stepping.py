@@ -39,7 +39,8 @@ exten => {number},1,Set(CHANNEL(hangup_handler_push)=trial-over,{number},1)
 {sets}
  same => n,Goto(pbx-bridge-step,{step},1)
 [trial-over](+)
-exten => {number},1,Log(NOTICE,over {number} result=${{PBX_RESULT}} name=${{CALLERID(name)}} redirected=${{REDIRECTING(count)}})
+exten => {number},1,Set(LEFT=result=${{PBX_RESULT}} name=${{CALLERID(name)}})
+ same => n,Log(NOTICE,over {number} ${{LEFT}} redirected=${{REDIRECTING(count)}})
  same => n,Return()
 """
 """A number whose caller gets one step; what it left is logged. It ends in the switchboard."""
@@ -82,11 +83,22 @@ class Stepping:
         return self.place.sip_host, self.place.sip_port
 
     async def call(
-        self, to: str, *, press: Sequence[Press] = (), hold_s: float = 12.0, **who: str
+        self,
+        to: str,
+        *,
+        press: Sequence[Press] = (),
+        hold_s: float = 12.0,
+        from_number: str = CALLER,
     ) -> CallResult:
-        who = who or {"from_number": CALLER, "from_name": "Ragnhild Öst"}
         return await place_call(
-            self.sipp, self._server, to=to, press=press, hold_s=hold_s, max_s=15.0, **who
+            self.sipp,
+            self._server,
+            to=to,
+            from_number=from_number,
+            from_name="Ragnhild Öst",
+            press=press,
+            hold_s=hold_s,
+            max_s=15.0,
         )
 
     async def step(
@@ -97,12 +109,12 @@ class Stepping:
         names: Mapping[str, str] | None = None,
         press: Sequence[Press] = (),
         hold_s: float = 12.0,
-        **who: str,
+        from_number: str = CALLER,
     ) -> tuple[CallResult, str]:
         """A call that gets `step`, and what it left: `result=… name=… redirected=…`."""
         decision = Decision("trial:", step, Why.PERSON_RINGS)
         number = await self.prepare(kind(step), variables(decision, audio, names or {}))
-        made = await self.call(number, press=press, hold_s=hold_s, **who)
+        made = await self.call(number, press=press, hold_s=hold_s, from_number=from_number)
         return made, await self.logged(f"over {number} ")
 
     async def prepare(self, step: str, values: Mapping[str, str]) -> str:
@@ -123,17 +135,17 @@ class Stepping:
                     return found[1]
                 await asyncio.sleep(0.05)
 
-    async def know(self, **values: str) -> None:
-        """Put values into AstDB; `pbx_line__vaxel_spans` is `pbx-line/vaxel/spans`."""
+    async def know(self, values: Mapping[str, str]) -> None:
+        """Put values into AstDB, by names such as `pbx-line/vaxel/spans`."""
         for name, value in values.items():
-            family, _, key = name.partition("__")
-            where = f'{family.replace("_", "-")} {key.replace("_", "/")} "{value}"'
-            await self.pbx.console(f"database put {where}")
+            family, _, key = name.partition("/")
+            await self.pbx.console(f'database put {family} {key} "{value}"')
 
     async def forget(self) -> None:
+        """Nobody is away or off duty, no sound is known, and the switchboard is closed."""
         for family in ("pbx-referral", "pbx-person", "pbx-sound"):
             await self.pbx.console(f"database deltree {family}")
-        await self.know(pbx_line__vaxel_spans="0-0")
+        await self.know({"pbx-line/vaxel/spans": "0-0"})
 
     def record(self) -> str:
         """The whole call event log."""

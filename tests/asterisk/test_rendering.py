@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import replace
 from datetime import date
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from asterisk.norrskar import (
+    ANNA,
+    OLLE,
     OPERATOR,
     SWITCHBOARD,
     known_secrets,
@@ -108,6 +111,60 @@ def test_a_phone_says_who_it_is_by_its_own_password_only() -> None:
     assert "password = secret-of-102" in section(pjsip, "102", "(login)")
     assert "mailboxes" not in section(pjsip, "102", "(desk)")
     assert "mailboxes = 101@default" in section(pjsip, "101", "(desk)")
+
+
+def test_texts_of_phones_and_of_the_trunk_lead_to_a_context_where_nothing_is() -> None:
+    files = rendered(small_plan())
+    media = section(files["pjsip.conf"], "media", "message_context")
+    assert "message_context = pbx-bridge-nowhere\n" in media
+    assert "exten" not in section(files[DIALPLAN], "pbx-bridge-nowhere")
+    assert "require = res_pjsip_messaging" in files["modules.conf"]
+
+
+def test_whom_a_caller_sought_is_not_told_to_the_public_network() -> None:
+    """So a Diversion goes out with no call over the trunk, one to 112 included."""
+    pjsip = rendered(small_plan())["pjsip.conf"]
+    assert "send_diversion = no\n" in section(pjsip, "operator", "(media)")
+    assert "send_diversion" not in section(pjsip, "phone", "(!,media)")
+
+
+def test_f23_what_is_dialled_begins_with_a_key_and_holds_only_keys() -> None:
+    """So nobody dials what the bridge tells phones, such as `offer/101`."""
+    (dialled,) = re.findall(
+        r"exten => (\S+),1,Set\(PBX_DIALLED=(\S+)\)",
+        section(rendered(small_plan())[DIALPLAN], "pbx-bridge-in"),
+    )
+    assert dialled == ("_[+0-9*#]!", "${FILTER(+0-9*#,${EXTEN:0:64})}")
+
+
+def test_only_mobiles_of_the_plan_can_be_rung_and_each_is_asked_in_its_owners_language() -> None:
+    mobile = "0457000102"
+    owner = replace(OLLE, mobile=mobile)
+    shares = replace(ANNA, extension="103", mobile=mobile, rings_mobile=True)
+    dialplan = rendered(small_plan(ANNA, owner, shares))[DIALPLAN]
+    place = section(dialplan, "pbx-bridge-mobile")
+    assert re.findall("exten => .*", place) == [
+        f"exten => {mobile},1,Dial(PJSIP/{mobile}@operator,55,U(pbx-bridge-take^fi))"
+    ]
+    phones = section(dialplan, "pbx-bridge-phone")
+    assert f"Dial(PJSIP/103&Local/{mobile}@pbx-bridge-mobile/n,20)" in phones
+    assert "Dial(PJSIP/102,20)" in phones
+
+
+def test_s14_without_a_bridge_only_who_has_agreed_once_and_for_all_is_a_deputy() -> None:
+    anna = replace(ANNA, deputies=("103", "102", "104"), agreed=frozenset({"104", "103"}))
+    plan = small_plan(anna, OLLE, replace(OLLE, extension="103"), replace(OLLE, extension="104"))
+    people = section(rendered(plan)[DIALPLAN], "pbx-bridge-fallback-person")
+    assert "Gosub(pbx-bridge-seek,s,1(101,103-104))" in people
+    assert "Gosub(pbx-bridge-seek,s,1(102,))" in people
+
+
+def test_s29_what_a_caller_presses_is_no_applications_argument() -> None:
+    """Arguments are shown by the console and in the record."""
+    step = section(rendered(small_plan())[DIALPLAN], "pbx-bridge-step")
+    question = step[step.index("exten => ask,1") : step.index("exten => record,1")]
+    assert "Read(PBX_RESULT," in question
+    assert question.count("${PBX_RESULT}") == question.count("${LEN(${PBX_RESULT})}") == 1
 
 
 def test_f24_the_trunk_is_never_taken_for_dead_by_an_unanswered_options_request() -> None:

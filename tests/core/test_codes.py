@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from core.plans import DAY, PLAN, ZONE, at
+from core.plans import DAY, EXCHANGE, PLAN, ZONE, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +71,7 @@ def test_a_referral_is_set_with_its_end(digits: str, reason: str, end: str) -> N
         ("*23*5*0231*1000#", "refused-bad-time"),
         ("*23*5*0323*2500#", "refused-bad-time"),
         ("*23*5*9999#", "refused-bad-time"),
-        ("*23*1#", "refused-bad-time"),
+        ("*23*5#", "refused-end-needed"),
         ("*23*1*#", "refused-bad-time"),
         ("*23*1*14#", "refused-bad-time"),
         ("*23*1*143#", "refused-bad-time"),
@@ -93,7 +93,7 @@ def test_a_referral_is_set_with_its_end(digits: str, reason: str, end: str) -> N
         ("*28*9#", "refused-unknown-code"),
         ("*28*#", "refused-unknown-code"),
         ("#28*12#", "refused-unknown-code"),
-        ("*230*105*1*1430#", "refused-unknown-code"),
+        ("*230*199*1*1430#", "refused-no-such-colleague"),
     ],
 )
 def test_f38_half_codes_and_impossible_times_are_refused(digits: str, key: str) -> None:

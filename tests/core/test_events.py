@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core.events import (
     BridgeStarted,
-    CommandRefused,
     Decided,
     Event,
     LinkLost,
@@ -79,7 +78,6 @@ def test_what_is_doubled_or_makes_no_sense_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        CommandRefused("SignOut", "101", "S18", "last-attendant", "101"),
         Decided("1.1", "018000101", "ring:101", "person-rings"),
         LinkLost("ari", DAY),
         BridgeStarted("abc", "1"),

@@ -24,8 +24,13 @@ def lines(call: Call, exchange: Exchange = EXCHANGE) -> list[tuple[str, str, str
 def test_the_whole_way_of_a_call_is_told() -> None:
     absent = "Anna Berg är i möte och är åter i dag klockan halv tre."
     nobody = "Du har kommit till växeln. Tyvärr kan ingen svara just nu."
-    again = "Anna Berg kan nås igen i dag klockan halv tre."
-    offer = "Tryck ett för att lämna ett meddelande till Anna Berg."
+    again = "Anna Berg kan nås igen i dag klockan halv tre. Försök gärna igen om en stund."
+    offer = (
+        "Tryck ett för att lämna ett meddelande till Anna Berg. Tryck två för att ringa Bo Ek igen."
+        " Tryck tre för växeln. Tryck fyra för att bli uppringd."
+        " Suomeksi, paina kahdeksan. For English, press nine."
+    )
+    permits = "Du har kommit till bygglovsrådgivningen. Tyvärr kan ingen svara just nu."
     assert lines(Call("018000101"), away("101", "2026-03-03 14:30")) == [
         (
             f"say: {absent} Jag kopplar dig till Bo Ek.",
@@ -33,7 +38,14 @@ def test_the_whole_way_of_a_call_is_told() -> None:
             "",
         ),
         ("ring Bo Ek (102) for 20 s", "deputy-rings", "NOANSWER"),
-        ("say: Bo Ek svarar inte just nu. Jag kopplar dig till växeln.", "deputy-no-answer", ""),
+        (
+            "say: Bo Ek svarar inte just nu. Jag kopplar dig till bygglovsrådgivningen.",
+            "deputy-no-answer",
+            "",
+        ),
+        ("queue for bygglovsrådgivningen for 120 s", "line-open", "TIMEOUT"),
+        ("ring Johan Öberg (110) for 15 s", "backup-rings", "NOANSWER"),
+        (f"say: {permits} Jag kopplar dig till växeln.", "line-no-answer", ""),
         ("queue for växeln for 120 s", "line-open", "TIMEOUT"),
         ("ring Daniel Holm (104) for 15 s", "backup-rings", "NOANSWER"),
         (

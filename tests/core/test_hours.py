@@ -267,6 +267,11 @@ def test_openings_agree_with_the_wall_clock_minute_by_minute(
         local = moment.astimezone(ZONE)
         if local.date() in (SPRING, AUTUMN) and local.hour in SHIFTED:
             continue
+        if (
+            local.date() == SPRING
+            and (moment - timedelta(hours=1)).astimezone(ZONE).hour in SHIFTED
+        ):
+            continue  # edges of the hour that does not exist lie in this one
         while found and found[0][1] <= moment:
             del found[0]
         by_openings = bool(found) and found[0][0] <= moment

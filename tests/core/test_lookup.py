@@ -17,6 +17,7 @@ from pbx_bridge.core.model import (
     Person,
     Plan,
     ReferralReason,
+    Text,
     Trunk,
 )
 from pbx_bridge.core.state import Exchange, Referral
@@ -26,16 +27,21 @@ BACK = datetime(2026, 11, 23, 14, 30, tzinfo=ZoneInfo("Europe/Mariehamn"))
 TEXT = dict.fromkeys(Language, "")
 
 
-def reason(digit: str, name: str, *, reachable: bool = False) -> ReferralReason:
-    return ReferralReason(digit, name, TEXT, reachable=reachable)
+AWAY = dict.fromkeys(Language, "är frånvarande")
+
+
+def reason(
+    digit: str, name: str, public: Text = TEXT, *, reachable: bool = False, private: bool = False
+) -> ReferralReason:
+    return ReferralReason(digit, name, public, reachable=reachable, private=private)
 
 
 REASONS = (
     reason("1", "lunch"),
-    reason("6", "sjuk"),
-    reason("7", "sick"),
+    reason("6", "sjuk", AWAY, private=True),
+    reason("7", "sick", AWAY, private=True),
     reason("8", "distans", reachable=True),
-    reason("0", "franvarande"),
+    reason("0", "franvarande", AWAY),
 )
 PLAN = Plan(
     version="1",

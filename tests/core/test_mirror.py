@@ -44,7 +44,8 @@ def spans(exchange: Exchange, line: str) -> list[tuple[int, int]]:
 def test_an_absence_is_mirrored_with_its_end_and_what_callers_hear() -> None:
     exchange = away("101", "2026-03-03 14:30", "sjuk")
     found = values(exchange, "pbx-referral")
-    assert set(found) == {"101/until", *(f"101/audio-{one}" for one in Language)}
+    assert set(found) == {"101/until", "101/to", *(f"101/audio-{one}" for one in Language)}
+    assert found["101/to"] == "102"
     assert found["101/until"] == str(epoch("2026-03-03 14:30"))
     assert said(found["101/audio-sv"]) == (
         "Anna Berg är frånvarande och är åter tisdagen den tredje mars klockan halv tre."
@@ -105,7 +106,9 @@ def test_the_next_openings_are_spoken_by_their_start_with_the_date() -> None:
 def test_the_general_sentences_are_there_in_every_language() -> None:
     found = values(EXCHANGE, "pbx-sound")
     assert set(found) == {
-        f"{name}-{language}" for name in ("sorry", "closed", "code") for language in Language
+        f"{name}-{language}"
+        for name in ("sorry", "closed", "code", "take")
+        for language in Language
     }
     assert all(said(one) for one in found.values())
 

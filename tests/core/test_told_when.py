@@ -117,11 +117,13 @@ MARKS = st.builds(
 def damaged(draw: st.DrawFn) -> list[CelEvent]:
     """A call as it was, with events lost and steps added."""
     table = draw(st.sampled_from([PERSON_ANSWERS, MESSAGE_THEN_DEPUTY, TOLD, MESSAGE_LEFT]))
-    exten = draw(st.sampled_from(["018000101", "018000101", "*23*1*1430#"]))
-    context = draw(st.sampled_from(["from-trunk", "from-trunk", ANNOUNCE_CONTEXT]))
+    exten = draw(st.sampled_from([*["018000101"] * 5, "*23*1*1430#"]))
+    context = draw(st.sampled_from([*["from-trunk"] * 5, ANNOUNCE_CONTEXT]))
     lost = draw(st.sets(st.integers(0, 16), max_size=3))
     whole = enumerate(read_table(table, exten=exten, context=context))
-    return [event for place, event in whole if place not in lost] + draw(st.lists(MARKS))
+    return [event for place, event in whole if place not in lost] + draw(
+        st.lists(MARKS, max_size=3)
+    )
 
 
 @given(EVENTS | damaged())

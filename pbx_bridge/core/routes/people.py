@@ -28,8 +28,8 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
     if why is None or _is_vip(call, exchange, person) or call.result(own) is not None:
         rule = Why.PERSON_RINGS if why is None else Why.PERSON_VIP
         yield Decision(own, _ring(person), rule)
-        why, told = _not_reached(person, call.result(own))
-        tells = False
+        if why is None:
+            why, told = _not_reached(person, call.result(own))
     elif why is Why.PERSON_ABSENT and call.phone and person.push_through:
         insist = sentence("insist", name=person.name)
         yield Decision("ask:insist", Ask((told, insist), INSIST_SECONDS), why, tells)
