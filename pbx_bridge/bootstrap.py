@@ -28,11 +28,13 @@ from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
+from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.calls import Calls
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.status import exchange_status, process_status
-from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.steps import ANNOUNCE_CONTEXT, DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
@@ -87,13 +89,14 @@ class Bridge:
         self.office = Office(under(site.plan, exchange), self.journal, clock)
         self.speech = speech(deployment, site.prompts)
         parts.push_async_callback(self.speech.close)
-        self.voice = Voice(self.speech, site.prompts)
+        self.voice = Voice(self.speech, site.prompts, running.notes)
         self.ari = Ari(
             AriAddress(
                 running.control_host, running.http_port, logins.ari_user, logins.ari_password
             ),
             step_context=STEP_CONTEXT,
             decide_context=DECIDE_CONTEXT,
+            announce_context=ANNOUNCE_CONTEXT,
             dialect=Dialect(running.has_broadcast, running.has_broadcast),
         )
         self.ami = Ami(
@@ -104,6 +107,8 @@ class Bridge:
         )
         self.calls = Calls(self.ari, self.office, self.voice, clock)
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
+        self.asking = Asking(self.ari, self.office, clock)
+        self.outbox = Outbox(self.ari, None, self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
         self.control = Control(
@@ -126,6 +131,8 @@ class Bridge:
                     ("ami", self.ami.run()),
                     ("calls", self.calls.run()),
                     ("mirror", self.mirror.run()),
+                    ("asking", self.asking.run()),
+                    ("outbox", self.outbox.run()),
                     ("record", self.tail.run()),
                     ("watch", self._watch()),
                 ):

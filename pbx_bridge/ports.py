@@ -54,6 +54,33 @@ class Offer:
     """True when it is ours already (plain Stasis)."""
 
 
+class NoticeDelayed(Exception):
+    """A notice can't be delivered now; trying again later may help."""
+
+
+class NoticeRefused(Exception):
+    """A notice never will be delivered: its address is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice by mail."""
+
+    id: str
+    """Becomes the Message-ID, so that a letter delivered twice is known as one."""
+    to: str
+    subject: str
+    text: str
+
+
+class Mail(Protocol):
+    """Letters to people."""
+
+    async def send(self, letter: Letter) -> None:
+        """Return when a server has taken it. Raises `NoticeDelayed`, `NoticeRefused`."""
+        ...
+
+
 class Telephony(Protocol):
     """Channels that ask for a decision, and the way to give it (ARI)."""
 
@@ -67,6 +94,24 @@ class Telephony(Protocol):
 
     async def proceed(self, channel: str, step: str, variables: Mapping[str, str]) -> Done:
         """Set `variables` and send the channel to extension `step` of the step context."""
+        ...
+
+    async def message(self, extension: str, text: str) -> None:
+        """Show `text` on somebody's phone (SIP MESSAGE).
+
+        Raises `NoticeDelayed` while no phone of theirs is registered, `PbxUnavailable`.
+        """
+        ...
+
+    async def ring_up(
+        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+    ) -> None:
+        """Ring somebody's phone on the exchange's own behalf.
+
+        On answer the channel enters the announce context with `variables`. `shown` is the
+        number and the name that the phone displays. Returns when the phone has been called,
+        not when it answers. Raises `NoticeDelayed`, `PbxUnavailable`.
+        """
         ...
 
 

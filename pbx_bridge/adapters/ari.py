@@ -16,7 +16,7 @@ from typing import assert_never
 import structlog
 
 from pbx_bridge.adapters.ari_socket import AriAddress, AriSocket
-from pbx_bridge.ports import Done, Offer, PbxRejected, PbxUnavailable, ProtocolError
+from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxRejected, PbxUnavailable, ProtocolError
 from pbx_bridge.wire import ari
 from pbx_bridge.wire.backoff import delays
 
@@ -26,6 +26,9 @@ ENTER_TIMEOUT_S = 1.0
 PING_INTERVAL_S = 2.0
 MOST_WAITING = 2000
 """Offers held for the bridge; beyond that callers go to the fallback after its time-out."""
+
+MESSAGES_FROM = "sip:pbx-bridge@127.0.0.1"
+"""Who texts on phones are from; nobody can answer them."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,7 @@ class Ari:
         *,
         step_context: str,
         decide_context: str,
+        announce_context: str = "",
         dialect: Dialect = NEWEST,
         ping_interval_s: float = PING_INTERVAL_S,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
@@ -74,6 +78,7 @@ class Ari:
         self._address = address
         self._step_context = step_context
         self._decide_context = decide_context
+        self._announce_context = announce_context
         self._dialect = dialect
         self._ping_interval_s = ping_interval_s
         self._request_timeout_s = request_timeout_s
@@ -148,6 +153,42 @@ class Ari:
             if outcome is not Done.DONE:
                 return outcome
         return await self._command("POST", f"{path}/continue", query)
+
+    async def message(self, extension: str, text: str) -> None:
+        """Show `text` on the phones of `extension`; Asterisk doesn't tell whether they took it."""
+        await self._expect_phone(extension)
+        path = f"endpoints/PJSIP/{ari.segment(extension)}/sendMessage"
+        query = {"from": MESSAGES_FROM, "body": text}
+        self._delivered(await self._connected_socket().request("PUT", path, query), extension)
+
+    async def ring_up(
+        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+    ) -> None:
+        """Call a phone; when it answers it enters the announce context."""
+        await self._expect_phone(extension)
+        query = {
+            "endpoint": f"PJSIP/{extension}",
+            "context": self._announce_context,
+            "extension": "s",
+            "priority": "1",
+            "timeout": str(seconds),
+            "callerId": f'"{shown[1]}" <{shown[0]}>',
+        }
+        body = {"variables": dict(variables)}
+        answer = await self._connected_socket().request("POST", "channels", query, body)
+        self._delivered(answer, extension)
+
+    async def _expect_phone(self, extension: str) -> None:
+        """Raise `NoticeDelayed` while no phone of `extension` is registered."""
+        path = f"endpoints/PJSIP/{ari.segment(extension)}"
+        answer = await self._connected_socket().request("GET", path)
+        state = answer.body.get("state") if isinstance(answer.body, dict) else None
+        if state != "online":
+            raise NoticeDelayed(f"no phone of {extension} is registered")
+
+    def _delivered(self, answer: ari.Response, extension: str) -> None:
+        if not 200 <= answer.status < 300:
+            raise NoticeDelayed(f"Asterisk answered {answer.status} for the phone of {extension}")
 
     async def _command(self, method: str, path: str, query: Mapping[str, str]) -> Done:
         answer = await self._connected_socket().request(method, path, query)

@@ -19,7 +19,7 @@ from pbx_bridge.app.steps import variables
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import call as calls
 from pbx_bridge.core import numbers
-from pbx_bridge.core.call import Ask, Call, Decision, Obey, Say
+from pbx_bridge.core.call import Ask, Call, Decision, Obey, Record, Say
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
@@ -107,7 +107,9 @@ class Calls:
             self._note(offer, call, decision)
         call = calls.with_attempt(call, decision.mark)
         audio = await self._audio(decision, call)
-        found = {"PBX_CALL": calls.encode(call), "PBX_RESULT": "", **variables(decision, audio)}
+        people = self._office.exchange.plan.people
+        carried = {"PBX_CALL": calls.encode(call), "PBX_RESULT": ""}
+        found = {**carried, **variables(decision, audio, people)}
         return await self._telephony.proceed(offer.channel, kind(decision.step), found)
 
     async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
@@ -124,6 +126,8 @@ class Calls:
         match decision.step:
             case Say(sentences) | Ask(sentences):
                 return await self._voice.files(sentences, call.language, self._clock.now())
+            case Record():
+                return (self._voice.note(call.linkedid),)
             case _:
                 return ()
 

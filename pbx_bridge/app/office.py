@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -42,7 +44,8 @@ class Office:
     def __init__(self, exchange: Exchange, journal: Journal, clock: Clock) -> None:
         self.exchange = exchange
         self.changed = asyncio.Event()
-        """Set whenever the state has changed; whoever waits clears it."""
+        """Set whenever the state has changed; the mirror waits for it and clears it."""
+        self._listeners: list[asyncio.Event] = [self.changed]
         self._journal = journal
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
@@ -67,7 +70,7 @@ class Office:
                 log.exception("command_not_stored", command=type(command).__name__)
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
             self.exchange = fold(self.exchange, events)
-            self.changed.set()
+            self._tell()
             log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
 
@@ -75,7 +78,22 @@ class Office:
         """Go on with another plan, after the command under way: that was judged by the old."""
         async with self._one_at_a_time:
             self.exchange = under(plan, self.exchange)
-            self.changed.set()
+            self._tell()
+
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Event]:
+        """An event of one's own that is set whenever the state has changed, and at first."""
+        event = asyncio.Event()
+        event.set()
+        self._listeners.append(event)
+        try:
+            yield event
+        finally:
+            self._listeners.remove(event)
+
+    def _tell(self) -> None:
+        for event in self._listeners:
+            event.set()
 
     def note(self, *events: Event) -> None:
         """Journal what needs no waiting for, such as decisions."""

@@ -20,22 +20,23 @@ from pbx_bridge.core.call import (
     Voicemail,
 )
 from pbx_bridge.core.decide import kind
+from pbx_bridge.core.model import Person
 
 STEP_CONTEXT = "pbx-bridge-step"
 DECIDE_CONTEXT = "pbx-bridge-decide"
 ANNOUNCE_CONTEXT = "pbx-bridge-announce"
 """Where a phone goes that the bridge has called; extension `s`."""
 MOBILE_CONTEXT = "pbx-bridge-mobile"
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NOBODY: Mapping[str, Person] = MappingProxyType({})
 
 
 def variables(
-    decision: Decision, audio: Sequence[Path], names: Mapping[str, str] = NOBODY
+    decision: Decision, audio: Sequence[Path], people: Mapping[str, Person] = NOBODY
 ) -> Mapping[str, str]:
     """What extension `kind(step)` of the step context needs.
 
     `audio` is what is spoken, or the one file that a note is recorded into, without suffix;
-    `names` are those of people, by extension.
+    `people` are the plan's, by extension.
     """
     step = decision.step
     files = "&".join(str(path) for path in audio)
@@ -46,7 +47,7 @@ def variables(
         case Ring(extensions, seconds):
             detail = "&".join(extensions)
             found = {"PBX_TARGET": _targets(step), "PBX_SECONDS": str(seconds)}
-            found |= _shown(step.shown, step.sought, names)
+            found |= _shown(step.shown, step.sought, people)
         case Dial(number, trunk, seconds):
             found = {"PBX_TARGET": f"PJSIP/{number}@{trunk}", "PBX_SECONDS": str(seconds)}
         case Say():
@@ -83,10 +84,10 @@ def _targets(ring: Ring) -> str:
     return "&".join(phones + mobiles)
 
 
-def _shown(shown: str, sought: str = "", names: Mapping[str, str] = NOBODY) -> dict[str, str]:
+def _shown(shown: str, sought: str = "", people: Mapping[str, Person] = NOBODY) -> dict[str, str]:
     """What the phones display (S22); empty values too, for those of the step before remain."""
     return {
         "PBX_SHOWN": shown,
         "PBX_SOUGHT": sought,
-        "PBX_SOUGHT_NAME": names.get(sought, ""),
+        "PBX_SOUGHT_NAME": people[sought].name if sought in people else "",
     }

@@ -181,7 +181,9 @@ class Caller:
         if await self.answered() is None:
             return
         async with asyncio.TaskGroup() as group:
-            steering = group.create_task(self._line.follow(self._sound, press, hold_s))
+            steering = group.create_task(
+                self._line.follow(self._sound, press, hold_s), name="softphone-steer"
+            )
             await self._ended.passed.wait()
             steering.cancel()
         self._check()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pbx_bridge.softphone.behaviour import Behaviour
+from pbx_bridge.softphone.incoming import Ringing
 from pbx_bridge.softphone.sipp import Address, Transport
-from pbx_bridge.softphone.station import CODECS, Ringing, Station
+from pbx_bridge.softphone.station import CODECS, Station
 from pbx_bridge.wire import sip
 from pbx_bridge.wire.rtp import Codec
 

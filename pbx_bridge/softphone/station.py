@@ -11,7 +11,6 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, Literal, Self, assert_never
 
 from pbx_bridge.softphone.audio import silence
@@ -26,6 +25,7 @@ from pbx_bridge.softphone.behaviour import (
     NeverAnswers,
     Refuses,
 )
+from pbx_bridge.softphone.incoming import Incoming, Message, Received, Ringing, any_of
 from pbx_bridge.softphone.line import Line
 from pbx_bridge.softphone.sipp import (
     Address,
@@ -50,44 +50,6 @@ HANG_UP_TIMEOUT_S = 5.0
 CODECS = (Codec.PCMA, Codec.PCMU)
 
 OK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Ringing:
-    """A call that is shown."""
-
-    display_name: str
-    number: str
-    """The caller's, as From has it."""
-    called: str
-    """The number in the request's address: whom the exchange asked for."""
-    headers: Mapping[str, str]
-    """All headers of the INVITE, by name in lower case."""
-    at: Moment
-
-    def party(self, header: str) -> sip.Party:
-        """The name and number in an address header, such as Diversion; the first of several."""
-        return sip.party(self.headers.get(header.lower(), ""))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Received:
-    """A call that is over."""
-
-    ringing: Ringing
-    answered_at: Moment | None
-    ended_at: Moment
-    ended_by: Literal["phone", "exchange"]
-    heard: Samples
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A text that was sent to the station (RFC 3428)."""
-
-    text: str
-    sender: sip.Party
-    at: Moment
 
 
 class Station(ABC):
@@ -135,7 +97,7 @@ class Station(ABC):
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._presence_id = ""
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, Incoming] = {}
         self._rang = asyncio.Queue[Ringing]()
         self._ended = asyncio.Queue[Received]()
         self._told = asyncio.Queue[Message]()
@@ -258,15 +220,13 @@ class Station(ABC):
 
     def _ring(self, told: Told) -> None:
         assert told.message is not None
-        body = told.message.body
-        media = sip.media(body) if body.strip() else None
-        call = _Call(_shown(told.message, told.at), Line(self._sipp, told.call_id), media)
+        call = Incoming(told.message, Line(self._sipp, told.call_id), told.at)
         self._calls[told.call_id] = call
         self.rings.append(call.ringing)
         self._rang.put_nowait(call.ringing)
         self._tasks.add(asyncio.create_task(self._take(call), name="softphone-call"))
 
-    async def _take(self, call: _Call) -> None:
+    async def _take(self, call: Incoming) -> None:
         heard = await self._behave(call, self._behaviour_for(call.ringing))
         await call.over.wait()
         del self._calls[call.line.call_id]
@@ -277,10 +237,10 @@ class Station(ABC):
         self.received.append(received)
         self._ended.put_nowait(received)
 
-    async def _behave(self, call: _Call, behaviour: Behaviour) -> Samples:
+    async def _behave(self, call: Incoming, behaviour: Behaviour) -> Samples:
         match behaviour:
             case Answers():
-                if not await _any(call.over, call.leaving, within_s=behaviour.after_s):
+                if not await any_of(call.over, call.leaving, within_s=behaviour.after_s):
                     return await self._talk(call, behaviour)
                 self._refuse(call, BUSY_HERE)
             case Busy():
@@ -290,62 +250,29 @@ class Station(ABC):
             case Refuses():
                 self._refuse(call, behaviour.status)
             case NeverAnswers():
-                await _any(call.over, call.leaving)
+                await any_of(call.over, call.leaving)
                 self._refuse(call, BUSY_HERE)
             case _:
                 assert_never(behaviour)
         return silence(0)
 
-    def _refuse(self, call: _Call, status: int) -> None:
+    def _refuse(self, call: Incoming, status: int) -> None:
         if not call.over.is_set():
             self._sipp.tell(call.line.call_id, "refuse", status=status)
 
-    async def _talk(self, call: _Call, answers: Answers) -> Samples:
+    async def _talk(self, call: Incoming, answers: Answers) -> Samples:
         async with open_sound(self._address, answers.plays) as sound:
             if call.media is not None:
                 sound.connect(call.media.host, call.media.port, call.media.codec)
             self._sipp.tell(call.line.call_id, "answer", port=sound.port)
-            await _any(call.talking, call.over)
+            await any_of(call.talking, call.over)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(
-                    call.line.follow(sound, answers.press, answers.talks_s)
+                    call.line.follow(sound, answers.press, answers.talks_s),
+                    name="softphone-steer",
                 )
-                await _any(call.over, call.leaving)
+                await any_of(call.over, call.leaving)
                 following.cancel()
             call.line.hang_up()
             await call.over.wait()
             return sound.hearing.samples()
-
-
-class _Call:
-    """A call while it lasts."""
-
-    def __init__(self, ringing: Ringing, line: Line, media: sip.Media | None) -> None:
-        self.ringing, self.line, self.media = ringing, line, media
-        self.talking, self.over, self.leaving = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.by_phone = False
-        self.answered_at: Moment | None = None
-        self.ended_at: Moment | None = None
-        self.failure = ""
-
-    def end(self) -> None:
-        self.line.end()
-        self.over.set()
-
-
-def _shown(invite: sip.Message, at: Moment) -> Ringing:
-    caller = sip.party(invite.headers.get("from", ""))
-    called = sip.party(invite.start.split()[1])
-    return Ringing(caller.name, caller.number, called.number, invite.headers, at)
-
-
-async def _any(*events: asyncio.Event, within_s: float | None = None) -> bool:
-    """Wait until one of `events` is set, for so long at most; say whether one is."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        done, _ = await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-    return bool(done)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pbx_bridge.softphone.behaviour import NOT_FOUND, Behaviour, Refuses
-from pbx_bridge.softphone.station import Ringing, Station
+from pbx_bridge.softphone.incoming import Ringing
+from pbx_bridge.softphone.station import Station
 
 _NOWHERE = ("127.0.0.1", 9)  # SIPp wants a server to call; the operator only answers
 

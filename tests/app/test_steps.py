@@ -24,6 +24,7 @@ from pbx_bridge.core.call import (
     Why,
 )
 from pbx_bridge.core.commands import SetReferral
+from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import sentence
 
 NOTHING_SHOWN = {"PBX_SHOWN": "", "PBX_SOUGHT": "", "PBX_SOUGHT_NAME": ""}
@@ -83,7 +84,9 @@ def test_a_step_has_its_variables_and_its_note(
     step: Step, expected: dict[str, str], note: str
 ) -> None:
     decision = Decision("mark", step, Why.PERSON_RINGS)
-    found = variables(decision, SOUNDS, {"102": "Olle Åkerö"})
+    found = variables(
+        decision, SOUNDS, {"102": Person("102", "Olle Åkerö", "vaktmästare", "kansliet")}
+    )
     assert found == {**expected, "PBX_NOTE": note}
     telling = replace(decision, tells_when=True)
     assert variables(telling, SOUNDS)["PBX_NOTE"] == f"{note}|when"

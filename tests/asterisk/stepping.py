@@ -106,14 +106,14 @@ class Stepping:
         step: Step,
         *,
         audio: Sequence[Path] = (),
-        names: Mapping[str, str] | None = None,
+        people: Mapping[str, Person] | None = None,
         press: Sequence[Press] = (),
         hold_s: float = 12.0,
         from_number: str = CALLER,
     ) -> tuple[CallResult, str]:
         """A call that gets `step`, and what it left: `result=… name=… redirected=…`."""
         decision = Decision("trial:", step, Why.PERSON_RINGS)
-        number = await self.prepare(kind(step), variables(decision, audio, names or {}))
+        number = await self.prepare(kind(step), variables(decision, audio, people or {}))
         made = await self.call(number, press=press, hold_s=hold_s, from_number=from_number)
         return made, await self.logged(f"over {number} ")
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from asterisk.norrskar import OLLE
 from asterisk.stepping import CALLER, MOBILE, Stepping, stepping
 
 from pbx_bridge.asterisk.locate import locate
@@ -99,7 +100,7 @@ async def test_s22_the_phone_shows_what_was_called_and_for_whom_it_rings(town: S
     shown = "Byggnadstillsynen – Åsa (ä, ö)"
     ring = Ring(("101",), 5, mobiles=(MOBILE,), shown=shown, sought="102")
     async with town.phone("101", Busy()) as phone, town.operator(Busy()) as operator:
-        _, left = await town.step(ring, names={"102": "Olle Åkerö"})
+        _, left = await town.step(ring, people={"102": OLLE})
         await town.step(Ring(("101",), 5))
     first, second = phone.rings
     assert (first.display_name, first.number) == (shown, CALLER)

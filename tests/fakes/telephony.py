@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from pbx_bridge.ports import Done, Offer, PbxUnavailable
+from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxUnavailable
 
 
 @dataclass
@@ -25,6 +25,11 @@ class FakeTelephony:
     def __init__(self) -> None:
         self.callers: dict[str, FakeCaller] = {}
         self.down = False
+        self.unregistered: set[str] = set()
+        self.messages: list[tuple[str, str]] = []
+        """Extension and text of what was shown."""
+        self.rung: list[tuple[str, dict[str, str]]] = []
+        """Extension and variables of whom we rang up."""
         self._offers: asyncio.Queue[Offer] = asyncio.Queue()
         self._went: asyncio.Queue[str] = asyncio.Queue()
 
@@ -52,6 +57,25 @@ class FakeTelephony:
         caller.ours = False
         self._went.put_nowait(channel)
         return Done.DONE
+
+    async def message(self, extension: str, text: str) -> None:
+        """Raises `NoticeDelayed` for a phone among `unregistered`."""
+        self._expect(extension)
+        self.messages.append((extension, text))
+
+    async def ring_up(
+        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+    ) -> None:
+        """Remember who was rung up."""
+        del seconds, shown
+        self._expect(extension)
+        self.rung.append((extension, dict(variables)))
+
+    def _expect(self, extension: str) -> None:
+        if self.down:
+            raise PbxUnavailable("the fake telephony is down")
+        if extension in self.unregistered:
+            raise NoticeDelayed(f"no phone of {extension} is registered")
 
     def _reach(self, channel: str) -> FakeCaller | None:
         if self.down:

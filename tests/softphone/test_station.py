@@ -10,8 +10,8 @@ from softphone.small_exchange import FIRST, SECOND, Exchange
 
 from pbx_bridge.softphone.audio import correlation
 from pbx_bridge.softphone.behaviour import Answers, Behaviour, Busy, How, Press, Refuses
+from pbx_bridge.softphone.incoming import Received
 from pbx_bridge.softphone.phone import Phone
-from pbx_bridge.softphone.station import Received
 from pbx_bridge.wire.sip import Party, parse
 
 pytestmark = pytest.mark.calls

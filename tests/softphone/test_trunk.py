@@ -69,7 +69,11 @@ async def test_a_mobile_with_voicemail_answers_and_what_was_asked_for_is_kept(
 async def test_each_number_behaves_by_itself_and_nobody_has_the_others(
     exchange: Exchange,
 ) -> None:
-    numbers = {"0457000102": Busy(), "0457000103": Declines(), "0457000104": Refuses(503)}
+    numbers: dict[str, Behaviour] = {
+        "0457000102": Busy(),
+        "0457000103": Declines(),
+        "0457000104": Refuses(503),
+    }
     async with operator(exchange, numbers) as ours:
         results = await asyncio.gather(*(call(exchange, to) for to in [*numbers, "0457000105"]))
         assert {ring.called for ring in ours.rings} == {*numbers, "0457000105"}
