@@ -86,7 +86,7 @@ class Bridge:
         self.journal = SqliteJournal(self.database)
         parts.push_async_callback(self.journal.close)
         exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
-        self.office = Office(under(site.plan, exchange), self.journal, clock)
+        self.office = Office(under(site.plan, exchange), self.journal, clock, has_mail=False)
         self.speech = speech(deployment, site.prompts)
         parts.push_async_callback(self.speech.close)
         self.voice = Voice(self.speech, site.prompts, running.notes)

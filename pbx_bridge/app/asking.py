@@ -70,10 +70,20 @@ class Asking:
             await self._telephony.ring_up(forward.to, variables, RING_SECONDS, shown)
         except (NoticeDelayed, PbxUnavailable) as error:
             log.info("colleague_not_rung", why=str(error)[:200])
-        await asyncio.sleep(plan.organisation.offer_seconds)
-        self._asked.discard(_key(forward))
-        if forward in consent.unanswered(self._office.exchange, self._clock.now()):
+        try:
+            async with asyncio.timeout(plan.organisation.offer_seconds):
+                await self._answered(forward)
+        except TimeoutError:
             await self._office.obey(LapseForward(forward.person, forward.to))
+        finally:
+            self._asked.discard(_key(forward))
+
+    async def _answered(self, forward: Forward) -> None:
+        """Return when the question is open no more, answered or withdrawn."""
+        with self._office.listening() as changed:
+            while forward in consent.unanswered(self._office.exchange, self._clock.now()):
+                changed.clear()
+                await changed.wait()
 
 
 def _key(forward: Forward) -> tuple[str, str, float]:

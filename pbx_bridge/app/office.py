@@ -41,13 +41,17 @@ class Outcome:
 class Office:
     """Holds the live state; every change goes through `obey`, one at a time."""
 
-    def __init__(self, exchange: Exchange, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, exchange: Exchange, journal: Journal, clock: Clock, *, has_mail: bool = True
+    ) -> None:
+        """`has_mail`: whether there is a server for notices by mail."""
         self.exchange = exchange
         self.changed = asyncio.Event()
         """Set whenever the state has changed; the mirror waits for it and clears it."""
         self._listeners: list[asyncio.Event] = [self.changed]
         self._journal = journal
         self._clock = clock
+        self._has_mail = has_mail
         self._one_at_a_time = asyncio.Lock()
 
     async def obey(self, command: Command) -> Outcome:
@@ -63,7 +67,7 @@ class Office:
                     log.info("command_refused", command=type(command).__name__, why=answer.why)
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
                 after = fold(self.exchange, answer)
-                events = (*answer, *due(answer, self.exchange, after, now))
+                events = (*answer, *due(answer, self.exchange, after, now, has_mail=self._has_mail))
                 if events:
                     await self._journal.append(now, events)
             except JournalUnavailable:

@@ -28,16 +28,25 @@ OUTSIDE = (Channel.MESSAGE, Channel.MAIL)
 
 
 def due(
-    events: Sequence[Event], before: Exchange, after: Exchange, now: datetime
+    events: Sequence[Event],
+    before: Exchange,
+    after: Exchange,
+    now: datetime,
+    *,
+    has_mail: bool = True,
 ) -> tuple[Event, ...]:
-    """The notices that come of `events`, which lead from `before` to `after`."""
+    """The notices that come of `events`, which lead from `before` to `after`.
+
+    Nothing is written to those without an address, nor where there is no mail server.
+    """
     found: dict[str, Notice] = {}
     replaced = {one.person for one in events if isinstance(one, ReferralSet)}
     for event in events:
         for notice in _of(event, before, after, now):
             if isinstance(event, ReferralCancelled) and event.person in replaced:
                 continue
-            if notice.channel is Channel.MAIL and not after.plan.people[notice.to].mail:
+            by_mail = notice.channel is Channel.MAIL
+            if by_mail and not (has_mail and after.plan.people[notice.to].mail):
                 continue
             found[notice.id] = notice
     return tuple(NoticeDue(notice) for notice in found.values())

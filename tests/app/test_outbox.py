@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -59,8 +59,8 @@ class Town:
 
 
 @asynccontextmanager
-async def running(*works: Callable[[], object]) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(work()) for work in works]  # type: ignore[arg-type]  # coroutines
+async def running(*works: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work()) for work in works]
     try:
         yield
     finally:

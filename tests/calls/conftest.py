@@ -68,6 +68,7 @@ async def stage(stage_of_the_session: Stage) -> AsyncIterator[Stage]:
     await restore(stage)
     before = (await stage.ask("status"))["bridge"]
     yield stage
+    await restore(stage)
     await idle(stage)
     await nothing_kept(stage, before)
 
