@@ -27,6 +27,7 @@ from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.calls import Calls
@@ -86,7 +87,9 @@ class Bridge:
         self.journal = SqliteJournal(self.database)
         parts.push_async_callback(self.journal.close)
         exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
-        self.office = Office(under(site.plan, exchange), self.journal, clock, has_mail=False)
+        self.office = Office(
+            under(site.plan, exchange), self.journal, clock, has_mail=bool(deployment.mail)
+        )
         self.speech = speech(deployment, site.prompts)
         parts.push_async_callback(self.speech.close)
         self.voice = Voice(self.speech, site.prompts, running.notes)
@@ -108,7 +111,7 @@ class Bridge:
         self.calls = Calls(self.ari, self.office, self.voice, clock)
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.asking = Asking(self.ari, self.office, clock)
-        self.outbox = Outbox(self.ari, None, self.office, self.voice, clock)
+        self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
         self.control = Control(
@@ -262,6 +265,22 @@ def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:
     raise PbxRejected(
         "espeak-ng is not on this machine; install the package espeak-ng, or name the program "
         "in config.yaml under speech: espeak"
+    )
+
+
+def _mail(deployment: Deployment, clock: SystemClock) -> SmtpMail | None:
+    server = deployment.mail
+    if server is None:
+        return None
+    login = server.login
+    return SmtpMail(
+        server.host,
+        server.port,
+        sender=server.sender,
+        security=server.security,
+        clock=clock,
+        username=login.username if login else "",
+        password=partial(login.password, os.environ) if login else str,
     )
 
 

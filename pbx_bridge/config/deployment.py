@@ -15,7 +15,7 @@ from pbx_bridge.config.nodes import document, read, shown
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.schema import Shape
 from pbx_bridge.config.typed import typed
-from pbx_bridge.config.values import Mapped
+from pbx_bridge.config.values import Mail, Mapped
 from pbx_bridge.core.model import Language
 
 SECRET_LIMIT_BYTES = 4096
@@ -32,6 +32,14 @@ class Mode(StrEnum):
     """A copy unpacked in the user's cache folder."""
     EXTERNAL = "external"
     """One that runs already, here or on another machine."""
+
+
+class Security(StrEnum):
+    """How the way to a mail server is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,17 @@ class Login:
             problem = Problem(shown(self.password_file), 0, "the file is empty")
             raise ConfigError([problem])
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where notices by mail go out."""
+
+    host: str
+    port: int
+    sender: str
+    security: Security
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,8 @@ class Deployment:
     guard_seconds: int
     """How long a claimed call waits for its decision before Asterisk goes on by itself."""
     log_level: str
+    mail: MailServer | None = None
+    """None: nothing is sent by mail."""
 
     def but(
         self,
@@ -184,6 +205,20 @@ class _External(Shape):
     ami: _Login
 
 
+class _Mail(Shape):
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:-]+$")]
+    port: Port = 587
+    sender: Mail
+    security: Security = Security.STARTTLS
+    login: _Login | None = None
+
+    @model_validator(mode="after")
+    def _no_password_in_the_open(self) -> Self:
+        if self.login is not None and self.security is Security.NONE:
+            raise ValueError("a login needs security: starttls or tls, or its password is read")
+        return self
+
+
 class _Asterisk(Shape):
     mode: Mode = Mode.AUTO
     host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
@@ -231,6 +266,7 @@ class _Config(Shape):
     folders: Annotated[_Folders, Mapped] = _Folders()
     speech: Annotated[_Speech, Mapped] = _Speech()
     guards: Annotated[_Guards, Mapped] = _Guards()
+    mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
 
 
 DEFAULT_VOICES = {Language.SV: "sv", Language.FI: "fi", Language.EN: "en-gb"}
@@ -278,7 +314,15 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         claim_timeout_ms=config.guards.claim_timeout_ms,
         guard_seconds=config.guards.guard_seconds,
         log_level=config.log_level,
+        mail=_mail_server(config.mail, base),
     )
+
+
+def _mail_server(mail: _Mail | None, base: Path) -> MailServer | None:
+    if mail is None:
+        return None
+    login = mail.login.login(base) if mail.login else None
+    return MailServer(mail.host, mail.port, mail.sender, mail.security, login)
 
 
 def _path(base: Path, text: str) -> Path:

@@ -1,9 +1,11 @@
 """Feature codes: digits dialled on a phone as commands.
 
 `*23*R*HHMM#`, `*23*R*MMDD#` and `*23*R*MMDD*HHMM#` set one's referral for the reason with
-digit R; `*23*R#` where the reason has an end of its own; `*23*R*BEGINNING**END#` one that begins
-later; and a last `*N` chooses the note. `*230*EXT*R*…#` does it for a colleague. Four digits alone are read as the reason expects (a clock time for lunch, a date
-for holiday), and the other way where that is impossible; the confirmation speaks it back.
+digit R; `*23*R#` where the reason has an end of its own; `*23*R*BEGINNING**END#` one that
+begins later; a last `*N` chooses the note. `*230*EXT*R*…#` does it for a colleague.
+
+Four digits alone are read as the reason expects (a clock time for lunch, a date for holiday),
+and the other way where that is impossible; the confirmation speaks it back.
 """
 
 from __future__ import annotations

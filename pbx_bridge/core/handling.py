@@ -46,7 +46,9 @@ from pbx_bridge.core.state import Exchange
 Answer = tuple[Event, ...] | Refusal
 
 
-def handle(command: Command, exchange: Exchange, now: datetime) -> Answer:
+def handle(  # noqa: PLR0912 - one case a command
+    command: Command, exchange: Exchange, now: datetime
+) -> Answer:
     """The events that `command` leads to, or why it is refused."""
     refusal = _too_many(command, exchange, now) or _not_entitled(command, exchange)
     if refusal is not None:

@@ -52,7 +52,9 @@ def due(
     return tuple(NoticeDue(notice) for notice in found.values())
 
 
-def _of(event: Event, before: Exchange, after: Exchange, now: datetime) -> Iterator[Notice]:
+def _of(  # noqa: PLR0912 - one case an event
+    event: Event, before: Exchange, after: Exchange, now: datetime
+) -> Iterator[Notice]:
     plan = after.plan
     match event:
         case ReferralSet():

@@ -1,0 +1,114 @@
+"""Letters to a real SMTP server on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import email.policy
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from core.plans import DAY
+from fakes.clock import FakeClock
+
+from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.config.deployment import Security
+from pbx_bridge.ports import Letter, NoticeDelayed, NoticeRefused
+
+LETTER = Letter("offer-105-1-102", "bo.ek@norrskar.example", "Besked från växeln", "Hej åäö.\n")
+
+
+class Box:
+    """What the server took; `answer` is what it says to the next recipients."""
+
+    def __init__(self) -> None:
+        self.letters: list[EmailMessage] = []
+        self.answer = "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        del server, session, options
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        del server, session
+        assert isinstance(envelope.content, bytes)
+        found = message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(found, EmailMessage)
+        self.letters.append(found)
+        return "250 taken"
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+@pytest.fixture
+async def mail(box: Box) -> AsyncIterator[SmtpMail]:
+    """The adapter, and a server that it knows."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(box, loop=loop), "127.0.0.1", 0)
+    yield post(server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+
+
+def post(port: int) -> SmtpMail:
+    return SmtpMail(
+        "127.0.0.1",
+        port,
+        sender="vaxeln@norrskar.example",
+        security=Security.NONE,
+        clock=FakeClock(DAY),
+        timeout_s=2,
+    )
+
+
+async def test_a_letter_arrives_whole_and_says_that_a_machine_wrote_it(
+    mail: SmtpMail, box: Box
+) -> None:
+    await mail.send(LETTER)
+    [letter] = box.letters
+    assert letter.get_content().replace("\r\n", "\n") == LETTER.text
+    assert letter["Subject"] == LETTER.subject
+    assert letter["To"] == LETTER.to
+    assert letter["Message-ID"] == "<offer-105-1-102@norrskar.example>"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["Date"].datetime == DAY
+
+
+async def test_what_is_refused_for_good_is_told_from_what_may_be_tried_again(
+    mail: SmtpMail, box: Box
+) -> None:
+    box.answer = "550 no such user"
+    with pytest.raises(NoticeRefused, match="550 no such user"):
+        await mail.send(LETTER)
+    box.answer = "451 later"
+    with pytest.raises(NoticeDelayed):
+        await mail.send(LETTER)
+    box.answer = "250 OK"
+    await mail.send(LETTER)
+    assert len(box.letters) == 1
+
+
+async def test_a_server_that_is_not_there_delays() -> None:
+    with pytest.raises(NoticeDelayed, match="mail server"):
+        await post(1).send(LETTER)
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r\n"])
+async def test_f13_a_line_break_in_a_header_is_refused_before_the_wire(
+    mail: SmtpMail, box: Box, break_: str
+) -> None:
+    wrong = Letter("1", LETTER.to, f"Besked{break_}Bcc: alla@norrskar.example", "x")
+    with pytest.raises(NoticeRefused):
+        await mail.send(wrong)
+    assert box.letters == []
