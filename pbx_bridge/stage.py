@@ -67,6 +67,7 @@ class Stage:
         self.watch = watch
         held = secrets.load(up.site.deployment.state / SECRETS, up.site.plan)
         self.secrets = held.phones
+        self.sipp = sipp_program()
 
     @asynccontextmanager
     async def phone(self, extension: str, behaviour: Behaviour) -> AsyncIterator[Phone]:

@@ -17,8 +17,9 @@ from pbx_bridge.core.timeline import Timeline
 from pbx_bridge.wire import cel
 
 POLL_INTERVAL_S = 0.05
-END_TIMEOUT_S = 5.0
-"""From a caller's hang-up to the last line of the record."""
+END_TIMEOUT_S = 20.0
+"""From a caller's hang-up to the last line of the record: a mobile whose owner is being asked
+hears the question to its end."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ARRIVALS = ("from-trunk", "from-phone")
 

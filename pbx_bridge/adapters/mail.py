@@ -60,7 +60,8 @@ class SmtpMail:
                 password=self._password() if self._username else None,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _trouble(min(one.code for one in error.recipients), str(error)) from None
+            first = min(error.recipients, key=lambda one: one.code)
+            raise _trouble(first.code, first.message) from None
         except aiosmtplib.SMTPResponseException as error:
             raise _trouble(error.code, error.message) from None
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
-from pbx_bridge.core import absence, attendance
+from pbx_bridge.core import absence, attendance, notices
 from pbx_bridge.core.hours import next_opening, opening_at
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.ports import Clock
 
 
@@ -34,6 +34,33 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             }
             for line in plan.lines.values()
         ],
+        "planned": [
+            {
+                "extension": extension,
+                "since": _iso(one.since.astimezone(now.tzinfo)),
+                "until": _iso(one.until),
+            }
+            for extension in exchange.referrals
+            for one in absence.planned(exchange, extension, now)
+        ],
+        "forwards": [
+            {"person": one.person, "to": one.to, "consent": one.consent}
+            for held in exchange.forwards.values()
+            for one in held
+            if one.until > now
+        ],
+        "notices": {
+            "waiting": sum(one.channel is not Channel.LIST for one in exchange.outbox.values()),
+            "to_be_heard": [
+                {"id": one.id, "about": one.about, "person": one.person}
+                for one in notices.to_be_heard(exchange, now)
+            ],
+            "undeliverable": [
+                {"to": exchange.outbox[id_].to, "about": exchange.outbox[id_].about, "why": why}
+                for id_, why in exchange.undelivered.items()
+                if id_ in exchange.outbox
+            ],
+        },
         "referrals": [
             {
                 "extension": extension,

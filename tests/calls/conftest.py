@@ -76,8 +76,13 @@ async def stage(stage_of_the_session: Stage) -> AsyncIterator[Stage]:
 async def restore(stage: Stage) -> None:
     """Nobody is away, and the lines are attended by those who are to begin with."""
     plan = stage.up.site.plan
-    for referral in (await stage.ask("status"))["referrals"]:
+    status = await stage.ask("status")
+    for referral in status["referrals"]:
         await command(stage, "CancelReferral", person=referral["extension"])
+    for planned in status["planned"]:
+        await command(stage, "CancelReferral", person=planned["extension"], at=planned["since"])
+    while heard := (await stage.ask("status"))["notices"]["to_be_heard"]:
+        await command(stage, "SettleNotices", ids=[one["id"] for one in heard], by="111")
     for line in plan.lines.values():
         for extension in line.signed_in:
             await command(stage, "SignIn", line=line.name, person=extension)
@@ -85,7 +90,7 @@ async def restore(stage: Stage) -> None:
             await command(stage, "SignOut", line=line.name, person=extension)
 
 
-async def command(stage: Stage, name: str, **values: str) -> str:
+async def command(stage: Stage, name: str, **values: object) -> str:
     answer = await stage.ask("command", command=name, values={"by": TECHNICIAN, **values})
     return str(answer["outcome"])
 

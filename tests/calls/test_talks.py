@@ -77,6 +77,9 @@ CLOSED = {
             "Vi öppnar i morgon klockan nio."
         ),
         "Tryck ett för att lämna ett meddelande.",
+        "Tryck fyra för att bli uppringd.",
+        "Suomeksi, paina kahdeksan.",
+        "For English, press nine.",
     ),
     "018000131": (
         (
@@ -84,6 +87,9 @@ CLOSED = {
             "Palvelemme jälleen huomenna kello yhdeksän."
         ),
         "Jos haluat jättää viestin, paina yksi.",
+        "Paina neljä, jos haluat, että sinulle soitetaan.",
+        "På svenska, tryck åtta.",
+        "For English, press nine.",
     ),
     "018000132": (
         (
@@ -91,12 +97,15 @@ CLOSED = {
             "We open tomorrow at nine o'clock."
         ),
         "Press one to leave a message.",
+        "Press four to be called back.",
+        "På svenska, tryck åtta.",
+        "Suomeksi, paina yhdeksän.",
     ),
 }
 
 
 async def test_each_number_is_answered_in_its_language_and_in_no_other(stage: Stage) -> None:
-    made = await asyncio.gather(*(stage.call(number, hold_s=13.0) for number in CLOSED))
+    made = await asyncio.gather(*(stage.call(number, hold_s=22.0) for number in CLOSED))
     for sentences, one in zip(CLOSED.values(), made, strict=True):
         assert one.whys[0] == "line-closed"
         hears_only(stage, one.result.heard, *sentences)
@@ -104,7 +113,7 @@ async def test_each_number_is_answered_in_its_language_and_in_no_other(stage: St
 
 async def test_what_is_heard_can_be_told_from_what_is_not(stage: Stage) -> None:
     """The check itself: a sentence too much, too few, in disorder or cut off is noticed."""
-    texts = CLOSED["018000130"]
+    texts = CLOSED["018000130"][:2]
     first, second = (sound_of(stage, text) for text in texts)
     both = np.concatenate([first, silence(0.5), second])
     hears_only(stage, both, *texts)
