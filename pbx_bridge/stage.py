@@ -134,7 +134,7 @@ class Stage:
             for mark in journey.steps
             if mark.step in ("say", "ask")
             for sound in mark.detail.split("&")
-            if sound
+            if Path(sound).name in said  # a note that somebody has spoken is no sentence
         ]
         return [
             Sentence(

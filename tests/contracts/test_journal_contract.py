@@ -12,15 +12,25 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.core.events import (
     BridgeStarted,
+    CallBackAsked,
     CommandRefused,
     Decided,
     Event,
+    ForwardAnswered,
+    ForwardOffered,
+    ForwardWithdrawn,
     LinkLost,
+    NoticeDelivered,
+    NoticeDue,
+    NoticeUndeliverable,
+    PinRefused,
     ReferralCancelled,
     ReferralSet,
+    ShieldLifted,
     SignedIn,
     SignedOut,
 )
+from pbx_bridge.core.state import About, Channel, Consent, Notice
 from pbx_bridge.ports import Journal
 
 ZONE = ZoneInfo("Europe/Mariehamn")
@@ -29,7 +39,31 @@ NOON = datetime(2026, 10, 25, 12, tzinfo=ZONE)
 TWICE = datetime(2026, 10, 25, 3, 30, tzinfo=ZONE, fold=1)
 EVERY_KIND: list[Event] = [
     ReferralSet("101", "lunch", NOON, TWICE, "tandläkare “öå” 🙂", "101"),
-    ReferralCancelled("101", "100"),
+    ReferralCancelled("101", NOON, "100"),
+    ForwardOffered("101", "102", NOON, NOON, NOON, "101"),
+    ForwardAnswered("101", "102", NOON, Consent.ACCEPTED, "102"),
+    ForwardWithdrawn("101", "102", NOON, "101"),
+    NoticeDue(
+        Notice(
+            "absence-101",
+            Channel.MAIL,
+            About.UNPLANNED,
+            "103",
+            "101",
+            NOON,
+            "sjuk",
+            NOON,
+            NOON,
+            "tandläkare “öå” 🙂",
+            "1795422600.1",
+            "102",
+        )
+    ),
+    NoticeDelivered("absence-101", "111"),
+    NoticeUndeliverable("absence-101", "550 no such user"),
+    PinRefused("101", "0457000101", NOON),
+    ShieldLifted("101", "111"),
+    CallBackAsked("1795422600.1", "101", "0457000199", NOON),
     SignedIn("växeln", "101", "101"),
     SignedOut("växeln", "101", "100"),
     CommandRefused("SignOut", "101", "S18", "last-attendant", "101"),
