@@ -77,7 +77,7 @@ def test_f36_everything_wrong_is_told_at_once_and_putting_it_right_is_enough(fol
     change(sv, 'goodbye: "', 'godbye: "')
     change(sv, "{name} svarar inte", "{nam} svarar inte")
     change(fi, 'busy: "{name} puhuu parhaillaan puhelimessa."', "busy: ''")
-    change(fi, 'ja palaa {until}."\noff-duty', 'ja palaa pian."\nno-answer')
+    change(fi, 'ja palaa {until}."\noff-duty', 'ja palaa pian."\noff-duty')
     change(en, "That number is not in use.", "That number is {not in use.")
     with pytest.raises(ConfigError) as raised:
         load_prompts(folder)
