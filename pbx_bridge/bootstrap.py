@@ -41,6 +41,7 @@ from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
 from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
 from pbx_bridge.asterisk.running import Running
+from pbx_bridge.asterisk.secrets import Secrets, SecretsUnreadable
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
@@ -79,7 +80,8 @@ class Bridge:
     def __init__(self, site: Site, running: Running, clock: SystemClock, parts: AsyncExitStack):
         deployment = site.deployment
         state = deployment.state
-        logins = _logins(deployment, site)
+        held = secrets.load(state / SECRETS, site.plan)
+        logins = _logins(deployment, held)
         self._deployment = deployment
         self._clock = clock
         self.database = Database(state / DATABASE)
@@ -108,7 +110,7 @@ class Bridge:
             user=logins.ami_user,
             secret=logins.ami_password,
         )
-        self.calls = Calls(self.ari, self.office, self.voice, clock)
+        self.calls = Calls(self.ari, self.office, self.voice, clock, held.pins)
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.asking = Asking(self.ari, self.office, clock)
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
@@ -201,11 +203,16 @@ class Bridge:
         today = self._clock.now().date()
         try:
             site = await asyncio.to_thread(read_site, self._deployment, today)
-        except ConfigError as error:
-            log.warning("plan_kept", problems=len(error.problems), first=str(error.problems[0]))
-            return {"plan": self.office.exchange.plan.version, "problems": str(error).splitlines()}
+            held = await asyncio.to_thread(
+                secrets.load, self._deployment.state / SECRETS, site.plan
+            )
+        except (ConfigError, SecretsUnreadable) as error:
+            problems = str(error).splitlines()
+            log.warning("plan_kept", problems=len(problems), first=problems[0])
+            return {"plan": self.office.exchange.plan.version, "problems": problems}
         self.voice.prompts = site.prompts
         self.speech.recordings = recordings_by_text(self._deployment.recordings, site.prompts)
+        self.calls.pins = held.pins
         await self.office.use(site.plan)
         log.info("plan_in_force", plan=site.plan.version)
         return {"plan": site.plan.version, "problems": []}
@@ -284,7 +291,7 @@ def _mail(deployment: Deployment, clock: SystemClock) -> SmtpMail | None:
     )
 
 
-def _logins(deployment: Deployment, site: Site) -> Logins:
+def _logins(deployment: Deployment, held: Secrets) -> Logins:
     if deployment.external is not None:
         ari, ami = deployment.external.ari, deployment.external.ami
         return Logins(
@@ -293,7 +300,6 @@ def _logins(deployment: Deployment, site: Site) -> Logins:
             ami.username,
             ami.password(os.environ),
         )
-    held = secrets.load(deployment.state / SECRETS, site.plan)
     return Logins(ARI_USER, held.ari, AMI_USER, held.ami)
 
 

@@ -7,10 +7,13 @@ with it, so a bridge that dies loses none.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
@@ -24,7 +27,8 @@ from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
-from pbx_bridge.core.model import Plan
+from pbx_bridge.core.model import Number, Organisation, Person, Plan, TargetKind
+from pbx_bridge.core.routes import menu
 from pbx_bridge.ports import (
     Clock,
     Done,
@@ -37,6 +41,7 @@ from pbx_bridge.ports import (
 
 log = structlog.get_logger(__name__)
 
+NOBODY: Mapping[str, str] = MappingProxyType({})
 LAST_TIMINGS = 1000
 LONGEST_WHY = 200
 """Letters of a reason that are logged; it may quote what a peer sent."""
@@ -60,8 +65,17 @@ class Tally:
 class Calls:
     """Takes offers, decides, and sends channels on; every task of a call is owned here."""
 
-    def __init__(self, telephony: Telephony, office: Office, voice: Voice, clock: Clock) -> None:
+    def __init__(
+        self,
+        telephony: Telephony,
+        office: Office,
+        voice: Voice,
+        clock: Clock,
+        pins: Mapping[str, str] = NOBODY,
+    ) -> None:
         self.tally = Tally()
+        self.pins = pins
+        """Of the voice menu, by extension."""
         self._telephony = telephony
         self._office = office
         self._voice = voice
@@ -97,7 +111,7 @@ class Calls:
 
     async def _answer(self, offer: Offer) -> Done:
         now = self._clock.now()
-        call = arrived(offer, self._office.exchange.plan)
+        call = arrived(offer, self._office.exchange.plan, self.pins)
         decision = decide(call, self._office.exchange, now)
         if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
             return done
@@ -136,7 +150,7 @@ class Calls:
         self._office.note(entry)
 
 
-def arrived(offer: Offer, plan: Plan) -> Call:
+def arrived(offer: Offer, plan: Plan, pins: Mapping[str, str] = NOBODY) -> Call:
     """The call behind an offer, with what its channel carries.
 
     Raises `ValueError` when the carried state is not ours.
@@ -145,11 +159,22 @@ def arrived(offer: Offer, plan: Plan) -> Call:
     phone = offer.variables.get("PBX_PHONE", "")
     person = plan.people.get(phone)
     number = numbers.target(dialled, plan)
-    if person is not None:
-        language = person.language
-    else:
-        language = number.language if number is not None else plan.organisation.language
+    speaks: Person | Number | Organisation = person or number or plan.organisation
+    if person is None and number is not None and number.kind is TargetKind.MENU:
+        speaks = numbers.owner(offer.caller, plan) or number
     own = phone if person is not None else ""
-    fresh = Call(dialled, offer.caller, own, language, linkedid=offer.linkedid)
+    fresh = Call(dialled, offer.caller, own, speaks.language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
-    return calls.with_result(call, offer.variables.get("PBX_RESULT", ""))
+    result = offer.variables.get("PBX_RESULT", "")
+    if (extension := menu.pin_asked(call)) is not None:
+        person = plan.people.get(extension)
+        result = _proof(result, pins.get(extension, "") if person is not None else "")
+        if person is not None and result == menu.PIN_RIGHT:
+            call = replace(call, language=person.language)
+    return calls.with_result(call, result)
+
+
+def _proof(typed: str, pin: str) -> str:
+    """What a call carries in place of the PIN that was typed."""
+    right = bool(pin) and hmac.compare_digest(typed.encode(), pin.encode())
+    return menu.PIN_RIGHT if right else menu.PIN_WRONG

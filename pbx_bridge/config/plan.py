@@ -122,6 +122,7 @@ def _reason(digit: str, reason: ReasonShape) -> ReferralReason:
         digit=digit,
         name=reason.name,
         public=reason.public,
+        title=reason.title,
         returns=reason.returns,
         reachable=reason.reachable,
         note_required=reason.note_required,

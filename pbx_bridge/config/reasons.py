@@ -68,6 +68,8 @@ def _health(written: Written, digit: str, reason: ReasonShape) -> Iterator[Probl
 def _texts(reason: ReasonShape) -> Iterator[tuple[Place, Mapping[Language, str], str]]:
     """Everything that somebody hears or reads of a reason: where, what, and who."""
     yield ("public",), reason.public, "callers"
+    if reason.title is not None:
+        yield ("title",), reason.title, "whoever hears the voice menu"
     if reason.internal is not None:
         yield ("internal",), reason.internal, "colleagues"
     for at, note in enumerate(reason.notes):

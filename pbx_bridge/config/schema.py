@@ -169,6 +169,7 @@ class ReasonShape(Shape):
 
     name: Name
     public: Texts
+    title: Annotated[Texts | None, Blank] = None
     returns: Returns = Returns.TIME
     reachable: bool = False
     note_required: bool = False

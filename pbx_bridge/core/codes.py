@@ -28,6 +28,8 @@ from pbx_bridge.core.model import Person, Plan, ReferralReason, Returns
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
+EXTENSION_DIGITS = 6
+"""Of an extension at most, where one is asked for."""
 LEAP_CYCLE_YEARS = 8
 """29 February exists again within this many years (1900 and 2100 have none)."""
 

@@ -69,6 +69,15 @@ def status_of(person: Person, exchange: Exchange, now: datetime) -> tuple[Senten
     return tuple(_told(person, exchange, now, now, "referral-is"))
 
 
+def read_back(wanted: SetReferral, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
+    """A referral as callers would be told of it, before it is set."""
+    referral = Referral(wanted.person, wanted.reason, wanted.since or now, wanted.until)
+    told = told_absence("person-absent", exchange.plan.people[wanted.person], referral, exchange)
+    if wanted.since is None:
+        return (told,)
+    return told, sentence("referral-begins", since=wanted.since)
+
+
 def told_absence(key: str, person: Person, referral: Referral, exchange: Exchange) -> Sentence:
     """The sentence `key` about an absence, with the reason's public wording only (S13)."""
     reason = exchange.plan.reasons_by_name[referral.reason]

@@ -16,6 +16,7 @@ from pbx_bridge.core.call import Ask, Call, Decision, Hangup, Step, Why
 from pbx_bridge.core.model import Language, TargetKind
 from pbx_bridge.core.routes import Route
 from pbx_bridge.core.routes.lines import line_route, unknown_route
+from pbx_bridge.core.routes.menu import menu_route
 from pbx_bridge.core.routes.offers import OFFER, offer_route
 from pbx_bridge.core.routes.outgoing import outgoing_route
 from pbx_bridge.core.routes.people import person_route
@@ -23,7 +24,7 @@ from pbx_bridge.core.routes.staff import code_route
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
 
-MOST_STEPS = 32
+MOST_STEPS = 48
 """More attempts than any route has; a call that gets here is a defect, and is ended."""
 LANGUAGE_SECONDS = 3
 
@@ -62,8 +63,11 @@ def route(call: Call, exchange: Exchange, now: datetime) -> Route:
     if number is None and call.phone:
         yield from outgoing_route(call, exchange)
         return
-    if number is None or number.kind is TargetKind.MENU:
+    if number is None:
         yield from unknown_route(call, exchange, now)
+        return
+    if number.kind is TargetKind.MENU:
+        yield from menu_route(call, exchange, now)
         return
     if number.asks_language and not call.phone:
         asked = tuple(

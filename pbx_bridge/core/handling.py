@@ -91,10 +91,12 @@ def refused(command: Command, refusal: Refusal, now: datetime) -> Event:
     return CommandRefused(name, person, refusal.clause, refusal.why, command.by, now)
 
 
-def pin_locked(exchange: Exchange, person: str, source: str, now: datetime) -> bool:
+def pin_locked(
+    exchange: Exchange, person: str, source: str, now: datetime, most: int = MOST_WRONG_PINS
+) -> bool:
     """Whether wrong PINs have locked the account or the number that they came from (F38)."""
     return any(
-        len(_recent(exchange, f"pin:{one}", now, FAILURES_WINDOW)) >= MOST_WRONG_PINS
+        len(_recent(exchange, f"pin:{one}", now, FAILURES_WINDOW)) >= most
         for one in (person, source)
     )
 
@@ -107,7 +109,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             if by == EXCHANGE or (actor is not None and actor.operator):
                 return None
             return _not_for_others()
-        case ProvePin(person) if person in exchange.plan.people:
+        case ProvePin():
             return None
         case AskCallBack(target=target):
             known = target in exchange.plan.people or target in exchange.plan.lines
@@ -160,10 +162,12 @@ def _recent(
 
 def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
     """A locked account refuses the right PIN too, or guessing would go on."""
+    locked = Refusal("S29", "pin-locked", sentence("refused-pin-locked"))
     if pin_locked(exchange, command.person, command.source, now):
-        return Refusal("S29", "pin-locked", sentence("refused-pin-locked"))
-    if not command.right:
-        return Refusal("S29", "pin-wrong", sentence("refused-pin"))
+        return locked
+    if not command.right or command.person not in exchange.plan.people:
+        locks = pin_locked(exchange, command.person, command.source, now, MOST_WRONG_PINS - 1)
+        return locked if locks else Refusal("S29", "pin-wrong", sentence("refused-pin"))
     return ()
 
 

@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
     """The call ended while a telephone rang or the caller waited."""
     CODE = "code"
-    """A feature code."""
+    """A feature code, or the voice menu."""
     OUTGOING = "outgoing"
     """From a telephone of the house to a number outside."""
     ANNOUNCEMENT = "announcement"
@@ -157,6 +157,8 @@ def _outcome(trace: Trace, first: CelEvent) -> Outcome:
     if first.exten.startswith(("*", "#")):
         return Outcome.CODE
     rules = [mark.rule for mark in trace.marks]
+    if any(rule in {Why.MENU, Why.PIN_ASKED} for rule in rules):
+        return Outcome.CODE
     if any(rule == Why.EMERGENCY or rule.startswith(Why.OUTGOING) for rule in rules):
         return Outcome.OUTGOING
     if trace.answered_at is not None:

@@ -50,6 +50,8 @@ class ReferralReason:
     """True for *frånvarande* and *upptagen*, which must say why (S12)."""
     next_day: bool = False
     """A clock time that has passed means tomorrow; otherwise it is refused."""
+    title: Text | None = None
+    """What the voice menu calls it; None: the public predicate."""
     internal: Text | None = None
     """The predicate told to colleagues who call; None: the public one."""
     lasts: timedelta | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from pbx_bridge.core.model import Dialling, Number, Plan, TargetKind
+from pbx_bridge.core.model import Dialling, Number, Person, Plan, TargetKind
 
 _NATIONAL = re.compile(r"0[0-9]{4,12}")
 """Digits of a number in national form, the leading 0 counted (E.164 allows 15 in all)."""
@@ -46,3 +46,13 @@ def target(digits: str, plan: Plan) -> Number | None:
     if (person := plan.people.get(digits)) is not None:
         return Number(digits, TargetKind.PERSON, person.extension, plan.organisation.language)
     return None
+
+
+def owner(caller: str, plan: Plan) -> Person | None:
+    """Whose mobile phone `caller` (as signalled) is; None where nobody has it, or several do.
+
+    It proves nothing: a number is easily forged.
+    """
+    number = national(caller, plan.dialling)
+    found = [person for person in plan.people.values() if number and person.mobile == number]
+    return found[0] if len(found) == 1 else None

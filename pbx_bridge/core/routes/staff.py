@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pbx_bridge.core import codes, consent, reach
 from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Why
@@ -12,22 +12,20 @@ from pbx_bridge.core.commands import LiftShield, OfferForward, SetReferral, Sett
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Person, ReferralReason
 from pbx_bridge.core.notices import spoken, to_be_heard
-from pbx_bridge.core.routes import Route, obey, obeyed, say
+from pbx_bridge.core.routes import Route, drafts, obey, obeyed, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
 RECORD_KEY = "0"
 NOTE_SECONDS = 8
 COVER_SECONDS = 8
-EXTENSION_DIGITS = 6
 RECORDED = ("DTMF", "SILENCE", "TIMEOUT")
 """RECORD_STATUS of a note that was spoken."""
-_DRAFTS = ("ask:note.", "obey:set.")
 
 
 def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
     """What a code asks. It is read once: a moment later its digits may mean another day."""
-    draft = _draft(call, exchange)
+    draft = drafts.found(call, exchange, call.phone, "ask:note.", "obey:set.")
     if draft is not None:
         yield from set_route(call, exchange, draft, now)
         return
@@ -52,7 +50,7 @@ def set_route(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime
     """A note where the site has a list for the reason (S12), the referral, and who takes over
     where nobody does (S20)."""
     reason = exchange.plan.reasons_by_name[wanted.reason]
-    tail = _tail(wanted, reason)
+    tail = drafts.tail(wanted, exchange)
     if reason.notes and not wanted.note:
         mark = f"ask:note.{tail}"
         ask = Ask(tuple(_note_choices(reason)), NOTE_SECONDS)
@@ -82,7 +80,7 @@ def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -
     nobody = next(reach.takers(exchange, person, now), None) is None and not asked
     if not nobody and call.result("ask:cover") is None:
         return
-    ask = Ask((sentence("ask-cover"),), COVER_SECONDS, EXTENSION_DIGITS)
+    ask = Ask((sentence("ask-cover"),), COVER_SECONDS, codes.EXTENSION_DIGITS)
     yield Decision("ask:cover", ask, Why.COVER_ASKED)
     colleague = call.result("ask:cover") or ""
     if colleague.isdecimal():
@@ -122,27 +120,3 @@ def _override(call: Call, exchange: Exchange, wanted: LiftShield) -> Route:
         )
         yield Decision(f"ring:{person.extension}", ring, Why.SHIELD_LIFTED)
         yield say("override-failed", Why.PERSON_NO_ANSWER, sentence("no-answer", name=person.name))
-
-
-def _tail(wanted: SetReferral, reason: ReferralReason) -> str:
-    since = 0 if wanted.since is None else int(wanted.since.timestamp())
-    return f"{wanted.person}.{reason.digit}.{since}.{int(wanted.until.timestamp())}"
-
-
-def _draft(call: Call, exchange: Exchange) -> SetReferral | None:
-    """The referral that was understood earlier in this call, as its marks carry it."""
-    for attempt in call.tried:
-        if attempt.mark.startswith(_DRAFTS):
-            person, digit, since, until = attempt.mark.partition(".")[2].split(".")
-            reason = exchange.plan.reasons.get(digit)
-            if reason is None or person not in exchange.plan.people:
-                return None  # the plan has changed meanwhile
-            begins = _moment(since, exchange) if since != "0" else None
-            return SetReferral(
-                person, reason.name, _moment(until, exchange), call.phone, "", begins
-            )
-    return None
-
-
-def _moment(epoch: str, exchange: Exchange) -> datetime:
-    return datetime.fromtimestamp(int(epoch), UTC).astimezone(exchange.plan.organisation.zone)

@@ -1,0 +1,207 @@
+"""The voice menu: staff set and cancel referrals from phones that can't send codes (S8, S15).
+
+Who calls is known by their desk phone, or proved by a PIN. Then one thing is done: a referral
+is put together (reason, then time), read back and confirmed, or one is ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from pbx_bridge.core import absence, codes, numbers
+from pbx_bridge.core.call import Ask, Call, Decision, Why
+from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
+from pbx_bridge.core.confirming import read_back, status_of
+from pbx_bridge.core.handling import pin_locked
+from pbx_bridge.core.model import Person, ReferralReason, Returns
+from pbx_bridge.core.routes import Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes.staff import set_route
+from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.state import Exchange
+
+SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY = "1", "2", "3", "4"
+YES_KEY = "1"
+ROUNDS = range(1, 4)
+"""A question that is not understood is asked three times."""
+DRAFTS = range(1, 3)
+"""Who says no to what was read back may begin once more."""
+KEY_SECONDS = 8
+PIN_DIGITS = 10
+TIME_DIGITS = 20
+PIN_RIGHT, PIN_WRONG = "right", "wrong"
+"""What stands in a call instead of the PIN that was typed."""
+_PIN = "ask:pin."
+
+Meant = TypeVar("Meant")
+
+
+def pin_asked(call: Call) -> str | None:
+    """The extension whose PIN the caller was asked for in the last step, None for none.
+
+    The result of that step is no part of a call: it has to be replaced by `PIN_RIGHT` or
+    `PIN_WRONG` before anything is done with it.
+    """
+    mark = call.tried[-1].mark if call.tried else ""
+    return mark.rpartition(".")[2] if mark.startswith(_PIN) else None
+
+
+def menu_route(call: Call, exchange: Exchange, now: datetime) -> Route:
+    """Find out who calls, and do the one thing that they want."""
+    extension = yield from _who(call, exchange, now)
+    if extension is not None and extension in exchange.plan.people:
+        yield from _serve(call, exchange, exchange.plan.people[extension], now)
+    yield say("goodbye", Why.MENU, sentence("goodbye"))
+
+
+def _who(call: Call, exchange: Exchange, now: datetime) -> Generator[Decision, None, str | None]:
+    """The extension of the caller once it is proved, None when it isn't (S29).
+
+    An extension that nobody has is asked for its PIN like any other.
+    """
+    plan = exchange.plan
+    if call.phone:
+        return call.phone  # Asterisk has authenticated it
+    owner = numbers.owner(call.caller, plan)
+    if owner is not None and not plan.organisation.pin_for_known_mobiles:
+        return owner.extension
+    for round_ in ROUNDS:
+        extension = owner.extension if owner is not None else ""
+        if owner is None:
+            mark = f"ask:extension.{round_}"
+            asked = Ask((sentence("ask-extension"),), KEY_SECONDS, codes.EXTENSION_DIGITS)
+            yield Decision(mark, asked, Why.MENU)
+            extension = call.result(mark) or ""
+            if not extension.isdecimal():
+                continue
+        mark = f"{_PIN}{round_}.{extension}"
+        yield Decision(mark, Ask((sentence("ask-pin"),), KEY_SECONDS, PIN_DIGITS), Why.PIN_ASKED)
+        right = call.result(mark) == PIN_RIGHT
+        proof = f"pin.{round_}"
+        yield from obey(proof, ProvePin(extension, call.caller, right), Why.PIN_ASKED)
+        if obeyed(call, proof):
+            return extension
+        if pin_locked(exchange, extension, call.caller, now):
+            return None
+    return None
+
+
+def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
+    extension = person.extension
+    current = absence.current(exchange, extension, now)
+    coming = absence.planned(exchange, extension, now)
+    offered = (
+        *status_of(person, exchange, now),
+        sentence("menu-set"),
+        sentence("menu-later"),
+        *([sentence("menu-back")] if current is not None else []),
+        *([sentence("menu-cancel-planned")] if coming else []),
+    )
+
+    def read(key: str) -> str | Sentence:
+        known = key in (SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY)
+        return key if known else sentence("refused-unknown-choice")
+
+    key = yield from _understood(call, "menu", Ask(offered, KEY_SECONDS), read)
+    match key:
+        case "1" | "2":
+            yield from _draft(call, exchange, person, now, later=key == LATER_KEY)
+        case "3":
+            yield from obey("back", CancelReferral(extension, by=extension))
+        case "4":
+            # Which one it is was decided once: the next one may have begun meanwhile.
+            tried = (one.mark for one in call.tried if one.mark.startswith("obey:planned."))
+            since = coming[0].since if coming else now
+            name = next(tried, f"obey:planned.{int(since.timestamp())}").removeprefix("obey:")
+            at = drafts.moment(name.rpartition(".")[2], exchange)
+            yield from obey(name, CancelReferral(extension, by=extension, at=at))
+
+
+def _draft(call: Call, exchange: Exchange, person: Person, now: datetime, *, later: bool) -> Route:
+    """Reason, then time, read back and confirmed; a no begins once more."""
+    for turn in DRAFTS:
+        wanted = yield from _put_together(call, exchange, person, now, turn, later=later)
+        if wanted is None:
+            return
+        tail = drafts.tail(wanted, exchange)
+        mark = f"ask:confirm.{turn}.{tail}"
+        told = (*read_back(wanted, exchange, now), sentence("confirm-keys"))
+        yield Decision(mark, Ask(told, KEY_SECONDS), Why.MENU)
+        if call.result(mark) == YES_KEY:
+            yield from set_route(call, exchange, wanted, now)
+            return
+
+
+def _put_together(
+    call: Call, exchange: Exchange, person: Person, now: datetime, turn: int, *, later: bool
+) -> Generator[Decision, None, SetReferral | None]:
+    """What is wanted. Once it was read back it stays: a moment later the same digits may mean
+    another day."""
+    plan, extension = exchange.plan, person.extension
+    drafted = drafts.found(call, exchange, extension, f"ask:confirm.{turn}.")
+
+    def read_reason(key: str) -> ReferralReason | Sentence:
+        return plan.reasons.get(key) or sentence("refused-unknown-reason")
+
+    asked = (sentence("ask-reason"), *_reasons(exchange))
+    reason = yield from _understood(call, f"reason.{turn}", Ask(asked, KEY_SECONDS), read_reason)
+    if reason is None:
+        return None
+    begins = ""
+    if later:
+
+        def read_beginning(typed: str) -> str | Sentence:
+            span = codes.interval(f"{typed}**".split("*"), reason, person, plan, now)
+            needless = isinstance(span, Sentence) and span.key == "refused-end-needed"
+            return typed if needless or not isinstance(span, Sentence) or drafted else span
+
+        question = Ask((sentence("ask-beginning"),), KEY_SECONDS, TIME_DIGITS)
+        told = yield from _understood(call, f"begin.{turn}", question, read_beginning)
+        if told is None:
+            return None
+        begins = f"{told}**"
+
+    def read_end(typed: str) -> SetReferral | Sentence:
+        if drafted is not None:
+            return drafted
+        text = begins + typed.strip("#")
+        span = codes.interval(text.split("*") if text else [], reason, person, plan, now)
+        if isinstance(span, Sentence):
+            return span
+        since, until = span
+        return SetReferral(extension, reason.name, until, extension, since=since)
+
+    by_date = reason.returns is Returns.DATE
+    questions = [sentence("ask-end-date" if by_date else "ask-end-time")]
+    if not begins and (usual := codes.usual_end(reason, person, plan, now)) is not None:
+        questions.append(sentence("ask-end-usual", until=usual))
+    question = Ask(tuple(questions), KEY_SECONDS, TIME_DIGITS)
+    return (yield from _understood(call, f"end.{turn}", question, read_end))
+
+
+def _reasons(exchange: Exchange) -> Iterator[Sentence]:
+    for digit, reason in sorted(exchange.plan.reasons.items(), key=lambda one: (one[0] == "0", one[0])):
+        title = Named(reason.title or reason.public)
+        yield sentence("offer-reason", digit=int(digit), reason=title)
+
+
+def _understood(
+    call: Call, name: str, question: Ask, read: Callable[[str], Meant | Sentence]
+) -> Generator[Decision, None, Meant | None]:
+    """What the caller means, asked until it is understood; None where it never was.
+
+    `read` returns a `Sentence` that says what is wrong with the keys.
+    """
+    problem: tuple[Sentence, ...] = ()
+    for round_ in ROUNDS:
+        mark = f"ask:{name}.{round_}"
+        asked = Ask((*problem, *question.sentences), question.seconds, question.digits)
+        yield Decision(mark, asked, Why.MENU)
+        typed = call.result(mark) or ""
+        found = read(typed)
+        asked_again = call.result(f"ask:{name}.{round_ + 1}") is not None
+        if not isinstance(found, Sentence) and not asked_again:
+            return found
+        problem = (found,) if isinstance(found, Sentence) and typed else ()
+    return None
