@@ -181,7 +181,9 @@ def _put_together(
 
 
 def _reasons(exchange: Exchange) -> Iterator[Sentence]:
-    for digit, reason in sorted(exchange.plan.reasons.items(), key=lambda one: (one[0] == "0", one[0])):
+    digits = sorted(exchange.plan.reasons, key=lambda digit: (digit == "0", digit))
+    for digit in digits:
+        reason = exchange.plan.reasons[digit]
         title = Named(reason.title or reason.public)
         yield sentence("offer-reason", digit=int(digit), reason=title)
 
