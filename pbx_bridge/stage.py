@@ -66,7 +66,7 @@ class Stage:
         self.up = up
         self.watch = watch
         held = secrets.load(up.site.deployment.state / SECRETS, up.site.plan)
-        self.secrets = held.phones
+        self.secrets, self.pins = held.phones, held.pins
         self.sipp = sipp_program()
 
     @asynccontextmanager
@@ -83,6 +83,7 @@ class Stage:
         phone: str = "",
         press: Sequence[Press] = (),
         plays: Samples | None = None,
+        from_number: str = CALLER,
         from_name: str = "",
         hold_s: float = LONGEST_CALL_S,
     ) -> Made:
@@ -95,7 +96,7 @@ class Stage:
             sipp_program(),
             self.up.running.sip,
             to=number,
-            from_number=CALLER,
+            from_number=from_number,
             from_name=from_name,
             user=phone,
             secret=self.secrets.get(phone, ""),

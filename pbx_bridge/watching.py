@@ -90,7 +90,8 @@ class Watch:
             return ""
         if (person := plan.people.get(number.target)) is not None:
             return person.name
-        return plan.lines[number.target].title[plan.organisation.language]
+        answers = plan.lines.get(number.target)  # none for the voice menu
+        return answers.title[plan.organisation.language] if answers is not None else ""
 
 
 @asynccontextmanager

@@ -20,10 +20,12 @@ from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.asterisk import running
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import fold, fresh, under
+from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
-from pbx_bridge.ports import JournalUnavailable, PbxUnavailable
+from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
 State = Annotated[Path | None, typer.Option(help="State folder instead of config.yaml's.")]
@@ -53,6 +55,15 @@ def site_of(deployment: Deployment) -> Site:
 def today() -> date:
     """The machine's date, which a plan is read for before its own clock is known."""
     return datetime.now().astimezone().date()
+
+
+def person_of(site: Site, extension: str) -> Person:
+    """Raise `PbxRejected` when nobody has that extension."""
+    person = site.plan.people.get(extension)
+    if person is None:
+        hint = did_you_mean(extension, site.plan.people, "see dialplan/people.yaml")
+        raise PbxRejected(f"nobody has extension {extension}, {hint}")
+    return person
 
 
 def exchange_of(site: Site) -> Exchange:

@@ -24,13 +24,13 @@ from pbx_bridge.cli.options import (
     State,
     deployment_of,
     log_to_stderr,
+    person_of,
     show,
     site_of,
 )
 from pbx_bridge.config.deployment import Deployment, Mode
-from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.exchange import READY_LINE, Exchange, exchange, render_into, settings_for
-from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.ports import PbxUnavailable
 
 Port = Annotated[int | None, typer.Option(help="0 takes any free port.", min=0, max=65535)]
 
@@ -159,13 +159,10 @@ def phone(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a technician types into a phone: user, secret, server."""
+    """Print what a technician types into a phone, and the owner's PIN for the voice menu."""
     deployment = deployment_of(config, state)
     site = site_of(deployment)
-    person = site.plan.people.get(extension)
-    if person is None:
-        hint = did_you_mean(extension, site.plan.people, "see dialplan/people.yaml")
-        raise PbxRejected(f"nobody has extension {extension}, {hint}")
+    person = person_of(site, extension)
     held = secrets.load(deployment.state / SECRETS, site.plan)
     host, port = deployment.host, deployment.sip_port
     with contextlib.suppress(PbxUnavailable):
@@ -176,6 +173,7 @@ def phone(
         "secret": held.phones[extension],
         "server": f"{host}:{port}",
         "transport": "UDP",
+        "pin": held.pins[extension],
     }
     if as_json:
         show(typed)

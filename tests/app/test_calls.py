@@ -19,7 +19,7 @@ from pbx_bridge.app.calls import LONGEST_WHY, Calls, arrived
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.call import Why
-from pbx_bridge.core.events import Decided, Event, ReferralSet
+from pbx_bridge.core.events import Decided, Event, PinRefused, ReferralSet
 from pbx_bridge.core.inert import LONGEST
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange
@@ -272,3 +272,42 @@ async def test_a_bridge_that_ends_leaves_no_call_of_its_own() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert town.telephony.callers["17.1"].steps == []
+
+
+async def test_s29_the_pin_that_is_typed_is_proved_and_kept_nowhere(town: Town) -> None:
+    town.calls.pins = {"108": "314159"}
+    told: list[str] = []
+    carried = {"PBX_DIALLED": "018000123", "PBX_CALL": "", "PBX_RESULT": ""}
+    for result, asks in (
+        ("", "Slå din anknytning"),
+        ("108", "Slå din pinkod"),
+        ("271828", "Fel kod."),
+        ("SUCCESS", "Slå din anknytning"),
+        ("108", "Slå din pinkod"),
+        ("314159", "Poissaolotietoa ei ole."),  # now it is known whom we speak to
+    ):
+        carried["PBX_RESULT"] = result
+        await town.telephony.call(f"17.{len(told)}", CALLER, **carried)
+        _, variables = await town.telephony.next_step(f"17.{len(told)}")
+        carried["PBX_CALL"] = variables["PBX_CALL"]
+        said = [town.speech.said(one) or "" for one in variables["PBX_AUDIO"].split("&")]
+        assert asks in said[0]
+        told.append(said[0])
+    kept = f"{town.journal.events} {carried['PBX_CALL']} {town.office.exchange.failures}"
+    assert "271828" not in kept
+    assert "314159" not in kept
+    assert [one for one in town.journal.events if isinstance(one, PinRefused)] == [
+        PinRefused("108", CALLER, DAY)
+    ]
+
+
+@pytest.mark.parametrize(("extension", "typed"), [("999", ""), ("999", "1"), ("101", "")])
+def test_nobody_is_proved_without_a_pin(extension: str, typed: str) -> None:
+    variables = {
+        "PBX_DIALLED": "018000123",
+        "PBX_CALL": f"v1 sv ask:extension.1={extension} ask:pin.1.{extension}=",
+        "PBX_RESULT": typed,
+    }
+    offer = Offer("17.1", "17.1", CALLER, variables, False)
+    call = arrived(offer, PLAN, {"999": "1", "101": ""})  # 999 has left the plan
+    assert call.tried[-1].result == "wrong"

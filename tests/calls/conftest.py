@@ -34,7 +34,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trunks = folder / "dialplan/trunks.yaml"
     trunks.write_text(trunks.read_text().replace("127.0.0.1:5090", f"127.0.0.1:{free_port()}"))
     people = folder / "dialplan/people.yaml"
-    people.write_text(re.sub(r"(\n10[12]:\n)", r"\1  ring_seconds: 5\n", people.read_text()))
+    text = re.sub(r"(\n10[12]:\n)", r"\1  ring_seconds: 5\n", people.read_text())
+    people.write_text(text.replace("\n110:\n", "\n110:\n  language: en\n"))
     return folder
 
 

@@ -80,6 +80,7 @@ CLOSED = {
         "Tryck fyra för att bli uppringd.",
         "Suomeksi, paina kahdeksan.",
         "For English, press nine.",
+        "Tack för ditt samtal. Hej då.",
     ),
     "018000131": (
         (
@@ -90,6 +91,7 @@ CLOSED = {
         "Paina neljä, jos haluat, että sinulle soitetaan.",
         "På svenska, tryck åtta.",
         "For English, press nine.",
+        "Kiitos soitosta. Kuulemiin.",
     ),
     "018000132": (
         (
@@ -100,12 +102,13 @@ CLOSED = {
         "Press four to be called back.",
         "På svenska, tryck åtta.",
         "Suomeksi, paina yhdeksän.",
+        "Thank you for calling. Goodbye.",
     ),
 }
 
 
 async def test_each_number_is_answered_in_its_language_and_in_no_other(stage: Stage) -> None:
-    made = await asyncio.gather(*(stage.call(number, hold_s=22.0) for number in CLOSED))
+    made = await asyncio.gather(*(stage.call(number, hold_s=30.0) for number in CLOSED))
     for sentences, one in zip(CLOSED.values(), made, strict=True):
         assert one.whys[0] == "line-closed"
         hears_only(stage, one.result.heard, *sentences)

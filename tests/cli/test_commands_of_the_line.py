@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +293,11 @@ def test_serve_without_an_exchange_exits_3(town: Path) -> None:
         ("explain",),
         ("explain", "101", "--at", "tomorrow"),
         ("refer", "101", "lunch", "25:00"),
-        ("refer", "101", "lunch"),
+        ("refer", "101", "mote"),
+        ("refer", "101", "mote", "14:30", "--from", "noon"),
+        ("forward", "102"),
+        ("forward", "102", "101", "--withdraw"),
+        ("forward", "102", "101", "--accept", "--decline"),
         ("report", "--format", "xml"),
         ("check", "--config", "nowhere.yaml"),
         ("up", "--sip-port", "70000"),
@@ -332,17 +336,90 @@ def test_refer_asks_the_running_bridge_and_says_its_words(
 ) -> None:
     done = {"outcome": "command-done", "said": "Hänvisningen är satt.", "clause": ""}
     asked = answered(monkeypatch, done)
-    said = run("refer", "101", "5", "2026-08-03T14:30")
+    said = run("refer", "101", "5", "2030-08-05T14:30")
     assert (said.code, said.out) == (0, "Hänvisningen är satt.\n")
     values = {
         "person": "101",
         "by": "technician",
         "reason": "semester",
-        "until": "2026-08-03T14:30:00+03:00",
+        "until": "2030-08-05T14:30:00+03:00",
         "note": "",
     }
     body = {"command": "SetReferral", "values": values}
     assert asked == [(control_socket(town / "state"), "command", body)]
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "values"),
+    [
+        (
+            ("refer", "101", "semester", "2030-08-19", "--from", "2030-08-03"),
+            "SetReferral",
+            {
+                "person": "101",
+                "reason": "semester",
+                "since": "2030-08-05T08:30:00+03:00",  # a Saturday: from Monday
+                "until": "2030-08-19T08:30:00+03:00",
+                "note": "",
+            },
+        ),
+        (("refer", "101", "--cancel"), "CancelReferral", {"person": "101"}),
+        (
+            ("refer", "101", "--cancel", "--from", "2030-08-05T08:30"),
+            "CancelReferral",
+            {"person": "101", "at": "2030-08-05T08:30:00+03:00"},
+        ),
+        (("forward", "102", "101"), "OfferForward", {"person": "102", "to": "101"}),
+        (("forward", "102", "--withdraw"), "WithdrawForward", {"person": "102"}),
+        (
+            ("forward", "102", "101", "--accept"),
+            "AnswerForward",
+            {"person": "102", "to": "101", "accepts": True},
+        ),
+        (
+            ("forward", "102", "101", "--decline"),
+            "AnswerForward",
+            {"person": "102", "to": "101", "accepts": False},
+        ),
+    ],
+)
+def test_commands_for_people_reach_the_bridge(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    name: str,
+    values: Mapping[str, object],
+) -> None:
+    asked = answered(monkeypatch, {"outcome": "command-done", "said": "Klart.", "clause": ""})
+    said = run(*command)
+    assert (said.code, said.out) == (0, "Klart.\n")
+    assert asked[0][2] == {"command": name, "values": {**values, "by": "technician"}}
+
+
+def test_an_end_that_the_reason_has_itself_needs_not_be_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answered(monkeypatch, {"outcome": "command-done", "said": "Klart.", "clause": ""})
+    before = datetime.now().astimezone()
+    assert run("refer", "101", "lunch").code == 0
+    until = datetime.fromisoformat(asked[0][2]["values"]["until"])
+    assert timedelta(minutes=44) < until - before < timedelta(minutes=46)
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (("refer", "999", "lunch"), "nobody has extension 999"),
+        (("forward", "102", "999"), "nobody has extension 999"),
+        (("refer", "101", "mote", "2020-01-01T10:00"), "Den tiden har redan passerat."),
+    ],
+)
+def test_what_the_plan_does_not_allow_is_said_before_the_bridge_is_asked(
+    run: Run, command: tuple[str, ...], problem: str
+) -> None:
+    said = run(*command)
+    assert said.code == 1
+    assert problem in said.err
 
 
 def test_a_refusal_of_the_bridge_exits_1_with_its_clause(

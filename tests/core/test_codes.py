@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from core.plans import DAY, EXCHANGE, PLAN, ZONE, at
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pbx_bridge.core import codes
 from pbx_bridge.core.commands import CancelReferral, Command, SetReferral, SignIn, SignOut
 from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.state import Referral
 
 ANNA = PLAN.people["101"]
 
@@ -182,3 +184,32 @@ def test_whatever_is_dialled_a_referral_ends_in_the_future_or_a_refusal_is_spoke
             assert person == "101"
         case codes.Ask():
             assert digits == "*#23#"
+
+
+@pytest.mark.parametrize(
+    ("digits", "begins"),
+    [
+        ("#23*1300#", "2026-03-03 13:00"),
+        ("#23*0310#", "2026-03-10 08:30"),
+        ("#23*0310*0830#", "2026-03-10 08:30"),
+        ("#23*0830#", "2026-03-10 08:30"),  # the next one that begins at that time
+        ("#230*101*1300#", "2026-03-03 13:00"),
+    ],
+)
+def test_s15_a_planned_referral_is_cancelled_by_its_beginning(digits: str, begins: str) -> None:
+    held = tuple(
+        Referral("101", "mote", at(since), at(since) + timedelta(hours=1))
+        for since in ("2026-03-03 09:30", "2026-03-03 13:00", "2026-03-10 08:30")
+    )
+    exchange = replace(EXCHANGE, referrals={"101": held})
+    found = codes.read(digits, ANNA, exchange, DAY)
+    assert found == CancelReferral("101", by="101", at=at(begins))
+
+
+@pytest.mark.parametrize("digits", ["#23*1301#", "#23*0930#", "#23**#", "#230*101*x#", "#23*1#"])
+def test_no_planned_referral_begins_then(digits: str) -> None:
+    held = (Referral("101", "mote", at("2026-03-03 09:30"), at("2026-03-03 10:30")),)
+    exchange = replace(EXCHANGE, referrals={"101": held})
+    found = codes.read(digits, ANNA, exchange, DAY)
+    assert isinstance(found, Sentence)
+    assert found.key == "refused-no-planned"

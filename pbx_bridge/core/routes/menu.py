@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from pbx_bridge.core import absence, codes, numbers
+from pbx_bridge.core import absence, codes, ends, numbers
 from pbx_bridge.core.call import Ask, Call, Decision, Why
 from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
 from pbx_bridge.core.confirming import read_back, status_of
@@ -152,7 +152,7 @@ def _put_together(
     if later:
 
         def read_beginning(typed: str) -> str | Sentence:
-            span = codes.interval(f"{typed}**".split("*"), reason, person, plan, now)
+            span = ends.interval(f"{typed}**".split("*"), reason, person, plan, now)
             needless = isinstance(span, Sentence) and span.key == "refused-end-needed"
             return typed if needless or not isinstance(span, Sentence) or drafted else span
 
@@ -166,7 +166,7 @@ def _put_together(
         if drafted is not None:
             return drafted
         text = begins + typed.strip("#")
-        span = codes.interval(text.split("*") if text else [], reason, person, plan, now)
+        span = ends.interval(text.split("*") if text else [], reason, person, plan, now)
         if isinstance(span, Sentence):
             return span
         since, until = span
@@ -174,7 +174,7 @@ def _put_together(
 
     by_date = reason.returns is Returns.DATE
     questions = [sentence("ask-end-date" if by_date else "ask-end-time")]
-    if not begins and (usual := codes.usual_end(reason, person, plan, now)) is not None:
+    if not begins and (usual := ends.usual_end(reason, person, plan, now)) is not None:
         questions.append(sentence("ask-end-usual", until=usual))
     question = Ask(tuple(questions), KEY_SECONDS, TIME_DIGITS)
     return (yield from _understood(call, f"end.{turn}", question, read_end))
