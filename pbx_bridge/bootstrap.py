@@ -41,7 +41,7 @@ from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
 from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
 from pbx_bridge.asterisk.running import Running
-from pbx_bridge.asterisk.secrets import Secrets, SecretsUnreadable
+from pbx_bridge.asterisk.secrets import Secrets
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
@@ -110,7 +110,9 @@ class Bridge:
             user=logins.ami_user,
             secret=logins.ami_password,
         )
-        self.calls = Calls(self.ari, self.office, self.voice, clock, held.pins)
+        self.calls = Calls(
+            self.ari, self.office, self.voice, clock, partial(secrets.pin, state / SECRETS)
+        )
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.asking = Asking(self.ari, self.office, clock)
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
@@ -203,16 +205,11 @@ class Bridge:
         today = self._clock.now().date()
         try:
             site = await asyncio.to_thread(read_site, self._deployment, today)
-            held = await asyncio.to_thread(
-                secrets.load, self._deployment.state / SECRETS, site.plan
-            )
-        except (ConfigError, SecretsUnreadable) as error:
-            problems = str(error).splitlines()
-            log.warning("plan_kept", problems=len(problems), first=problems[0])
-            return {"plan": self.office.exchange.plan.version, "problems": problems}
+        except ConfigError as error:
+            log.warning("plan_kept", problems=len(error.problems), first=str(error.problems[0]))
+            return {"plan": self.office.exchange.plan.version, "problems": str(error).splitlines()}
         self.voice.prompts = site.prompts
         self.speech.recordings = recordings_by_text(self._deployment.recordings, site.prompts)
-        self.calls.pins = held.pins
         await self.office.use(site.plan)
         log.info("plan_in_force", plan=site.plan.version)
         return {"plan": site.plan.version, "problems": []}

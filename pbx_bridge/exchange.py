@@ -28,6 +28,7 @@ from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.process import AsteriskProcess
 from pbx_bridge.asterisk.render import Unwritable, render, write
 from pbx_bridge.asterisk.running import Running
+from pbx_bridge.asterisk.secrets import SecretsUnreadable
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.asterisk.version import has_broadcast
 from pbx_bridge.bootstrap import SECRETS, changes
@@ -239,7 +240,7 @@ class Exchange:
                 site = await asyncio.to_thread(read_site, deployment, clock.now().date())
                 await asyncio.to_thread(render_into, self.settings.etc, site, self.settings)
                 await self.asterisk.console("core reload")
-            except (ConfigError, Unwritable, PbxUnavailable) as error:
+            except (ConfigError, SecretsUnreadable, Unwritable, PbxUnavailable) as error:
                 log.warning("asterisk_keeps_its_configuration", why=str(error))
 
 

@@ -10,10 +10,9 @@ import asyncio
 import hmac
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import structlog
 
@@ -41,10 +40,14 @@ from pbx_bridge.ports import (
 
 log = structlog.get_logger(__name__)
 
-NOBODY: Mapping[str, str] = MappingProxyType({})
 LAST_TIMINGS = 1000
 LONGEST_WHY = 200
 """Letters of a reason that are logged; it may quote what a peer sent."""
+
+
+def no_pin(_: str) -> str:
+    """The PIN of people in an exchange without PINs."""
+    return ""
 
 
 @dataclass(slots=True)
@@ -71,11 +74,10 @@ class Calls:
         office: Office,
         voice: Voice,
         clock: Clock,
-        pins: Mapping[str, str] = NOBODY,
+        pin_of: Callable[[str], str] = no_pin,
     ) -> None:
         self.tally = Tally()
-        self.pins = pins
-        """Of the voice menu, by extension."""
+        self._pin_of = pin_of
         self._telephony = telephony
         self._office = office
         self._voice = voice
@@ -111,7 +113,7 @@ class Calls:
 
     async def _answer(self, offer: Offer) -> Done:
         now = self._clock.now()
-        call = arrived(offer, self._office.exchange.plan, self.pins)
+        call = arrived(offer, self._office.exchange.plan, self._pin_of)
         decision = decide(call, self._office.exchange, now)
         if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
             return done
@@ -150,7 +152,7 @@ class Calls:
         self._office.note(entry)
 
 
-def arrived(offer: Offer, plan: Plan, pins: Mapping[str, str] = NOBODY) -> Call:
+def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> Call:
     """The call behind an offer, with what its channel carries.
 
     Raises `ValueError` when the carried state is not ours.
@@ -168,7 +170,7 @@ def arrived(offer: Offer, plan: Plan, pins: Mapping[str, str] = NOBODY) -> Call:
     result = offer.variables.get("PBX_RESULT", "")
     if (extension := menu.pin_asked(call)) is not None:
         person = plan.people.get(extension)
-        result = _proof(result, pins.get(extension, "") if person is not None else "")
+        result = _proof(result, pin_of(extension) if person is not None else "")
         if person is not None and result == menu.PIN_RIGHT:
             call = replace(call, language=person.language)
     return calls.with_result(call, result)

@@ -69,6 +69,11 @@ def load(file: Path, plan: Plan) -> Secrets:
     return complete
 
 
+def pin(file: Path, extension: str) -> str:
+    """The PIN of a person as it is now, "" for none. Raises `SecretsUnreadable`."""
+    return _read(file).pins.get(extension, "")
+
+
 def _stored(secret: Secrets) -> dict[str, object]:
     return {
         "ari": secret.ari,

@@ -26,6 +26,7 @@ from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import Offer
 
 CALLER = "0401234567"
+PINS = {"108": "314159"}
 HOSTILE = {
     "a-second-device": "500&PJSIP/x",
     "markup": "<img src=x onerror=alert(1)>",
@@ -48,7 +49,9 @@ class Town:
         self.speech = FakeSpeech()
         self.office = Office(exchange, self.journal, self.clock)
         voice = Voice(self.speech, PROMPTS)
-        self.calls = Calls(self.telephony, self.office, voice, self.clock)
+        self.calls = Calls(
+            self.telephony, self.office, voice, self.clock, lambda who: PINS.get(who, "")
+        )
 
     @property
     def decided(self) -> list[Decided]:
@@ -275,7 +278,6 @@ async def test_a_bridge_that_ends_leaves_no_call_of_its_own() -> None:
 
 
 async def test_s29_the_pin_that_is_typed_is_proved_and_kept_nowhere(town: Town) -> None:
-    town.calls.pins = {"108": "314159"}
     told: list[str] = []
     carried = {"PBX_DIALLED": "018000123", "PBX_CALL": "", "PBX_RESULT": ""}
     for result, asks in (
@@ -309,5 +311,5 @@ def test_nobody_is_proved_without_a_pin(extension: str, typed: str) -> None:
         "PBX_RESULT": typed,
     }
     offer = Offer("17.1", "17.1", CALLER, variables, False)
-    call = arrived(offer, PLAN, {"999": "1", "101": ""})  # 999 has left the plan
+    call = arrived(offer, PLAN, {"999": "1", "101": ""}.__getitem__)  # 999 has left the plan
     assert call.tried[-1].result == "wrong"

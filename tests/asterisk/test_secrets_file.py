@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from asterisk.norrskar import ANNA, OLLE, small_plan
 
-from pbx_bridge.asterisk.secrets import SecretsUnreadable, load, mailboxes
+from pbx_bridge.asterisk.secrets import SecretsUnreadable, load, mailboxes, pin
 
 
 def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path
     assert set(made.mailboxes) == {"101", "900"}
     assert set(made.pins) == {"101", "102"}
     pins = [*made.mailboxes.values(), *made.pins.values()]
-    assert all(len(pin) == 6 and pin.isdigit() for pin in pins)
+    assert all(len(one) == 6 and one.isdigit() for one in pins)
     everything = [made.ari, made.ami, *made.phones.values()]
     assert len(set(everything)) == 4
     assert min(map(len, everything)) >= 32
@@ -84,3 +84,14 @@ def test_s29_secrets_do_not_appear_in_logs(tmp_path: Path) -> None:
 
 def test_mailboxes_are_those_of_people_and_lines() -> None:
     assert mailboxes(small_plan()) == ("101", "900")
+
+
+def test_a_pin_is_read_as_it_is_now(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    made = load(file, small_plan())
+    assert pin(file, "101") == made.pins["101"]
+    assert pin(file, "999") == ""
+    assert pin(tmp_path / "none.json", "101") == ""
+    file.write_text("{}")
+    with pytest.raises(SecretsUnreadable):
+        pin(file, "101")
