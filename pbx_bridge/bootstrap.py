@@ -35,7 +35,7 @@ from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.status import exchange_status, process_status
-from pbx_bridge.app.steps import ANNOUNCE_CONTEXT, DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
@@ -48,6 +48,7 @@ from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
+from pbx_bridge.core.trace import ANNOUNCE_CONTEXT
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 DATABASE = "pbx-bridge.sqlite"

@@ -21,12 +21,10 @@ from pbx_bridge.core.call import (
 )
 from pbx_bridge.core.decide import kind
 from pbx_bridge.core.model import Person
+from pbx_bridge.core.trace import MOBILE_CONTEXT
 
 STEP_CONTEXT = "pbx-bridge-step"
 DECIDE_CONTEXT = "pbx-bridge-decide"
-ANNOUNCE_CONTEXT = "pbx-bridge-announce"
-"""Where a phone goes that the bridge has called; extension `s`."""
-MOBILE_CONTEXT = "pbx-bridge-mobile"
 NOBODY: Mapping[str, Person] = MappingProxyType({})
 
 

@@ -44,12 +44,6 @@ class Outcome(StrEnum):
     """Not ended, and not answered yet."""
 
 
-ANNOUNCE_CONTEXT = "pbx-bridge-announce"
-ORIGINATED = "s"
-"""Extension of a channel that the exchange has made; no caller can dial it."""
-"""Where the first channel of an announcement begins: the exchange originates
-`Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
-context, as if the telephone had called."""
 NO_STEP = "no-step"
 """In place of a rule's name: nothing was begun for the caller."""
 UNCOUNTED = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.ANNOUNCEMENT, Outcome.OPEN})
@@ -152,7 +146,7 @@ def _journey(trace: Trace) -> Journey | None:
 
 
 def _outcome(trace: Trace, first: CelEvent) -> Outcome:
-    if first.context == ANNOUNCE_CONTEXT or first.exten == ORIGINATED:
+    if trace.announces:
         return Outcome.ANNOUNCEMENT
     if first.exten.startswith(("*", "#")):
         return Outcome.CODE

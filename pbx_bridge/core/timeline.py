@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import Leg, Mark, Trace, mark_of, mobile_of
+from pbx_bridge.core.trace import Leg, Mark, Trace, endpoint_of, mark_of, mobile_of
 
 Said = Callable[[str], str | None]
 """The words of a sound file, None when they aren't known."""
@@ -78,8 +78,19 @@ class Timeline:
         if not (more or self._trace.caller or event != first):
             return []
         self._arrived = True
+        if self._trace.announces:
+            line = f"the exchange rings {_owner(self._caller())} phone, to ask or tell something"
+            return [f"{self._clock(first.time)}  {line}"]
         caller = shown(self._trace.caller) or "somebody without a number"
         return [f"{self._clock(first.time)}  {caller} rings {self._who(first.exten)}"]
+
+    def _caller(self) -> str:
+        """The one at the first telephone: whoever calls, or is rung up by the exchange."""
+        first = self._trace.first
+        if first is None or not self._trace.announces:
+            return "the caller"
+        number = endpoint_of(first.channel) or self._trace.caller
+        return self._name(number) or "somebody"
 
     def _who(self, number: str) -> str:
         name = self._name_of(number)
@@ -152,9 +163,9 @@ class Timeline:
             return told
         match mark.step:
             case "say":
-                line = f"the caller hears: {self._words(mark)}"
+                line = f"{self._caller()} hears: {self._words(mark)}"
             case "ask":
-                line = f"the caller is asked: {self._words(mark)}"
+                line = f"{self._caller()} is asked: {self._words(mark)}"
             case "queue":
                 line = "the caller waits in the queue"
             case "voicemail":
@@ -184,7 +195,7 @@ class Timeline:
         told = self._rang_nobody(trace.marks)
         self._rang = True
         if trace.first is not None and trace.ended_by == trace.first.channel:
-            return [*told, "the caller hangs up"]
+            return [*told, f"{self._caller()} hangs up"]
         if trace.answered_at is not None and not trace.ended_by:
             return [*told, "the call ends"]  # by a mobile's owner, the record doesn't say
         if leg := trace.legs.get(trace.ended_by):

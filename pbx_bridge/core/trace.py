@@ -31,6 +31,12 @@ MOBILE_CONTEXT = "pbx-bridge-mobile"
 """Where a `Local` channel rings a mobile over the trunk: `Local/0457000102@pbx-bridge-mobile/n`.
 It is answered only once the mobile's owner has pressed 1; what the mobile's voicemail answers
 is the trunk's channel behind it, which then is never together with the caller."""
+ANNOUNCE_CONTEXT = "pbx-bridge-announce"
+ORIGINATED = "s"
+"""Extension of a channel that the exchange has made; no caller can dial it."""
+"""Where the first channel of an announcement begins: the exchange originates
+`Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
+context, as if the telephone had called."""
 _ENDS = ("HANGUP", "CHAN_END")
 
 
@@ -135,6 +141,14 @@ class Trace:
         self.ended_by = ""
         """Channel that hung up, "" when the exchange did or it isn't known."""
         self._bridges: dict[str, str] = {}
+
+    @property
+    def announces(self) -> bool:
+        """The exchange has made the call itself, to ask or tell somebody something."""
+        first = self.first
+        return first is not None and (
+            first.context == ANNOUNCE_CONTEXT or first.exten == ORIGINATED
+        )
 
     def see(self, event: CelEvent) -> None:
         """Take the next event of this call."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from pbx_bridge.core.latency import ANNOUNCE_CONTEXT, Journey, fold
+from pbx_bridge.core.latency import Journey, fold
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import MARK
+from pbx_bridge.core.trace import ANNOUNCE_CONTEXT, MARK
 from pbx_bridge.wire import cel as cel_csv
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)

@@ -1,5 +1,6 @@
 """What the lines of a call say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -161,6 +162,26 @@ def test_what_a_mobile_leaves_behind_is_no_phone_of_its_own(end: CelEvent) -> No
 def test_a_call_over_the_trunk_without_a_mobile_is_told_as_before() -> None:
     told = lines(cel(0, "CHAN_START"), mark(0, "dial|outgoing"), cel(1, "CHAN_START", TRUNK))
     assert told[-1] == "1.00 s  the exchange rings operator's phone  [outgoing]"
+
+
+def test_a_call_that_the_exchange_makes_itself_is_told_from_its_side() -> None:
+    first = cel(0, "CHAN_START", "PJSIP/101-00000001", uniqueid="1.1", exten="s", caller="")
+    asked = cel(
+        1,
+        "PBX_STEP",
+        "PJSIP/101-00000001",
+        '{"extra":"ask|offer-made|absent-1"}',
+        uniqueid="1.1",
+        exten="ask",
+        caller="101",
+    )
+    gone = hangup(3, "PJSIP/101-00000001", source="PJSIP/101-00000001")
+    told = lines(first, asked, replace(gone, uniqueid="1.1"))
+    assert told == [
+        "0.00 s  the exchange rings Anna Berg's phone, to ask or tell something",
+        "1.00 s  Anna Berg is asked: “Anna är på lunch.”  [offer-made]",
+        "3.00 s  Anna Berg hangs up",
+    ]
 
 
 def test_that_a_step_tells_when_is_no_part_of_its_words() -> None:

@@ -16,9 +16,9 @@ from core.cel_tables import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbx_bridge.core.latency import ANNOUNCE_CONTEXT, Outcome, fold
+from pbx_bridge.core.latency import Outcome, fold
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import MARK, mark_of
+from pbx_bridge.core.trace import ANNOUNCE_CONTEXT, MARK, mark_of
 
 NOTHING_BEGUN = """
 0.000000  CHAN_START    PJSIP/trunk-00000001
