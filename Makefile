@@ -16,8 +16,9 @@ demo: setup ## Bring everything, start the sample municipality, and show the mai
 run: setup ## The same exchange, staying up
 	$(BIN)/pbx-bridge up
 
-test: setup ## All tests, those with real calls included
-	$(BIN)/pytest
+test: setup ## All tests; the real calls mostly listen, so several go on at once
+	$(BIN)/pytest -m "not calls" -n auto
+	$(BIN)/pytest -m calls -n 4 --dist worksteal
 
 check: $(READY) ## Style, types and architecture
 	$(BIN)/ruff check

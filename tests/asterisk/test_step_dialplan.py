@@ -243,7 +243,7 @@ async def test_s19_without_a_bridge_nobody_is_rung_outside_their_hours(town: Ste
 
 
 async def test_without_a_bridge_the_voice_menu_is_sorry(town: Stepping) -> None:
-    await town.know({"pbx-sound/sorry-sv": str(town.sound)})
+    await town.know({"pbx-sound/code-sv": str(town.sound)})
     before = town.record()
     assert (await town.call("018000199")).status == 200
     assert town.marks(before) == [f"say|fallback-sorry|{town.sound}"]
