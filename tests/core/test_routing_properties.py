@@ -26,7 +26,7 @@ from pbx_bridge.core.call import (
     with_attempt,
     with_result,
 )
-from pbx_bridge.core.commands import Refusal
+from pbx_bridge.core.commands import AskCallBack, ProvePin, Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import MOST_STEPS, decide
 from pbx_bridge.core.events import fold
@@ -224,4 +224,7 @@ def test_from_a_trunk_nothing_is_commanded_or_dialled_out(
     number: str, caller: str, world: World
 ) -> None:
     for decision, _, _ in walk(Call(number, caller), world):
-        assert not isinstance(decision.step, Obey | Dial)
+        step = decision.step
+        assert not isinstance(step, Dial)
+        # what callers may ask for: to be called back, and to have a PIN looked at
+        assert not isinstance(step, Obey) or isinstance(step.command, AskCallBack | ProvePin)
