@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -15,7 +16,7 @@ from pbx_bridge.ports import Clock, NoticeDelayed, PbxUnavailable, Telephony
 
 RING_SECONDS = 25
 RETRY_S = 30.0
-"""Between two looks at colleagues who are off duty now."""
+"""Between two looks at colleagues who may not be rung now, or could not be."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,42 +49,68 @@ class Asking:
                         continue
 
     def _open(self) -> list[Forward]:
-        """Questions that nobody is being asked yet, of colleagues who may be disturbed."""
+        """Questions that nobody is being asked yet, to colleagues who may be rung or can't take
+        the calls."""
         exchange, now = self._office.exchange, self._clock.now()
         return [
             one
             for one in consent.unanswered(exchange, now)
             if _key(one) not in self._asked
-            and not reach.off_duty(exchange, exchange.plan.people[one.to], now)
+            and (
+                reach.may_ring(exchange, exchange.plan.people[one.to], now)
+                or consent.cannot(exchange, one, now)
+            )
         ]
 
     async def _ask(self, forward: Forward) -> None:
-        plan = self._office.exchange.plan
-        absent, colleague = plan.people[forward.person], plan.people[forward.to]
-        variables = {
-            "PBX_DIALLED": f"{OFFER}{forward.person}",
-            "PBX_PHONE": forward.to,
-            "PBX_LANG": colleague.language,
-        }
+        """Ring the colleague, and pass them over when they don't answer. While Asterisk can't be
+        reached nobody is passed over: they are rung once it is back."""
         try:
-            shown = (forward.person, absent.name)
-            await self._telephony.ring_up(forward.to, variables, RING_SECONDS, shown)
-        except (NoticeDelayed, PbxUnavailable) as error:
+            if await self._silent(forward):
+                passed = LapseForward(forward.person, forward.to, since=forward.since)
+                await self._office.obey(passed)
+        except PbxUnavailable as error:
             log.info("colleague_not_rung", why=str(error)[:200])
-        try:
-            async with asyncio.timeout(plan.organisation.offer_seconds):
-                await self._answered(forward)
-        except TimeoutError:
-            await self._office.obey(LapseForward(forward.person, forward.to))
         finally:
             self._asked.discard(_key(forward))
 
-    async def _answered(self, forward: Forward) -> None:
-        """Return when the question is open no more, answered or withdrawn."""
+    async def _silent(self, forward: Forward) -> bool:
+        """Whether the question is still open when the time for it is over."""
+        plan = self._office.exchange.plan
+        seconds = plan.organisation.offer_seconds
+        if not self._cannot(forward):
+            await self._ring(forward)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over(forward)
+        return self._is_open(forward)
+
+    async def _ring(self, forward: Forward) -> None:
+        """Ring up. Whose phone isn't there has the time to see the question elsewhere."""
+        plan = self._office.exchange.plan
+        variables = {
+            "PBX_DIALLED": f"{OFFER}{forward.person}",
+            "PBX_PHONE": forward.to,
+            "PBX_LANG": plan.people[forward.to].language,
+        }
+        shown = (forward.person, plan.people[forward.person].name)
+        try:
+            await self._telephony.ring_up(forward.to, variables, RING_SECONDS, shown)
+        except NoticeDelayed as error:
+            log.info("colleague_not_rung", why=str(error)[:200])
+
+    async def _over(self, forward: Forward) -> None:
+        """Return when the question is answered or withdrawn, or the colleague goes away."""
         with self._office.listening() as changed:
-            while forward in consent.unanswered(self._office.exchange, self._clock.now()):
+            while self._is_open(forward) and not self._cannot(forward):
                 changed.clear()
                 await changed.wait()
+
+    def _is_open(self, forward: Forward) -> bool:
+        return forward in consent.unanswered(self._office.exchange, self._clock.now())
+
+    def _cannot(self, forward: Forward) -> bool:
+        return consent.cannot(self._office.exchange, forward, self._clock.now())
 
 
 def _key(forward: Forward) -> tuple[str, str, float]:

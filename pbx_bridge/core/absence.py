@@ -32,10 +32,13 @@ def current(exchange: Exchange, extension: str, now: datetime) -> Referral | Non
 
 def absence(exchange: Exchange, extension: str, now: datetime) -> Referral | None:
     """The referral that keeps calls from the phone: remote work does not (S11)."""
-    if extension not in exchange.referrals:
-        return None
+    return next(iter(absences(exchange, extension, now)), None)
+
+
+def absences(exchange: Exchange, extension: str, now: datetime) -> tuple[Referral, ...]:
+    """All referrals that keep calls from the phone at `now`, the one that began last first."""
     held = holding(exchange, extension, now)
-    return next((one for one in held if keeps_calls_away(exchange, one)), None)
+    return tuple(one for one in held if keeps_calls_away(exchange, one))
 
 
 def planned(exchange: Exchange, extension: str, now: datetime) -> tuple[Referral, ...]:

@@ -78,6 +78,8 @@ class LapseForward:
     person: str
     to: str
     by: str = EXCHANGE
+    since: datetime | None = None
+    """The referral's, where the colleague may have been asked for several."""
 
 
 @dataclass(frozen=True, slots=True)

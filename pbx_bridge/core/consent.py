@@ -2,7 +2,8 @@
 
 A colleague is asked for one absence at a time and has to say yes. Who declines, doesn't answer
 or is away is passed over for the next deputy; when nobody is left the unit and the switchboard
-take the calls. Nobody is asked twice for the same absence, so asking always ends.
+take the calls. One is asked at a time and nobody twice for the same absence, so asking always
+ends.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from pbx_bridge.core.state import Consent, Exchange, Forward, Referral
 
 
 def offer(command: OfferForward, exchange: Exchange, now: datetime) -> tuple[Event, ...] | Refusal:
-    """The colleague is asked, unless they can't take the calls."""
+    """The colleague is asked, unless they can't take the calls, instead of whoever is being
+    asked: a late yes of theirs still counts."""
     referral = absence_of(exchange, command.person, now)
     if referral is None:
         return Refusal("S14", "no-referral", sentence("refused-forward-without-referral"))
@@ -43,14 +45,21 @@ def offer(command: OfferForward, exchange: Exchange, now: datetime) -> tuple[Eve
         until = absence.end_told(exchange, colleague, away)
         spoken = sentence("refused-colleague-away", name=colleague.name, until=until)
         return Refusal("S14", "colleague-away", spoken)
-    for one in exchange.forwards.get(command.person, ()):
-        open_ = one.consent in (Consent.ASKED, Consent.ACCEPTED)
-        if (one.to, one.since) == (command.to, referral.since) and open_:
-            spoken = sentence("refused-asked-already", name=colleague.name)
-            return Refusal("S14", "asked-already", spoken)
-    return (
-        ForwardOffered(command.person, command.to, referral.since, referral.until, now, command.by),
+    open_ = [
+        one
+        for one in exchange.forwards.get(command.person, ())
+        if one.since == referral.since and one.consent in (Consent.ASKED, Consent.ACCEPTED)
+    ]
+    if command.to in [one.to for one in open_]:
+        spoken = sentence("refused-asked-already", name=colleague.name)
+        return Refusal("S14", "asked-already", spoken)
+    instead = (
+        ForwardAnswered(one.person, one.to, one.since, Consent.LAPSED, command.by)
+        for one in open_
+        if one.consent is Consent.ASKED
     )
+    person, to, since, until = command.person, command.to, referral.since, referral.until
+    return (*instead, ForwardOffered(person, to, since, until, now, command.by))
 
 
 def answer(
@@ -67,7 +76,8 @@ def answer(
 def lapse(command: LapseForward, exchange: Exchange, now: datetime) -> tuple[Event, ...] | Refusal:
     """A colleague who has not answered is passed over."""
     for forward in exchange.forwards.get(command.person, ()):
-        if forward.to == command.to and forward.consent is Consent.ASKED:
+        meant = forward.to == command.to and command.since in (None, forward.since)
+        if meant and forward.consent is Consent.ASKED:
             return _answered(exchange, forward, Consent.LAPSED, command.by, now)
     return Refusal("S14", "no-offer", sentence("offer-gone"))
 
@@ -75,12 +85,15 @@ def lapse(command: LapseForward, exchange: Exchange, now: datetime) -> tuple[Eve
 def withdraw(
     command: WithdrawForward, exchange: Exchange, now: datetime
 ) -> tuple[Event, ...] | Refusal:
-    """Nobody who was asked for the absence of the moment takes its calls any more."""
-    referral = absence_of(exchange, command.person, now)
-    events = (
-        ()
-        if referral is None
-        else tuple(withdrawn(exchange, command.person, referral.since, command.by))
+    """Nobody who was asked for the absences of the moment, else the next one, takes its calls
+    any more."""
+    meant = absence.absences(exchange, command.person, now)
+    if not meant and (coming := absence_of(exchange, command.person, now)) is not None:
+        meant = (coming,)
+    events = tuple(
+        event
+        for referral in meant
+        for event in withdrawn(exchange, command.person, referral.since, command.by)
     )
     return events or Refusal("S14", "no-forward", sentence("refused-no-forward"))
 
@@ -99,21 +112,45 @@ def ask_deputy(
 
     Deputies in `passed` have been asked. One with a standing consent needs no question.
     """
+    if _instant(referral.until) <= _instant(now):
+        return
     person = exchange.plan.people[referral.person]
+    begins = max(now, referral.since, key=_instant)
     for deputy in person.deputies:
-        if deputy in passed or absence.absence(exchange, deputy, referral.since) is not None:
+        if deputy in passed or absence.absence(exchange, deputy, begins) is not None:
             continue
         if deputy not in person.agreed:
             yield ForwardOffered(referral.person, deputy, referral.since, referral.until, now, by)
         return
 
 
-def first_standing(exchange: Exchange, referral: ReferralSet) -> str:
-    """The deputy who takes the calls without being asked, "" when somebody has to be."""
+def cannot(exchange: Exchange, forward: Forward, now: datetime) -> bool:
+    """Whether the colleague is away when the calls would come, now or when the absence begins."""
+    begins = max(now, forward.since, key=_instant)
+    return absence.absence(exchange, forward.to, begins) is not None
+
+
+def nobody(exchange: Exchange, person: str, since: datetime, now: datetime) -> bool:
+    """Whether no colleague takes the calls of an absence, or is being asked to."""
+    same = [one for one in exchange.forwards.get(person, ()) if one.since == since]
+    if any(one.consent in (Consent.ACCEPTED, Consent.ASKED) for one in same):
+        return False
+    held = (one for one in exchange.referrals.get(person, ()) if one.since == since)
+    referral = next(held, None)
+    begins = max(now, since, key=_instant)
+    return referral is None or not first_standing(exchange, referral, begins)
+
+
+def first_standing(
+    exchange: Exchange, referral: ReferralSet | Referral, begins: datetime | None = None
+) -> str:
+    """The deputy who takes the calls at `begins`, None for the beginning of the absence,
+    without being asked; "" when there is none."""
     person = exchange.plan.people[referral.person]
     for deputy in person.deputies:
-        if absence.absence(exchange, deputy, referral.since) is None:
-            return deputy if deputy in person.agreed else ""
+        away = absence.absence(exchange, deputy, begins or referral.since)
+        if deputy in person.agreed and away is None:
+            return deputy
     return ""
 
 

@@ -29,6 +29,8 @@ class ReferralSet:
     note: str
     by: str
     recording: str = ""
+    at: datetime = LONG_AGO
+    """When it was set; `since` lies ahead of that for a planned one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,13 @@ class NoticeUndeliverable:
 
     id: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeDropped:
+    """A notice that still waited tells nothing any more: it was answered, taken back or is over."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +205,7 @@ Event = (
     | NoticeDue
     | NoticeDelivered
     | NoticeUndeliverable
+    | NoticeDropped
     | PinRefused
     | ShieldLifted
     | CallBackAsked
@@ -229,15 +239,19 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         for who, held in exchange.referrals.items()
         if who in people and (kept := tuple(one for one in held if one.reason in reasons))
     }
-    forwards = {
+    forwards: Mapping[str, tuple[Forward, ...]] = {
         who: known
         for who, offered in exchange.forwards.items()
         if who in people and (known := tuple(one for one in offered if one.to in people))
     }
+    for who in tuple(forwards):
+        forwards = _belonging(forwards, who, referrals.get(who, ()))
     outbox = {
         id_: one
         for id_, one in exchange.outbox.items()
-        if one.to in {"", *people} and (one.person in people or one.person in plan.lines)
+        if one.to in {"", *people}
+        and (one.person in people or one.person in plan.lines)
+        and one.reason in {"", *reasons}
     }
     signed_in = {
         line.name: exchange.signed_in.get(line.name, frozenset(line.signed_in))
@@ -249,6 +263,7 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         referrals=referrals,
         forwards=forwards,
         outbox=outbox,
+        undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
         signed_in=signed_in,
     )
 
@@ -262,7 +277,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:
             return _forwarded(exchange, event)
         case NoticeDue(notice):
             return replace(exchange, outbox={**exchange.outbox, notice.id: notice})
-        case NoticeDelivered(id_):
+        case NoticeDelivered(id_) | NoticeDropped(id_):
             return replace(
                 exchange,
                 outbox=_without(exchange.outbox, id_),
@@ -287,7 +302,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:
 def _referred(exchange: Exchange, event: ReferralSet | ReferralCancelled) -> Exchange:
     held = [one for one in exchange.referrals.get(event.person, ()) if one.since != event.since]
     if isinstance(event, ReferralSet):
-        held = [one for one in held if one.until > event.since - KEPT or one.since > event.since]
+        held = [one for one in held if one.until > event.at - KEPT]
         held.append(
             Referral(
                 event.person,
@@ -300,7 +315,11 @@ def _referred(exchange: Exchange, event: ReferralSet | ReferralCancelled) -> Exc
             )
         )
         held.sort(key=lambda one: one.since)
-    return replace(exchange, referrals=_with(exchange.referrals, event.person, held))
+    return replace(
+        exchange,
+        referrals=_with(exchange.referrals, event.person, held),
+        forwards=_belonging(exchange.forwards, event.person, held),
+    )
 
 
 def _forwarded(
@@ -320,6 +339,16 @@ def _forwarded(
         case _:
             assert_never(event)
     return replace(exchange, forwards=_with(exchange.forwards, event.person, held))
+
+
+def _belonging(
+    forwards: Mapping[str, tuple[Forward, ...]], person: str, held: Iterable[Referral]
+) -> Mapping[str, tuple[Forward, ...]]:
+    """`forwards` without those of the person whose referral is held no more."""
+    if person not in forwards:
+        return forwards
+    known = {one.since for one in held}
+    return _with(forwards, person, [one for one in forwards[person] if one.since in known])
 
 
 def _failed(exchange: Exchange, source: str, at: datetime) -> Exchange:

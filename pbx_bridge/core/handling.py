@@ -130,7 +130,9 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
     if by in (whom, TECHNICIAN):
         return None
     actor = exchange.plan.people.get(by)
-    leads = actor is not None and exchange.plan.people[command.person or whom].foreman == by
+    answers = isinstance(command, AnswerForward)  # a consent is the colleague's, not the absent's
+    led = whom if answers else command.person
+    leads = actor is not None and exchange.plan.people[led].foreman == by
     if actor is not None and (actor.operator or (leads and not isinstance(command, LiftShield))):
         return None
     return _not_for_others()

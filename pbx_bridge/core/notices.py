@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from itertools import takewhile
 
 from pbx_bridge.core import absence, attendance, consent, reach
 from pbx_bridge.core.events import (
@@ -12,18 +14,19 @@ from pbx_bridge.core.events import (
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
+    NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
     ReferralCancelled,
     ReferralSet,
 )
-from pbx_bridge.core.hours import openings
-from pbx_bridge.core.model import Person
+from pbx_bridge.core.hours import Opening, next_opening, openings
+from pbx_bridge.core.model import Person, Plan
 from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Spoken, sentence
 from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice
 
 MOST_SPOKEN = 10
-"""Notices that the switchboard hears in one call."""
+"""Notices that the switchboard hears in one call, and others of the same second."""
 OUTSIDE = (Channel.MESSAGE, Channel.MAIL)
 
 
@@ -35,10 +38,13 @@ def due(
     *,
     has_mail: bool = True,
 ) -> tuple[Event, ...]:
-    """The notices that come of `events`, which lead from `before` to `after`.
+    """The notices that come of `events`, which lead from `before` to `after`, and the end of
+    those that wait in vain.
 
     Nothing is written to those without an address, nor where there is no mail server.
     """
+    waiting = {id_: one for id_, one in before.outbox.items() if id_ not in before.undelivered}
+    moot = [id_ for id_, one in waiting.items() if is_moot(one, after, now)]
     found: dict[str, Notice] = {}
     replaced = {one.person for one in events if isinstance(one, ReferralSet)}
     for event in events:
@@ -48,8 +54,18 @@ def due(
             by_mail = notice.channel is Channel.MAIL
             if by_mail and not (has_mail and after.plan.people[notice.to].mail):
                 continue
-            found[notice.id] = notice
-    return tuple(NoticeDue(notice) for notice in found.values())
+            one = _numbered(notice, {**before.outbox, **found})
+            found[one.id] = one
+    return (*map(NoticeDropped, moot), *map(NoticeDue, found.values()))
+
+
+def _numbered(notice: Notice, held: Mapping[str, Notice]) -> Notice:
+    """`notice` with an id that no other of the same moment has; the same twice is one."""
+    found, number = notice, 1
+    while held.get(found.id, found) != found:
+        number += 1
+        found = replace(notice, id=f"{notice.id}-{number}")
+    return found
 
 
 def _of(  # noqa: PLR0912 - one case an event
@@ -60,21 +76,19 @@ def _of(  # noqa: PLR0912 - one case an event
         case ReferralSet():
             yield from _of_referral(event, after, now)
         case ReferralCancelled(person, since) if since.astimezone(UTC) <= now.astimezone(UTC):
-            yield _notice(About.BACK, person, "", Channel.LIST, now)
+            if absence.absence(after, person, now) is None:
+                yield _notice(About.BACK, person, "", Channel.LIST, now)
         case ForwardOffered(person, to, since, until):
             for channel in OUTSIDE:
                 yield _notice(About.OFFER, person, to, channel, now, since=since, until=until)
-        case ForwardAnswered(person, to, _, said):
+        case ForwardAnswered(person, to, since, said) if _said(before, event) is not said:
             accepted = said is Consent.ACCEPTED
-            if accepted or not any(one.person == person for one in consent.unanswered(after, now)):
+            if accepted or consent.nobody(after, person, since, now):
                 about = About.OFFER_ACCEPTED if accepted else About.OFFER_DECLINED
                 yield _notice(about, person, person, Channel.MAIL, now, other=to)
                 yield _notice(about, person, "", Channel.LIST, now, other=to)
-        case ForwardWithdrawn(person, to, since):
-            held = before.forwards.get(person, ())
-            if Consent.ACCEPTED in [
-                one.consent for one in held if (one.to, one.since) == (to, since)
-            ]:
+        case ForwardWithdrawn(person, to):
+            if _said(before, event) is Consent.ACCEPTED:
                 yield _notice(About.FORWARD_ENDED, person, to, Channel.MESSAGE, now)
         case CallBackAsked(_, target, number):
             if target in plan.people:
@@ -90,6 +104,13 @@ def _of(  # noqa: PLR0912 - one case an event
                 )
         case _:
             return
+
+
+def _said(exchange: Exchange, event: ForwardAnswered | ForwardWithdrawn) -> Consent | None:
+    """What the colleague had said before, None where they weren't asked."""
+    held = exchange.forwards.get(event.person, ())
+    said = (one.consent for one in held if (one.to, one.since) == (event.to, event.since))
+    return next(said, None)
 
 
 def _of_referral(event: ReferralSet, after: Exchange, now: datetime) -> Iterator[Notice]:
@@ -129,24 +150,35 @@ def _kind(event: ReferralSet, person: Person, after: Exchange) -> About:
     plan = after.plan
     if plan.reasons_by_name[event.reason].reachable:
         return About.REMOTE
-    since, until = event.since.astimezone(UTC), event.until.astimezone(UTC)
+    until = event.until.astimezone(UTC)
     for line in plan.lines_of(person.extension):
-        if person.extension in after.signed_in.get(line.name, ()) and any(
-            one.start.astimezone(UTC) < until
-            for one in openings(plan.schedules[line.hours], plan, event.since, days=3)
-        ):
+        opening = next(openings(plan.schedules[line.hours], plan, event.since), None)
+        signed_in = person.extension in after.signed_in.get(line.name, ())
+        if signed_in and opening is not None and opening.start.astimezone(UTC) < until:
             return About.IN_PHONE_HOURS
-    schedule = absence.working_hours(person, plan)
+    return _of_the_day(event, person, plan)
+
+
+def _of_the_day(event: ReferralSet, person: Person, plan: Plan) -> About:
+    """Whether only the beginning or the end of a working day is missed: nothing of the next."""
+    schedule, zone = absence.working_hours(person, plan), plan.organisation.zone
     first = next(openings(schedule, plan, event.since), None)
     if first is None:
         return About.ABSENCE
-    begins, ends = first.start.astimezone(UTC), first.end.astimezone(UTC)
+    midnight = datetime.combine(first.start.date(), time(), zone)
+    of_day = list(takewhile(_on(first.start.date()), openings(schedule, plan, midnight)))
+    since, until = event.since.astimezone(UTC), event.until.astimezone(UTC)
+    begins, ends = of_day[0].start.astimezone(UTC), of_day[-1].end.astimezone(UTC)
     if since <= begins < until < ends:
         return About.LATE_START
-    same_day = event.since.astimezone(first.end.tzinfo).date() == first.end.date()
-    if begins < since and until >= ends and same_day and (event.until - event.since).days < 1:
-        return About.EARLY_END
-    return About.ABSENCE
+    own, units = schedule, plan.schedules[plan.units[person.unit].hours]
+    again = (next_opening(one, plan, of_day[-1].end) for one in (own, units))
+    latest = max((one.astimezone(UTC) for one in again if one is not None), default=until)
+    return About.EARLY_END if begins < since and ends <= until <= latest else About.ABSENCE
+
+
+def _on(day: date) -> Callable[[Opening], bool]:
+    return lambda opening: opening.start.date() <= day
 
 
 def may_be_sent(notice: Notice, exchange: Exchange, now: datetime) -> bool:
@@ -163,14 +195,39 @@ def is_stale(notice: Notice, now: datetime) -> bool:
     return notice.until is not None and notice.until.astimezone(UTC) <= now.astimezone(UTC)
 
 
+def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
+    """Whether nobody needs to be told any more of what still waits: it has been answered, taken
+    back, or is over on the switchboard's list. The foreman is told in any case (S20)."""
+    forwards = [one for one in exchange.forwards.get(notice.person, ()) if one.to == notice.to]
+    match notice.about:
+        case About.UNPLANNED:
+            return False
+        case About.OFFER:
+            open_ = (Consent.ASKED, Consent.LAPSED)
+            return not any(one.since == notice.since and one.consent in open_ for one in forwards)
+        case About.FORWARD_ENDED:
+            return any(one.consent is Consent.ACCEPTED for one in forwards)
+    if notice.since is None or (notice.channel is Channel.MAIL and notice.about != About.DEPUTY):
+        return False
+    over = notice.channel is Channel.LIST and is_stale(notice, now)
+    told = (notice.reason, notice.since, notice.until)
+    held = exchange.referrals.get(notice.person, ())
+    return over or told not in [(one.reason, one.since, one.until) for one in held]
+
+
 def to_be_heard(exchange: Exchange, now: datetime) -> tuple[Notice, ...]:
-    """What the switchboard has not heard yet and should, oldest first."""
+    """What the switchboard has not heard yet and should, oldest first.
+
+    Whole seconds of them: what was heard is known by the second of the last one.
+    """
     listed = [one for one in exchange.outbox.values() if one.channel is Channel.LIST]
-    return tuple(one for one in listed if not is_stale(one, now))[:MOST_SPOKEN]
+    fresh = [one for one in listed if not is_stale(one, now)]
+    last = int(fresh[:MOST_SPOKEN][-1].at.timestamp()) if fresh else 0
+    return tuple(one for one in fresh if int(one.at.timestamp()) <= last)
 
 
 def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
-    """Yield a notice as it is told; health is never told (S13)."""
+    """Yield a notice as it is told; health is never told, nor a note about it (S13)."""
     plan = exchange.plan
     title = plan.lines[notice.person].title if notice.person in plan.lines else None
     name = plan.people[notice.person].name if title is None else ""
@@ -191,6 +248,9 @@ def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
             yield sentence(f"notice-{notice.about}", name=name, reason=reason, until=until)
     if notice.since is not None and notice.since > notice.at:
         yield sentence("referral-begins", since=notice.since)
+    known = plan.reasons_by_name.get(notice.reason)
+    if known is not None and known.private and not private_reason(notice, exchange):
+        return
     if notice.note:
         yield sentence("notice-note", note=notice.note)
     if notice.recording:

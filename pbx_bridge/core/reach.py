@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pbx_bridge.core.absence import absence, back_at, working_hours
+from pbx_bridge.core.absence import absence, absences, back_at, working_hours
 from pbx_bridge.core.hours import is_open, next_opening
 from pbx_bridge.core.model import Line, Person, Unit
 from pbx_bridge.core.state import Consent, Exchange
 
+MOST_LOOKS = 100
+"""Openings and returns that are looked at for when a unit can be reached."""
+
 
 def on_call(exchange: Exchange, extension: str, now: datetime) -> bool:
-    """Whether the person attends a line that is open: they are on duty, whatever their hours."""
+    """Whether the person attends a line that is open: they are on duty, whatever their hours.
+
+    Who is away attends nothing.
+    """
     plan = exchange.plan
-    return any(
+    return absence(exchange, extension, now) is None and any(
         extension in exchange.signed_in.get(line.name, ())
         and is_open(plan.schedules[line.hours], plan, now)
         for line in plan.lines_of(extension)
@@ -40,8 +46,8 @@ def may_ring(exchange: Exchange, person: Person, now: datetime) -> bool:
 def takers(exchange: Exchange, person: Person, now: datetime) -> Iterator[Person]:
     """Yield the colleagues who take the person's calls at `now`, in order (S14).
 
-    First those who have accepted the offer made for the absence of the moment, then those who
-    have agreed once and for all. Nobody who is away, off duty, or has not agreed; the deputies
+    First those who have accepted the offer made for an absence that holds, then those who have
+    agreed once and for all. Nobody who is away, off duty, or has not agreed; the deputies
     of a deputy are never followed, so two may stand in for each other.
     """
     for colleague in consenting(exchange, person, now):
@@ -52,11 +58,11 @@ def takers(exchange: Exchange, person: Person, now: datetime) -> Iterator[Person
 def consenting(exchange: Exchange, person: Person, now: datetime) -> Iterator[Person]:
     """Yield those who have agreed to take the calls at `now`, whether they can or not."""
     seen = {person.extension}
-    away = absence(exchange, person.extension, now)
+    holds = {one.since for one in absences(exchange, person.extension, now)}
     accepted = [
         one.to
         for one in exchange.forwards.get(person.extension, ())
-        if away is not None and one.since == away.since and one.consent is Consent.ACCEPTED
+        if one.since in holds and one.consent is Consent.ACCEPTED
     ]
     standing = [one for one in person.deputies if one in person.agreed]
     for extension in (*accepted, *standing):
@@ -68,7 +74,8 @@ def consenting(exchange: Exchange, person: Person, now: datetime) -> Iterator[Pe
 
 
 def unit_back_at(exchange: Exchange, unit: Unit, now: datetime) -> datetime | None:
-    """When somebody of the unit can be reached in its opening hours; None when never.
+    """When somebody of the unit can be reached in its opening hours; None when that is never so
+    or not within `MOST_LOOKS`: a plan may have them work while the unit is closed.
 
     `now` itself when that is so already.
     """
@@ -76,7 +83,9 @@ def unit_back_at(exchange: Exchange, unit: Unit, now: datetime) -> datetime | No
     schedule = plan.schedules[unit.hours]
     people = [one for one in plan.people.values() if one.unit == unit.name]
     moment: datetime | None = now
-    while moment is not None:
+    for _ in range(MOST_LOOKS):
+        if moment is None or not people:
+            return None
         if is_open(schedule, plan, moment):
             back = min((back_at(exchange, one, moment) for one in people), key=_instant)
             if _instant(back) <= _instant(moment):

@@ -36,6 +36,7 @@ def set_referral(
         command.note.strip(),
         command.by,
         command.recording,
+        now,
     )
     if reason.reachable:
         return (*cancelled, set_)
@@ -89,7 +90,9 @@ def cancel_referral(
     if command.at is None:
         meant = absence.current(exchange, command.person, now)
     else:
-        meant = absence.current(exchange, command.person, command.at)
+        meant = _begins(exchange, command.person, command.at) or absence.current(
+            exchange, command.person, command.at
+        )
     if meant is None:
         return Refusal("S15", "no-referral", sentence("referral-none"))
     held = [meant]
@@ -102,6 +105,12 @@ def cancel_referral(
             if absence.keeps_calls_away(exchange, one) is away
         ]
     return tuple(event for one in held for event in cancel(exchange, one, command.by))
+
+
+def _begins(exchange: Exchange, person: str, at: datetime) -> Referral | None:
+    """The referral that begins at that moment, beneath a longer one too."""
+    held = exchange.referrals.get(person, ())
+    return next((one for one in held if _instant(one.since) == _instant(at)), None)
 
 
 def cancel(exchange: Exchange, referral: Referral, by: str) -> Iterator[Event]:

@@ -45,7 +45,7 @@ async def test_a_command_is_stored_then_done_and_then_spoken() -> None:
     assert outcome.why is Why.COMMAND_DONE
     assert [one.key for one in outcome.spoken] == ["referral-set", "referral-set-calls-to-line"]
     set_, told = journal.events
-    assert set_ == ReferralSet("104", "lunch", DAY, LUNCH.until, "", "104")
+    assert set_ == ReferralSet("104", "lunch", DAY, LUNCH.until, "", "104", at=DAY)
     assert isinstance(told, NoticeDue)  # to the switchboard, by the same act
     assert (told.notice.about, told.notice.to, told.notice.person) == ("absence", "", "104")
     assert desk.exchange.referrals["104"][0].until == LUNCH.until

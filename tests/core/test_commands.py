@@ -57,7 +57,7 @@ def said(command: Command, exchange: Exchange) -> str:
 def test_a_referral_is_stored_with_its_beginning_and_end() -> None:
     command = SetReferral("105", "mote", BACK, by="105", note="  rum 2 ")
     assert handle(command, EXCHANGE, DAY) == (
-        ReferralSet("105", "mote", DAY, BACK, "rum 2", "105"),
+        ReferralSet("105", "mote", DAY, BACK, "rum 2", "105", at=DAY),
     )
 
 
@@ -158,7 +158,7 @@ def test_s29_others_may_not_command_for_one(by: str) -> None:
 @pytest.mark.parametrize("by", ["104", "111", TECHNICIAN, "106"])
 def test_operators_technicians_and_oneself_may(by: str) -> None:
     set_ = SetReferral("106", "mote", BACK, by)
-    assert handle(set_, EXCHANGE, DAY) == (ReferralSet("106", "mote", DAY, BACK, "", by),)
+    assert handle(set_, EXCHANGE, DAY) == (ReferralSet("106", "mote", DAY, BACK, "", by, at=DAY),)
     cancel = CancelReferral("106", by)
     assert handle(cancel, away("106", "2026-03-03 14:30"), DAY) == (
         ReferralCancelled("106", YESTERDAY, by),
