@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta, tzinfo
 
 import structlog
 
@@ -79,7 +79,7 @@ class Outbox:
             if notices.is_stale(notice, now):
                 why = "its time has passed"
             else:
-                await self._send(notice, now)
+                await self._send(notice)
         except NoticeRefused as error:
             why = str(error) or "refused"
         except (NoticeDelayed, PbxUnavailable) as error:
@@ -91,24 +91,25 @@ class Outbox:
             log.warning("notice_undeliverable", notice=notice.about, channel=notice.channel)
         await self._office.obey(SettleNotices((notice.id,), EXCHANGE, why))
 
-    async def _send(self, notice: Notice, now: datetime) -> None:
-        person = self._office.exchange.plan.people[notice.to]
-        text = "\n".join(self._lines(notice, person.language, now))
+    async def _send(self, notice: Notice) -> None:
+        plan = self._office.exchange.plan
+        person, zone = plan.people[notice.to], plan.organisation.zone
+        text = "\n".join(self._lines(notice, person.language, zone))
         if notice.channel is Channel.MESSAGE:
             await self._telephony.message(notice.to, text)
         elif self._mail is None:
             raise NoticeRefused("config.yaml names no mail server")
         else:
             subject = notices.subject(notice, self._office.exchange)
-            heading = self._voice.text(subject, person.language, now)
+            heading = self._voice.letter(subject, person.language, zone)
             await self._mail.send(Letter(notice.id, person.mail, heading, text + "\n"))
 
-    def _lines(self, notice: Notice, language: Language, now: datetime) -> Iterator[str]:
+    def _lines(self, notice: Notice, language: Language, zone: tzinfo) -> Iterator[str]:
         exchange = self._office.exchange
         for told in notices.spoken(notice, exchange):
             if isinstance(told, Sentence):
-                yield self._voice.text(told, language, now)
+                yield self._voice.letter(told, language, zone)
         if private := notices.private_reason(notice, exchange):
             name = exchange.plan.people[notice.person].name
             told = sentence("notice-private", name=name, reason=private)
-            yield self._voice.text(told, language, now)
+            yield self._voice.letter(told, language, zone)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Recorded, Sentence, Spoken
-from pbx_bridge.core.wording import render
+from pbx_bridge.core.wording import render, write
 from pbx_bridge.ports import Speech
 
 Prompts = Mapping[Language, Mapping[str, str]]
@@ -30,6 +30,10 @@ class Voice:
     def text(self, sentence: Sentence, language: Language, now: datetime) -> str:
         """The sentence in words; in its own language where it has one."""
         return render(sentence, sentence.language or language, now, self.prompts)
+
+    def letter(self, sentence: Sentence, language: Language, zone: tzinfo) -> str:
+        """The sentence as it stands in a mail or a text message, which is read later."""
+        return write(sentence, language, zone, self.prompts)
 
     async def files(
         self, spoken: Sequence[Spoken], language: Language, now: datetime

@@ -72,7 +72,9 @@ def status_of(person: Person, exchange: Exchange, now: datetime) -> tuple[Senten
 def read_back(wanted: SetReferral, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
     """A referral as callers would be told of it, before it is set."""
     referral = Referral(wanted.person, wanted.reason, wanted.since or now, wanted.until)
-    told = told_absence("person-absent", exchange.plan.people[wanted.person], referral, exchange)
+    away = absence.keeps_calls_away(exchange, referral)
+    key = "person-absent" if away else "referral-reachable"
+    told = told_absence(key, exchange.plan.people[wanted.person], referral, exchange)
     if wanted.since is None:
         return (told,)
     return told, sentence("referral-begins", since=wanted.since)
@@ -94,6 +96,8 @@ def _told(
     if referral is None:
         yield sentence("referral-none")
         return
+    if not absence.keeps_calls_away(exchange, referral):
+        key = "referral-reachable"
     yield told_absence(key, person, referral, exchange)
     if begins > now:
         yield sentence("referral-begins", since=begins)

@@ -212,10 +212,8 @@ def test_members_sign_in_and_out_and_others_do_not() -> None:
         (
             SetReferral("105", "distans", at("2026-03-03 15:30"), by="105"),
             EXCHANGE,
-            (
-                "Hänvisningen är satt. Den som ringer får höra: Elin Strand arbetar på distans och "
-                "är åter i dag klockan halv fyra."
-            ),
+            "Elin Strand arbetar på distans till i dag klockan halv fyra. "
+            "Telefonen ringer som vanligt.",
         ),
         (
             CancelReferral("105", by="105"),

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.sentences import Named, sentence
-from pbx_bridge.core.wording import number_words, render, spell_digits, when
+from pbx_bridge.core.sentences import Digits, Named, sentence
+from pbx_bridge.core.wording import number_words, render, spell_digits, when, write
 
 GOLDEN = Path(__file__).parent / "golden"
 ZONE = ZoneInfo("Europe/Mariehamn")
@@ -232,3 +232,25 @@ def _year(language: Language) -> Iterator[str]:
         if days % 30 == 0:
             clock = moment.replace(hour=14, minute=30)
             yield f"{clock:%Y-%m-%d %H:%M} {when(clock, language, NOW)}"
+
+
+@pytest.mark.parametrize(
+    ("language", "moment", "written"),
+    [
+        (SV, at(8, 30), "Bo är på lunch och är åter tisdag 28.7.2026 kl. 8.30."),
+        (SV, at(0, 0, 1), "Bo är på lunch och är åter onsdag 29.7.2026."),
+        (FI, at(14, 5), "Bo on lounaalla ja palaa tiistaina 28.7.2026 klo 14.05."),
+        (EN, at(14, 5), "Bo is at lunch and will be back on Tuesday 28 July 2026 at 14.05."),
+    ],
+)
+def test_a_letter_has_full_dates_in_figures_as_it_may_be_read_later(
+    language: Language, moment: datetime, written: str
+) -> None:
+    told = sentence("absent", name="Bo", reason=LUNCH, until=moment.astimezone(UTC))
+    assert write(told, language, ZONE, PROMPTS) == written
+
+
+def test_a_letter_has_numbers_in_figures() -> None:
+    prompts = {SV: {"call": "{name}: {number}, {digit}."}}
+    told = sentence("call", name="Bo", number=Digits("0457000105"), digit=3)
+    assert write(told, SV, ZONE, prompts) == "Bo: 0457000105, 3."

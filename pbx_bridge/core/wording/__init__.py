@@ -7,8 +7,8 @@ words as they stand, but guesses at figures.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import datetime, time
+from collections.abc import Callable, Mapping
+from datetime import datetime, time, tzinfo
 from typing import assert_never
 
 from pbx_bridge.core.model import Language
@@ -17,7 +17,25 @@ from pbx_bridge.core.wording import en, fi, sv
 from pbx_bridge.core.wording.catalogue import SLOTS
 from pbx_bridge.core.wording.grammar import Grammar
 
-__all__ = ["SLOTS", "SLOT_PATTERN", "Prompts", "number_words", "render", "spell_digits", "when"]
+__all__ = [
+    "SLOTS",
+    "SLOT_PATTERN",
+    "Prompts",
+    "number_words",
+    "render",
+    "spell_digits",
+    "when",
+    "write",
+]
+    "SLOTS",
+    "SLOT_PATTERN",
+    "Prompts",
+    "number_words",
+    "render",
+    "spell_digits",
+    "when",
+    "write",
+]
 
 Prompts = Mapping[Language, Mapping[str, str]]
 """The wording of every key of `SLOTS`, per language; slots stand as `{name}`."""
@@ -40,6 +58,21 @@ def render(sentence: Sentence, language: Language, now: datetime, prompts: Promp
     outside 0–9999: both are faults of the code, since prompts are checked when read.
     """
     language = sentence.language or language
+    return _filled(sentence, language, prompts, lambda slot: _words(slot, language, now))
+
+
+def write(sentence: Sentence, language: Language, zone: tzinfo, prompts: Prompts) -> str:
+    """`sentence` as it is read: numbers in figures, moments as full dates in `zone`.
+
+    Raises `LookupError` for a key or slot that isn't there.
+    """
+    language = sentence.language or language
+    return _filled(sentence, language, prompts, lambda slot: _figures(slot, language, zone))
+
+
+def _filled(
+    sentence: Sentence, language: Language, prompts: Prompts, words_of: Callable[[Slot], str]
+) -> str:
     prompt = prompts[language].get(sentence.key)
     if prompt is None:
         raise LookupError(f"no prompt {sentence.key!r} in {language}; the keys are in SLOTS")
@@ -47,7 +80,7 @@ def render(sentence: Sentence, language: Language, now: datetime, prompts: Promp
     def fill(slot: re.Match[str]) -> str:
         if slot[1] not in sentence.slots:
             raise LookupError(f"prompt {sentence.key!r} in {language} needs a slot {slot[1]!r}")
-        words = _words(sentence.slots[slot[1]], language, now)
+        words = words_of(sentence.slots[slot[1]])
         before = prompt[: slot.start()].rstrip()
         begins = not before or before[-1] in ".!?"
         return words[:1].upper() + words[1:] if begins else words
@@ -84,6 +117,24 @@ def spell_digits(text: str, language: Language) -> str:
         if words:
             groups.append(" ".join(words))
     return ", ".join(groups)
+
+
+def _figures(slot: Slot, language: Language, zone: tzinfo) -> str:
+    match slot:
+        case str():
+            return slot
+        case int():
+            return str(slot)
+        case datetime():
+            local = slot.astimezone(zone)
+            at = "" if local.time() == time() else f"{local.hour}.{local.minute:02}"
+            return _GRAMMARS[language].date(local.date(), at)
+        case Named(text):
+            return text[language]
+        case Digits(text):
+            return text
+        case _:
+            assert_never(slot)
 
 
 def _words(slot: Slot, language: Language, now: datetime) -> str:

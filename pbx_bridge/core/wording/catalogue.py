@@ -57,6 +57,7 @@ _TO_STAFF = {
     "referral-is": "name reason until",
     "referral-set-calls-to": "name",
     "referral-set-calls-to-line": "line",
+    "referral-reachable": "name reason until",
     "referral-begins": "since",
     "referral-cancelled": "",
     "referral-none": "",

@@ -108,4 +108,10 @@ def _year(year: int) -> str:
     return f"{number(century)} {number(rest)}"
 
 
-GRAMMAR = Grammar(number, day, clock, "plus")
+def date_(day: date, at: str) -> str:
+    """As it is written: "on Monday 17 August 2026 at 8.30"."""
+    written = f"on {_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month]} {day.year}"
+    return f"{written} at {at}" if at else written
+
+
+GRAMMAR = Grammar(number, day, clock, "plus", date_)

@@ -95,4 +95,10 @@ def day(day: date, today: date) -> str:
             assert_never(unknown)
 
 
-GRAMMAR = Grammar(number, day, clock, "plus")
+def date_(day: date, at: str) -> str:
+    """As it is written: "maanantaina 17.8.2026 klo 8.30"."""
+    written = f"{_WEEKDAYS[day.weekday()]} {day.day}.{day.month}.{day.year}"
+    return f"{written} klo {at}" if at else written
+
+
+GRAMMAR = Grammar(number, day, clock, "plus", date_)

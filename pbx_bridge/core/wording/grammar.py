@@ -32,6 +32,9 @@ class Grammar:
     clock: Callable[[time], str]
     """A clock time as it follows the date: "klockan halv tre", "at half past two"."""
     plus: str
+    date: Callable[[date, str], str]
+    """A date and a clock time ("8.30", "" for the whole day) as they are written in a mail,
+    which may be read on another day: "måndag 17.8.2026 kl. 8.30"."""
 
 
 class Distance(Enum):

@@ -102,4 +102,10 @@ def _year(year: int) -> str:
     return number(year // 100) + "hundra" + rest
 
 
-GRAMMAR = Grammar(number, day, clock, "plus")
+def date_(day: date, at: str) -> str:
+    """As it is written in Swedish of Finland: "måndag 17.8.2026 kl. 8.30"."""
+    written = f"{_WEEKDAYS[day.weekday()]} {day.day}.{day.month}.{day.year}"
+    return f"{written} kl. {at}" if at else written
+
+
+GRAMMAR = Grammar(number, day, clock, "plus", date_)
