@@ -75,9 +75,17 @@ def end_told(exchange: Exchange, person: Person, referral: Referral) -> datetime
     """The end that callers are told: that of the absences that follow `referral` too (S9).
 
     An end outside the person's working hours is told as the beginning of the next ones: nobody
-    would answer before.
+    would answer before, unless they aren't shielded and their phone rings.
     """
-    return back_at(exchange, person, referral.until)
+    back = back_at(exchange, person, referral.until)
+    if person.shielded:
+        return back
+    end = referral.until
+    while (held := absence(exchange, person.extension, end)) is not None:
+        end = held.until
+    first = next(openings(working_hours(person, exchange.plan), exchange.plan, end), None)
+    at_once = first is None or _instant(back) == max(_instant(end), _instant(first.start))
+    return end.astimezone(exchange.plan.organisation.zone) if at_once else back
 
 
 def away_in(

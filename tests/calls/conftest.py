@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -45,21 +46,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage_of_the_session(
-    town: Path, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
-    state = tmp_path_factory.mktemp("s")
+@asynccontextmanager
+async def opened(town: Path, state: Path, now: datetime) -> AsyncIterator[Stage]:
+    """An exchange of the town whose clock shows `now` (wall clock; `fold` for the second one)."""
     config = town / "config.yaml"
     deployment = read_deployment(config, state)
     deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
-    site = read_site(deployment, TUESDAY.date())
-    now = TUESDAY.replace(tzinfo=site.plan.organisation.zone)
+    site = read_site(deployment, now.date())
+    now = now.replace(tzinfo=site.plan.organisation.zone)
     async with (
         exchange(config, site, print, now) as up,
         watching(site, up.running, print) as watch,
     ):
         yield Stage(up, watch)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage_of_the_session(
+    town: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    async with opened(town, tmp_path_factory.mktemp("s"), TUESDAY) as stage:
+        yield stage
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -212,8 +212,10 @@ def test_members_sign_in_and_out_and_others_do_not() -> None:
         (
             SetReferral("105", "distans", at("2026-03-03 15:30"), by="105"),
             EXCHANGE,
-            "Elin Strand arbetar på distans till i dag klockan halv fyra. "
-            "Telefonen ringer som vanligt.",
+            (
+                "Elin Strand arbetar på distans till i dag klockan halv fyra. "
+                "Telefonen ringer som vanligt."
+            ),
         ),
         (
             CancelReferral("105", by="105"),

@@ -27,7 +27,7 @@ from pbx_bridge.core.call import Attempt, Call, Hangup, Queue, Ring, Say, Why
 from pbx_bridge.core.decide import MOST_STEPS, decide, kind
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.model import Language, Schedule
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import Exchange, Referral
 
 CLOSING = "line-no-answer try-again-soon closes offer-message-line"
 BACK = "offer-call-back offer-language offer-language"
@@ -324,3 +324,24 @@ def test_the_zone_that_the_moment_is_written_in_does_not_matter() -> None:
     assert ZONE is PLAN.organisation.zone
     for call in (Call("018000101"), Call("018000140"), Call("*23*3*0304#", phone="105")):
         assert decide(call, EXCHANGE, DAY) == decide(call, EXCHANGE, DAY.astimezone(UTC))
+
+
+@pytest.mark.parametrize(
+    ("shielded", "next_day", "told"),
+    [
+        (True, False, "i morgon klockan åtta"),
+        (False, False, "i dag klockan nio på kvällen"),
+        (False, True, "på torsdag klockan åtta"),  # absences that follow each other are one (S9)
+    ],
+)
+def test_s9_the_end_of_who_is_rung_at_any_hour_is_told_as_it_is(
+    shielded: bool, next_day: bool, told: str
+) -> None:
+    exchange = changed_person("109", shielded=shielded)
+    exchange = away("109", "2026-03-03 21:00", exchange=exchange)
+    if next_day:
+        tomorrow = Referral("109", "mote", at("2026-03-04 08:00"), at("2026-03-04 16:00"))
+        held = (*exchange.referrals["109"], tomorrow)
+        exchange = replace(exchange, referrals={"109": held})
+    first = decide(Call("018000109"), exchange, DAY)
+    assert f"är åter {told}." in spoken(first, DAY)

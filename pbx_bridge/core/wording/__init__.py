@@ -27,15 +27,6 @@ __all__ = [
     "when",
     "write",
 ]
-    "SLOTS",
-    "SLOT_PATTERN",
-    "Prompts",
-    "number_words",
-    "render",
-    "spell_digits",
-    "when",
-    "write",
-]
 
 Prompts = Mapping[Language, Mapping[str, str]]
 """The wording of every key of `SLOTS`, per language; slots stand as `{name}`."""
