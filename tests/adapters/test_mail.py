@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import email.policy
 from collections.abc import AsyncIterator
-from email import message_from_bytes
-from email.message import EmailMessage
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from core.plans import DAY
 from fakes.clock import FakeClock
+from fakes.smtp import Box, serving
 
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.config.deployment import Security
 from pbx_bridge.ports import Letter, NoticeDelayed, NoticeRefused
 
 LETTER = Letter("offer-105-1-102", "bo.ek@norrskar.example", "Besked från växeln", "Hej åäö.\n")
-
-
-class Box:
-    """What the server took; `answer` is what it says to the next recipients."""
-
-    def __init__(self) -> None:
-        self.letters: list[EmailMessage] = []
-        self.answer = "250 OK"
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        del server, session, options
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        del server, session
-        assert isinstance(envelope.content, bytes)
-        found = message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(found, EmailMessage)
-        self.letters.append(found)
-        return "250 taken"
 
 
 @pytest.fixture
@@ -54,11 +24,8 @@ def box() -> Box:
 @pytest.fixture
 async def mail(box: Box) -> AsyncIterator[SmtpMail]:
     """The adapter, and a server that it knows."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(box, loop=loop), "127.0.0.1", 0)
-    yield post(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
+    async with serving(box) as port:
+        yield post(port)
 
 
 def post(port: int) -> SmtpMail:
