@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.plans import EXCHANGE, PLAN, PROMPTS, ZONE, sentences
+from core.states import histories
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ from pbx_bridge.core.decide import MOST_STEPS, decide
 from pbx_bridge.core.events import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.reach import off_duty
+from pbx_bridge.core.reach import consenting, off_duty
 from pbx_bridge.core.routes.outgoing import BUSY_CAUSE
 from pbx_bridge.core.state import Exchange, Referral
 from pbx_bridge.core.wording import render
@@ -100,6 +101,11 @@ def exchanges(draw: st.DrawFn, now: datetime) -> Exchange:
     return replace(EXCHANGE, referrals=referrals, signed_in=signed_in)
 
 
+def states(now: datetime) -> st.SearchStrategy[Exchange]:
+    """Any state, and any that commands can lead to: with forwards, planned absences, notices."""
+    return st.one_of(exchanges(now), histories(now, most=5).map(lambda one: one.exchange))
+
+
 @dataclass(frozen=True)
 class World:
     """A moment, two states that take turns without notice, and what comes of each step."""
@@ -124,7 +130,7 @@ def worlds(draw: st.DrawFn) -> World:
     results = st.one_of(st.sampled_from(RESULTS), st.text(max_size=5))
     return World(
         now,
-        (draw(exchanges(now)), draw(exchanges(now))),
+        (draw(states(now)), draw(states(now))),
         tuple(draw(st.lists(results, min_size=1, max_size=8))),
         tuple(draw(st.lists(st.integers(0, 120), min_size=1, max_size=8))),
         tuple(draw(st.lists(st.booleans(), min_size=1, max_size=8))),
@@ -193,6 +199,29 @@ def test_s1_no_call_ends_untold(call: Call, world: World) -> None:
     else:
         assert isinstance(before[-1][0].step, Say | Ask)
         assert sentences(before[-1][0])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(calls_among_colleagues, calls), worlds())
+def test_s14_who_rings_for_somebody_else_has_agreed(call: Call, world: World) -> None:
+    for decision, exchange, now in walk(call, world):
+        if isinstance(decision.step, Ring) and decision.step.sought:
+            sought = PLAN.people[decision.step.sought]
+            agreed = {one.extension for one in consenting(exchange, sought, now)}
+            assert set(decision.step.extensions) <= agreed
+
+
+NO_HUMAN_IS_SOUGHT = (Why.MENU, Why.PIN_ASKED, Why.EMERGENCY, Why.OUTGOING)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted([*PLAN.numbers, *PLAN.people])), worlds())
+def test_s7_who_reaches_nobody_is_told_when(number: str, world: World) -> None:
+    """Whatever happens before: that every ring stays unanswered is the worst case."""
+    decisions = [decision for decision, _, _ in walk(Call(number, "0401234567"), world)]
+    if decisions[0].why in NO_HUMAN_IS_SOUGHT:
+        return
+    assert any(decision.tells_when for decision in decisions)
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,116 @@
+"""States that an exchange can really come to: by commands, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.plans import EXCHANGE, PLAN
+from hypothesis import strategies as st
+
+from pbx_bridge.core.commands import (
+    TECHNICIAN,
+    AnswerForward,
+    AskCallBack,
+    CancelReferral,
+    Command,
+    LapseForward,
+    LiftShield,
+    OfferForward,
+    ProvePin,
+    Refusal,
+    SetReferral,
+    SettleNotices,
+    SignIn,
+    SignOut,
+    WithdrawForward,
+)
+from pbx_bridge.core.events import Event, fold
+from pbx_bridge.core.handling import handle, refused
+from pbx_bridge.core.notices import due
+from pbx_bridge.core.state import Exchange
+
+FEW = ("101", "102", "103", "106", "107", "109", "110", "111")
+"""People whose deputies are among them, so that much happens between few."""
+people = st.sampled_from(FEW)
+lines = st.sampled_from(sorted(PLAN.lines))
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened, and what came of it."""
+
+    exchange: Exchange
+    now: datetime
+    events: tuple[Event, ...]
+    commands: tuple[Command, ...]
+
+    def __repr__(self) -> str:
+        return f"History({self.now:%Y-%m-%d %H:%M}, {list(self.commands)})"
+
+
+def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
+    """Any command, by people who may give it, at `now`."""
+    ahead = st.integers(1, 3 * 24 * 60).map(lambda minutes: now + timedelta(minutes=minutes))
+    reasons = st.sampled_from(sorted(PLAN.reasons_by_name))
+    by = st.just(TECHNICIAN)
+    planned = [one.since for held in exchange.referrals.values() for one in held]
+    return st.one_of(
+        st.builds(
+            SetReferral,
+            people,
+            reasons,
+            ahead,
+            by,
+            st.just("möte"),
+            st.one_of(st.none(), ahead),
+        ),
+        st.builds(CancelReferral, people, by),
+        st.builds(CancelReferral, people, by, st.sampled_from(planned))
+        if planned
+        else st.nothing(),
+        st.builds(OfferForward, people, people, by),
+        st.builds(AnswerForward, st.one_of(st.just(""), people), people, st.booleans(), by),
+        st.builds(AnswerForward, people, people, st.just(True), by),
+        st.builds(LapseForward, people, people),
+        st.builds(WithdrawForward, people, by),
+        st.builds(SignIn, lines, people, by),
+        st.builds(SignOut, lines, people, by),
+        st.builds(LiftShield, people, st.just("111")),
+        st.builds(AskCallBack, st.just("1.1"), people, st.just("0401234567")),
+        st.builds(ProvePin, people, st.just("0401234567"), st.booleans()),
+        st.builds(
+            SettleNotices,
+            st.just(tuple(exchange.outbox)[:2]),
+            st.just("111"),
+            st.sampled_from(("", "no such user")),
+        ),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, until: datetime, most: int = 8) -> History:
+    """Some commands in the three days before `until`."""
+    steps = draw(st.lists(st.integers(0, 12 * 60), max_size=most))
+    total = timedelta(minutes=sum(steps))
+    now = (until.astimezone(UTC) - total).astimezone(until.tzinfo)
+    exchange = EXCHANGE
+    events: list[Event] = []
+    given_: list[Command] = []
+    for minutes in steps:
+        command = draw(commands(exchange, now))
+        found = obeyed(command, exchange, now)
+        events += found
+        given_.append(command)
+        exchange = fold(exchange, found)
+        now = (now.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(until.tzinfo)
+    return History(exchange, until, tuple(events), tuple(given_))
+
+
+def obeyed(command: Command, exchange: Exchange, now: datetime) -> Sequence[Event]:
+    """The events that are journaled for a command."""
+    answer = handle(command, exchange, now)
+    if isinstance(answer, Refusal):
+        return (refused(command, answer, now),)
+    return (*answer, *due(answer, exchange, fold(exchange, answer), now))
