@@ -18,7 +18,7 @@ run: setup ## The same exchange, staying up
 
 test: setup ## All tests; the real calls mostly listen, so several go on at once
 	$(BIN)/pytest -m "not calls" -n auto
-	$(BIN)/pytest -m calls -n 4 --dist worksteal
+	$(BIN)/pytest -m calls -n 3 --dist worksteal
 
 check: $(READY) ## Style, types and architecture
 	$(BIN)/ruff check
