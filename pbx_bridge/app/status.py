@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.core import absence, attendance, notices
-from pbx_bridge.core.hours import next_opening, opening_at
 from pbx_bridge.core.state import Channel, Exchange
+from pbx_bridge.core.timetable import line_open, line_opens
 from pbx_bridge.ports import Clock
 
 
@@ -26,8 +26,8 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
         "lines": [
             {
                 "line": line.name,
-                "open": opening_at(plan.schedules[line.hours], plan, now) is not None,
-                "next_opening": _iso(next_opening(plan.schedules[line.hours], plan, now)),
+                "open": line_open(exchange, line, now),
+                "next_opening": _iso(line_opens(exchange, line, now)),
                 "attendants": [
                     plan.people[one].name for one in attendance.attendants(exchange, line, now)
                 ],

@@ -63,6 +63,14 @@ def _minutes(text: str) -> int:
     return hour * 60 + minute
 
 
+def clock(text: str) -> time:
+    """Read `16:00`; midnight at the end of a day is no time that anything lasts until."""
+    minutes = _minutes(text)
+    if minutes == DAY_MINUTES:
+        raise ValueError(f'"{text}" is the next day, write 23:59 at the latest')
+    return _time(minutes)
+
+
 def _time(minutes: int) -> time:
     return time(minutes // 60 % 24, minutes % 60)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import holidays
 
 from pbx_bridge.config import fields
+from pbx_bridge.config.hours import day_problem
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.schema import HolidaysShape, OrganisationShape
 from pbx_bridge.config.written import Written
@@ -30,6 +31,13 @@ def closed_days(organisation: OrganisationShape, years: range) -> dict[date, str
         for day in fields.days(text, years):
             found[day] = name
     return dict(sorted(found.items()))
+
+
+def eves(organisation: OrganisationShape, years: range) -> dict[date, str]:
+    """The days before a public holiday that are none themselves, with the holiday's name."""
+    public = dict(_public(organisation.holidays, organisation.language, years))
+    found = {day - timedelta(days=1): name for day, name in public.items()}
+    return {day: name for day, name in sorted(found.items()) if day not in public}
 
 
 def _public(place: HolidaysShape, language: Language, years: range) -> Iterator[tuple[date, str]]:
@@ -58,14 +66,4 @@ def holiday_problems(written: Written) -> Iterator[Problem]:
         what = f'{place.country} has no part "{place.subdivision}"'
         yield written.problem("organisation", ("holidays", "subdivision"), what, hint)
     for text in organisation.closed_days:
-        yield from _day_problem(written, "organisation", ("closed_days", text))
-    for name, hours in written.hours.items():
-        for text in hours.days:
-            yield from _day_problem(written, "hours", (name, "days", text))
-
-
-def _day_problem(written: Written, file: str, place: tuple[str, ...]) -> Iterator[Problem]:
-    try:
-        fields.days(place[-1], range(fields.LEAP_YEAR, fields.LEAP_YEAR + 1))
-    except ValueError as error:
-        yield written.problem(file, place, str(error))
+        yield from day_problem(written, "organisation", ("closed_days", text))

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.callers import caller, caller_problems
-from pbx_bridge.config.holidays import closed_days, holiday_problems, years_around
+from pbx_bridge.config.holidays import closed_days, eves, holiday_problems, years_around
+from pbx_bridge.config.hours import hours_problems, schedules
 from pbx_bridge.config.numbering import numbering_problems
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.reasons import reason_problems
 from pbx_bridge.config.references import reference_problems
 from pbx_bridge.config.schema import (
-    HoursShape,
     NumberShape,
     OrganisationShape,
     PersonShape,
+    PhoneHoursShape,
     ReasonShape,
     UnitShape,
 )
@@ -29,10 +30,9 @@ from pbx_bridge.core.model import (
     Number,
     Organisation,
     Person,
+    PhoneHours,
     Plan,
     ReferralReason,
-    Schedule,
-    Span,
     TargetKind,
     Trunk,
     Unit,
@@ -66,6 +66,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
         *holiday_problems(written),
         *reference_problems(written),
         *soundness_problems(written, today),
+        *hours_problems(written),
         *reason_problems(written),
         *numbering_problems(written),
         *caller_problems(written),
@@ -78,7 +79,6 @@ def _plan(written: Written, years: range) -> Plan:
     assert organisation is not None
     assert codes is not None
     assert trunks is not None
-    closed = closed_days(organisation, years)
     return Plan(
         version=written.version,
         organisation=_organisation(organisation),
@@ -88,9 +88,7 @@ def _plan(written: Written, years: range) -> Plan:
         },
         people=_people(written),
         lines=_lines(written),
-        schedules={
-            name: _schedule(name, hours, closed, years) for name, hours in written.hours.items()
-        },
+        schedules=schedules(written, years),
         numbers=_numbers(written),
         reasons={digit: _reason(digit, reason) for digit, reason in written.reasons.items()},
         codes=Codes(**dict(codes)),
@@ -101,7 +99,8 @@ def _plan(written: Written, years: range) -> Plan:
             tuple(trunks.dialling.international_prefixes),
             tuple(trunks.dialling.barred_prefixes),
         ),
-        holidays=closed,
+        holidays=closed_days(organisation, years),
+        eves=eves(organisation, years),
     )
 
 
@@ -114,7 +113,15 @@ def _organisation(organisation: OrganisationShape) -> Organisation:
         language=organisation.language,
         pin_for_known_mobiles=organisation.referrals.pin_for_known_mobiles,
         offer_seconds=organisation.referrals.offer_seconds,
+        phone_hours=_phone_hours(organisation.phone_hours),
     )
+
+
+def _phone_hours(shape: PhoneHoursShape | None) -> PhoneHours:
+    if shape is None:
+        return PhoneHours()
+    notes = tuple(shape.emergencies)
+    return PhoneHours(shape.hours, shape.approved_by, shape.repaid_until, notes)
 
 
 def _reason(digit: str, reason: ReasonShape) -> ReferralReason:
@@ -189,20 +196,12 @@ def _lines(written: Written) -> dict[str, Line]:
             wait_seconds=line.wait_seconds,
             ring_seconds=line.ring_seconds,
             backup=line.backup or "",
+            phone_hours=line.phone_hours,
+            approved_by=line.approved_by or "",
             mailbox=boxes.get(name, ""),
         )
         for name, line in written.lines.items()
     }
-
-
-def _schedule(name: str, hours: HoursShape, closed: dict[date, str], years: range) -> Schedule:
-    days: dict[date, tuple[Span, ...]] = {}
-    if hours.holidays is not None:
-        days.update(dict.fromkeys(closed, hours.holidays))
-    for text, spans in sorted(hours.days.items(), key=lambda entry: len(entry[0])):
-        # every year's 12-24 first, so that 2026-12-24 wins over it
-        days.update(dict.fromkeys(fields.days(text, years), spans))
-    return Schedule(name, hours.week(), hours.on_holidays, days)
 
 
 def _numbers(written: Written) -> dict[str, Number]:

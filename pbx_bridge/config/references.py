@@ -31,14 +31,16 @@ def reference_problems(written: Written) -> Iterator[Problem]:
 
 
 def _references(written: Written) -> Iterator[Reference]:
-    if written.organisation is not None:
-        yield "organisation", ("switchboard",), written.organisation.switchboard, "lines"
+    yield from _of_the_organisation(written)
     for name, unit in written.units.items():
         yield "units", (name, "hours"), unit.hours, "hours"
         if unit.working_hours is not None:
             yield "units", (name, "working_hours"), unit.working_hours, "hours"
         if unit.line is not None:
             yield "units", (name, "line"), unit.line, "lines"
+    for name, hours in written.hours.items():
+        if hours.like is not None:
+            yield "hours", (name, "like"), hours.like, "hours"
     yield from _of_people(written)
     yield from _of_lines(written)
     for digits, number in written.numbers.items():
@@ -51,6 +53,15 @@ def _references(written: Written) -> Iterator[Reference]:
             yield "mailboxes", ("people", at), extension, "people"
         for line in written.mailboxes.lines:
             yield "mailboxes", ("lines", line), line, "lines"
+
+
+def _of_the_organisation(written: Written) -> Iterator[Reference]:
+    if written.organisation is None:
+        return
+    yield "organisation", ("switchboard",), written.organisation.switchboard, "lines"
+    phone_hours = written.organisation.phone_hours
+    if phone_hours is not None:
+        yield "organisation", ("phone_hours", "hours"), phone_hours.hours, "hours"
 
 
 def _of_people(written: Written) -> Iterator[Reference]:

@@ -7,12 +7,14 @@ records (`organisation.yaml`, `codes.yaml` …) are one of these. Every value ar
 from __future__ import annotations
 
 import re
+from datetime import time
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pbx_bridge.config.values import (
     Blank,
+    Clock,
     Code,
     Day,
     Digits,
@@ -34,7 +36,7 @@ from pbx_bridge.config.values import (
     Zone,
     matching,
 )
-from pbx_bridge.core.model import Language, Returns, Span
+from pbx_bridge.core.model import Language, Returns, Span, Week
 
 
 class Shape(BaseModel):
@@ -57,6 +59,15 @@ class ReferralsShape(Shape):
     offer_seconds: OfferSeconds = 60
 
 
+class PhoneHoursShape(Shape):
+    """The municipality's phone hours, and how they may be broken (S24)."""
+
+    hours: Name
+    approved_by: Label
+    repaid_until: Clock = time(16)
+    emergencies: Notes = []
+
+
 class OrganisationShape(Shape):
     """organisation.yaml."""
 
@@ -69,6 +80,7 @@ class OrganisationShape(Shape):
     closed_days: Annotated[dict[str, Label], Mapped] = {}
     """By `12-31` (every year) or `2026-05-15`."""
     referrals: Annotated[ReferralsShape, Mapped] = ReferralsShape()
+    phone_hours: Annotated[PhoneHoursShape | None, Blank] = None
 
 
 class UnitShape(Shape):
@@ -121,13 +133,16 @@ class LineShape(Shape):
     wait_seconds: WaitSeconds = 120
     ring_seconds: RingSeconds = 15
     backup: Annotated[Extension | None, Blank] = None
+    phone_hours: bool = False
+    approved_by: Annotated[Label | None, Blank] = None
 
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = 5
 
 
-class HoursShape(Shape):
-    """An entry of hours.yaml, by name. A single day wins over `weekdays` and `weekend`."""
+class WeekShape(Shape):
+    """The days of a week. A single day wins over `weekdays` and `weekend`."""
 
     weekdays: Spans = ()
     weekend: Spans = ()
@@ -138,20 +153,39 @@ class HoursShape(Shape):
     friday: Spans | None = None
     saturday: Spans | None = None
     sunday: Spans | None = None
-    on_holidays: bool = False
-    holidays: Spans | None = None
-    """Hours of every public holiday and closed day."""
-    days: Annotated[dict[str, Spans], Mapped] = {}
-    """By `12-30` (every year) or `2026-04-30`."""
 
-    def week(self) -> tuple[tuple[Span, ...], ...]:
+    def week(self) -> Week:
         """The spans of Monday to Sunday."""
         chosen: list[tuple[Span, ...]] = []
         for number, name in enumerate(WEEK):
             own: tuple[Span, ...] | None = getattr(self, name)
-            usual = self.weekdays if number < 5 else self.weekend
+            usual = self.weekdays if number < WEEKDAYS else self.weekend
             chosen.append(usual if own is None else own)
         return tuple(chosen)
+
+
+class SeasonShape(WeekShape):
+    """Another week, from a day on: to its `last` day, or for good."""
+
+    first: str
+    """`06-15` (every year, with a `last` like it) or `2027-01-01`."""
+    last: Annotated[str | None, Blank] = None
+
+
+class HoursShape(WeekShape):
+    """An entry of hours.yaml, by name."""
+
+    like: Annotated[Name | None, Blank] = None
+    """Hours that hold in all that isn't written here."""
+    on_holidays: bool = False
+    holidays: Spans = ()
+    """Hours of every public holiday and closed day."""
+    eves: Spans | None = None
+    """Hours of a working day before a public holiday."""
+    lunch: Spans = ()
+    seasons: Annotated[dict[str, SeasonShape], Mapped] = {}
+    days: Annotated[dict[str, Spans], Mapped] = {}
+    """By `12-30` (every year) or `2026-04-30`."""
 
 
 class NumberShape(Shape):
@@ -197,6 +231,8 @@ class CodesShape(Shape):
     decline_forward: Code = "#22#"
     hear_notices: Code = "*27#"
     override: Code = "*29*"
+    break_hours: Code = "*24*"
+    resume_hours: Code = "#24*"
 
 
 class TrunkShape(Shape):

@@ -1,10 +1,11 @@
-"""Whether the plan can be kept: people, lines, units and hours."""
+"""Whether the plan can be kept: people, lines and units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 
+from pbx_bridge.config.circles import circles
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.schema import LineShape, PersonShape
 from pbx_bridge.config.written import Written
@@ -17,9 +18,9 @@ def soundness_problems(written: Written, today: date) -> Iterator[Problem]:
     yield from _circles(written)
     for name, line in written.lines.items():
         yield from _line(written, name, line)
+    yield from _phone_hours(written)
     yield from _switchboard(written)
     yield from _units(written)
-    yield from _hours(written)
 
 
 def _person(
@@ -54,22 +55,6 @@ def _circles(written: Written) -> Iterator[Problem]:
         yield written.problem("people", (circle[0], "foreman"), what, hint)
 
 
-def circles(above: Mapping[str, str]) -> Iterator[list[str]]:
-    """Ways up that come back to where they began, each once, as `[a, b, …, a]`."""
-    passed: set[str] = set()
-    for start in above:
-        way: list[str] = []
-        one = start
-        while one in above and one not in passed:
-            passed.add(one)
-            way.append(one)
-            one = above[one]
-        if one in way:
-            circle = way[way.index(one) :]
-            first = circle.index(min(circle))
-            yield [*circle[first:], *circle[: first + 1]]
-
-
 def _line(written: Written, name: str, line: LineShape) -> Iterator[Problem]:
     if line.attended and not line.members:
         what = f'line "{name}" is attended and has no members'
@@ -96,6 +81,28 @@ def _line(written: Written, name: str, line: LineShape) -> Iterator[Problem]:
         yield written.problem("lines", (name,), f'no number leads to line "{name}"', hint)
 
 
+def _phone_hours(written: Written) -> Iterator[Problem]:
+    """The same time in the whole municipality, unless somebody has approved of another (S24)."""
+    common = written.organisation.phone_hours if written.organisation else None
+    if written.organisation is None:
+        return
+    for name, line in written.lines.items():
+        if not line.phone_hours:
+            continue
+        differs = common is not None and line.hours != common.hours
+        if common is None:
+            what = f'line "{name}" has phone hours and the municipality has none'
+            hint = "write phone_hours: into organisation.yaml"
+            yield written.problem("lines", (name, "phone_hours"), what, hint)
+        elif line.hours in written.hours and line.approved_by is None and differs:
+            what = f'the phone hours of line "{name}" are "{line.hours}", not "{common.hours}"'
+            hint = "take the municipality's, or write approved_by: and who has agreed"
+            yield written.problem("lines", (name, "hours"), what, hint)
+        if not line.attended:
+            what = f'line "{name}" has phone hours, which are never unattended'
+            yield written.problem("lines", (name, "attended"), what, "write attended: true")
+
+
 def _switchboard(written: Written) -> Iterator[Problem]:
     name = written.organisation.switchboard if written.organisation else ""
     line = written.lines.get(name)
@@ -113,10 +120,3 @@ def _units(written: Written) -> Iterator[Problem]:
             hint = "give somebody this unit in people.yaml or take it out"
             what = f'nobody works in unit "{name}", its opening hours can\'t be kept'
             yield written.problem("units", (name,), what, hint)
-
-
-def _hours(written: Written) -> Iterator[Problem]:
-    for name, hours in written.hours.items():
-        if not any(hours.week()):
-            what = f'hours "{name}" are never open in a usual week'
-            yield written.problem("hours", (name,), what, "write weekdays: 8:30-15:30")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,10 @@ def _day(value: object) -> object:
     return fields.day(value) if isinstance(value, str) else value
 
 
+def _clock(value: object) -> object:
+    return fields.clock(value) if isinstance(value, str) else value
+
+
 def _spans(value: object) -> object:
     return fields.spans(value) if isinstance(value, str) else value
 
@@ -116,6 +120,7 @@ Digits = Annotated[str, matching(re.compile(r"\+|[0-9]{1,15}"), "digits")]
 Host = Annotated[str, AfterValidator(_host)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Day = Annotated[date, BeforeValidator(_day)]
+Clock = Annotated[time, BeforeValidator(_clock)]
 Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
 Ends = Annotated[timedelta | fields.RestOfDay, BeforeValidator(_ends)]
 Blank = BeforeValidator(_none)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pbx_bridge.core.absence import absence
-from pbx_bridge.core.hours import is_open
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_open
 
 
 def attendants(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def lines_left_empty(exchange: Exchange, extension: str, now: datetime) -> tuple
         for line in exchange.plan.lines_of(extension)
         if line.attended
         and attendants(exchange, line, now) == (extension,)
-        and is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
+        and line_open(exchange, line, now)
     )
 
 

@@ -12,21 +12,24 @@ and the other way where that is impossible; the confirmation speaks it back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pbx_bridge.core import absence, ends
 from pbx_bridge.core.commands import (
     AnswerForward,
+    BreakPhoneHours,
     CancelReferral,
     Command,
     LiftShield,
     OfferForward,
+    ResumePhoneHours,
     SetReferral,
     SignIn,
     SignOut,
     WithdrawForward,
 )
-from pbx_bridge.core.model import Person, Plan, ReferralReason
+from pbx_bridge.core.model import Line, Person, Plan, ReferralReason, Text
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
@@ -71,6 +74,8 @@ def read(
         (planned, lambda rest: _cancel([own, *rest.split("*")], own, exchange, now)),
         (codes.offer_forward, lambda rest: OfferForward(own, rest, by=own)),
         (codes.override, lambda rest: LiftShield(rest, by=own)),
+        (codes.break_hours, lambda rest: _break(rest.split("*"), own, plan, now)),
+        (codes.resume_hours, lambda rest: _resume(rest, own, plan)),
         (codes.sign_in, lambda rest: _attend(SignIn, rest, own, plan)),
         (codes.sign_out, lambda rest: _attend(SignOut, rest, own, plan)),
     ):
@@ -100,10 +105,35 @@ def _for_other(parts: list[str], by: str, plan: Plan, now: datetime) -> SetRefer
     return _referral(parts[1:], other, by, plan, now)
 
 
+def _break(parts: list[str], own: str, plan: Plan, now: datetime) -> BreakPhoneHours | Sentence:
+    """`L*N*HHMM`: line L, emergency N, until that time."""
+    if len(parts) != 3:
+        return sentence("refused-bad-time")
+    line = _line(parts[0], plan)
+    if line is None:
+        return sentence("refused-unknown-code")
+    note = chosen(parts[1], plan.organisation.phone_hours.emergencies, plan)
+    if note is None:
+        return sentence("refused-unknown-note")
+    until = ends.clock_today(parts[2], plan, now)
+    if isinstance(until, Sentence):
+        return until
+    return BreakPhoneHours(line.name, note, until, by=own)
+
+
+def _resume(code: str, own: str, plan: Plan) -> ResumePhoneHours | Sentence:
+    line = _line(code, plan)
+    return sentence("refused-unknown-code") if line is None else ResumePhoneHours(line.name, by=own)
+
+
+def _line(code: str, plan: Plan) -> Line | None:
+    return next((line for line in plan.lines.values() if line.code == code), None)
+
+
 def _attend(
     command: type[SignIn] | type[SignOut], code: str, own: str, plan: Plan
 ) -> SignIn | SignOut | Sentence:
-    line = next((line for line in plan.lines.values() if line.code == code), None)
+    line = _line(code, plan)
     if line is None:
         return sentence("refused-unknown-code")
     return command(line.name, own, by=own)
@@ -131,6 +161,11 @@ def _referral(
 
 def note_of(digit: str, reason: ReferralReason, plan: Plan) -> str | None:
     """The site's note with that digit, 1 for the first; None where there is none (S12)."""
-    if not digit.isdecimal() or not 1 <= int(digit) <= len(reason.notes):
+    return chosen(digit, reason.notes, plan)
+
+
+def chosen(digit: str, texts: Sequence[Text], plan: Plan) -> str | None:
+    """The text with that digit, 1 for the first, in the plan's language; None for none."""
+    if not digit.isdecimal() or not 1 <= int(digit) <= len(texts):
         return None
-    return reason.notes[int(digit) - 1][plan.organisation.language]
+    return texts[int(digit) - 1][plan.organisation.language]

@@ -101,6 +101,25 @@ class SignOut:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakPhoneHours:
+    """Leave the phone hours of `line` until `until` (aware, today) for an emergency (S24)."""
+
+    line: str
+    note: str
+    """What callers are told: one of the plan's `emergencies`, in its language."""
+    until: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePhoneHours:
+    """The emergency is over: the line is answered again."""
+
+    line: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProvePin:
     """Somebody has typed a PIN as `person`; whether it is the right one is known (S29)."""
 
@@ -149,6 +168,8 @@ Command = (
     | LapseForward
     | SignIn
     | SignOut
+    | BreakPhoneHours
+    | ResumePhoneHours
     | ProvePin
     | LiftShield
     | SettleNotices

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import assert_never
 
-from pbx_bridge.core import absence, reach
+from pbx_bridge.core import absence, reach, timetable
 from pbx_bridge.core.commands import (
     AnswerForward,
     AskCallBack,
+    BreakPhoneHours,
     CancelReferral,
     Command,
     LapseForward,
     LiftShield,
     OfferForward,
     ProvePin,
+    ResumePhoneHours,
     SetReferral,
     SettleNotices,
     SignIn,
     SignOut,
     WithdrawForward,
 )
-from pbx_bridge.core.model import Person
+from pbx_bridge.core.hours import Cause
+from pbx_bridge.core.model import Line, Person
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Consent, Exchange, Referral
 
 
-def confirmation(command: Command, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
+def confirmation(  # noqa: PLR0912 - one case a command
+    command: Command, exchange: Exchange, now: datetime
+) -> tuple[Sentence, ...]:
     """What is spoken when `command` is stored: what, until when, who takes the calls.
 
     `exchange` is the state after it.
@@ -51,12 +57,29 @@ def confirmation(command: Command, exchange: Exchange, now: datetime) -> tuple[S
             return (sentence("signed-in", line=Named(plan.lines[line].title)),)
         case SignOut(line):
             return (sentence("signed-out", line=Named(plan.lines[line].title)),)
+        case BreakPhoneHours(name, _, until):
+            return tuple(_broken(plan.lines[name], until, exchange, now))
+        case ResumePhoneHours(name):
+            ends = timetable.opening_of(exchange, plan.lines[name], now)
+            until = now if ends is None else ends.end
+            return (sentence("hours-resumed", line=Named(plan.lines[name].title), until=until),)
         case AskCallBack():
             return (sentence("call-back-noted"),)
         case LapseForward() | ProvePin() | LiftShield() | SettleNotices():
             return ()
         case _:
             assert_never(command)
+
+
+def _broken(line: Line, until: datetime, exchange: Exchange, now: datetime) -> Iterator[Sentence]:
+    """Yield until when the line isn't answered, until when that is repaid, and the debt."""
+    yield sentence("hours-broken", line=Named(line.title), until=until)
+    today = now.astimezone(exchange.plan.organisation.zone).date()
+    left = timetable.openings_on(exchange, line, today)
+    if left and left[-1].closes.cause is Cause.REPAID:
+        yield sentence("hours-repaid", until=left[-1].end)
+    if owed := timetable.owed(exchange, line, today):
+        yield sentence("hours-owed", minutes=ceil(owed / timedelta(minutes=1)))
 
 
 def status_of(person: Person, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:

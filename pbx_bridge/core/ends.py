@@ -87,6 +87,15 @@ def at_clock(clock: time, reason: ReferralReason, plan: Plan, now: datetime) -> 
     return until
 
 
+def clock_today(four: str, plan: Plan, now: datetime) -> datetime | Sentence:
+    """`HHMM` of today, which has to lie ahead."""
+    clock = _clock(four) if len(four) == 4 and four.isdecimal() else None
+    if clock is None:
+        return sentence("refused-bad-time")
+    zone = plan.organisation.zone
+    return ahead(datetime.combine(now.astimezone(zone).date(), clock, zone), now)
+
+
 def at_day(day: date, person: Person, plan: Plan, now: datetime) -> datetime | Sentence:
     """The person is back when their unit opens on that day, or next after it."""
     midnight = datetime.combine(day, time(), plan.organisation.zone)

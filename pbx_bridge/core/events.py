@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
 from pbx_bridge.core.model import Plan
-from pbx_bridge.core.state import Consent, Exchange, Forward, Notice, Referral
+from pbx_bridge.core.state import Break, Consent, Exchange, Forward, Notice, Referral
 
 T = TypeVar("T")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,6 +99,26 @@ class NoticeUndeliverable:
 
     id: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneHoursBroken:
+    """A line isn't answered in its phone hours, for an emergency (S24)."""
+
+    line: str
+    since: datetime
+    until: datetime
+    note: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneHoursResumed:
+    """A broken line is answered again, before it was said to be."""
+
+    line: str
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +225,8 @@ Event = (
     | NoticeDue
     | NoticeDelivered
     | NoticeUndeliverable
+    | PhoneHoursBroken
+    | PhoneHoursResumed
     | NoticeDropped
     | PinRefused
     | ShieldLifted
@@ -265,6 +287,7 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         outbox=outbox,
         undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
         signed_in=signed_in,
+        breaks={name: held for name, held in exchange.breaks.items() if name in plan.lines},
     )
 
 
@@ -289,6 +312,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:
             return _failed(_failed(exchange, f"pin:{person}", at), f"pin:{source}", at)
         case CommandRefused(by=by, at=at):
             return _failed(exchange, by, at)
+        case PhoneHoursBroken() | PhoneHoursResumed():
+            return _broken(exchange, event)
         case SignedIn(line, person):
             return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) | {person})
         case SignedOut(line, person):
@@ -339,6 +364,19 @@ def _forwarded(
         case _:
             assert_never(event)
     return replace(exchange, forwards=_with(exchange.forwards, event.person, held))
+
+
+def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> Exchange:
+    held = [*exchange.breaks.get(event.line, ())]
+    if isinstance(event, PhoneHoursBroken):
+        held = [one for one in held if one.until > event.since - KEPT]
+        held.append(Break(event.line, event.since, event.until, event.note, event.by))
+    else:
+        held = [
+            replace(one, until=event.at) if one.since <= event.at < one.until else one
+            for one in held
+        ]
+    return replace(exchange, breaks=_with(exchange.breaks, event.line, held))
 
 
 def _belonging(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from pbx_bridge.core import attendance, consent, referring
+from pbx_bridge.core import attendance, breaking, consent, referring
 from pbx_bridge.core.commands import (
     CALLER,
     EXCHANGE,
@@ -15,6 +15,7 @@ from pbx_bridge.core.commands import (
     TECHNICIAN,
     AnswerForward,
     AskCallBack,
+    BreakPhoneHours,
     CancelReferral,
     Command,
     LapseForward,
@@ -22,6 +23,7 @@ from pbx_bridge.core.commands import (
     OfferForward,
     ProvePin,
     Refusal,
+    ResumePhoneHours,
     SetReferral,
     SettleNotices,
     SignIn,
@@ -68,6 +70,10 @@ def handle(  # noqa: PLR0912 - one case a command
             return consent.lapse(command, exchange, now)
         case SignIn() | SignOut():
             return _attend(command, exchange, now)
+        case BreakPhoneHours():
+            return breaking.break_hours(command, exchange, now)
+        case ResumePhoneHours():
+            return breaking.resume_hours(command, exchange, now)
         case ProvePin():
             return _prove_pin(command, exchange, now)
         case LiftShield(person, by):
@@ -111,6 +117,8 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             return _not_for_others()
         case ProvePin():
             return None
+        case BreakPhoneHours(line=line, by=by) | ResumePhoneHours(line=line, by=by):
+            return _not_of_the_line(line, by, exchange)
         case AskCallBack(target=target):
             known = target in exchange.plan.people or target in exchange.plan.lines
             return None if known else _unknown_person()
@@ -134,6 +142,15 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
     led = whom if answers else command.person
     leads = actor is not None and exchange.plan.people[led].foreman == by
     if actor is not None and (actor.operator or (leads and not isinstance(command, LiftShield))):
+        return None
+    return _not_for_others()
+
+
+def _not_of_the_line(name: str, by: str, exchange: Exchange) -> Refusal | None:
+    """Who attends a line may break its hours; so may operators and technicians."""
+    actor, line = exchange.plan.people.get(by), exchange.plan.lines.get(name)
+    members = line.members if line is not None else ()
+    if by == TECHNICIAN or (actor is not None and (actor.operator or by in members)):
         return None
     return _not_for_others()
 

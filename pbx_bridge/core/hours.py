@@ -10,18 +10,41 @@ exist is as much later as the clock jumps (RFC 5545, 3.3.5): 03:30 is 04:30 on t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from pbx_bridge.core.model import Plan, Schedule, Span
+from pbx_bridge.core.model import Plan, Schedule, Season, Span
 
 HORIZON_DAYS = 400
 """How far ahead an opening is looked for: more than a year of closed days is never."""
 REMEMBERED = 16_384
-"""Spans of a day whose instants are kept: each decision asks for those of the days around it."""
+"""Days whose instants are kept: each decision asks for the days around it."""
+
+
+class Cause(StrEnum):
+    """Why a timetable opens or closes when it does: the rule that decided about the day."""
+
+    WEEK = "week"
+    SEASON = "season"
+    EVE = "eve"
+    HOLIDAY = "holiday"
+    DAY = "deviating-day"
+    LUNCH = "lunch"
+    BROKEN = "broken"
+    REPAID = "repaid"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The rule behind an edge of a timetable."""
+
+    cause: Cause
+    name: str = ""
+    """The holiday's, the season's; "" where the cause says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +53,32 @@ class Opening:
 
     start: datetime
     end: datetime
+    opens: Reason = field(default=Reason(Cause.WEEK), compare=False)
+    closes: Reason = field(default=Reason(Cause.WEEK), compare=False)
 
 
-def spans_on(schedule: Schedule, day: date, holidays: Mapping[date, str]) -> tuple[Span, ...]:
-    """The spans that begin on `day`: a deviating day, else none on a holiday, else the week's."""
+def day_of(schedule: Schedule, day: date, plan: Plan) -> tuple[tuple[Span, ...], Reason]:
+    """The spans that begin on `day`, lunch not taken out, and the rule that says so."""
     if day in schedule.days:
-        return schedule.days[day]
-    if day in holidays and not schedule.on_holidays:
-        return ()
-    return schedule.week[day.weekday()]
+        return schedule.days[day], Reason(Cause.DAY)
+    if day in plan.holidays and not schedule.on_holidays:
+        return schedule.holidays, Reason(Cause.HOLIDAY, plan.holidays[day])
+    season = _season(schedule, day)
+    usual = (schedule.week if season is None else season.week)[day.weekday()]
+    if day in plan.eves and schedule.eves is not None and usual:
+        return schedule.eves, Reason(Cause.EVE, plan.eves[day])
+    if season is not None:
+        return usual, Reason(Cause.SEASON, season.name)
+    return usual, Reason(Cause.WEEK)
+
+
+def _season(schedule: Schedule, day: date) -> Season | None:
+    held = [
+        one
+        for one in schedule.seasons
+        if one.first <= day and (one.last is None or day <= one.last)
+    ]
+    return max(held, key=lambda one: (one.last is not None, one.first), default=None)
 
 
 def openings(
@@ -54,14 +94,15 @@ def openings(
     held: Opening | None = None
     for count in range(days):
         day = first + timedelta(days=count)
-        for span in spans_on(schedule, day, plan.holidays):
-            found = _opening(span, day, zone)
+        spans, reason = day_of(schedule, day, plan)
+        for found in _day(spans, schedule.lunch, day, zone, reason):
             if found.start.astimezone(UTC) >= found.end.astimezone(UTC):
                 continue  # it lay in the hour that does not exist
             if held is None:
                 held = found
             elif found.start.astimezone(UTC) <= held.end.astimezone(UTC):
-                held = Opening(held.start, max(held.end, found.end, key=_instant))
+                last = max(held, found, key=lambda one: one.end.astimezone(UTC))
+                held = Opening(held.start, last.end, held.opens, last.closes)
             else:
                 if held.end.astimezone(UTC) > instant:
                     yield held
@@ -101,14 +142,33 @@ def next_opening(schedule: Schedule, plan: Plan, now: datetime) -> datetime | No
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _opening(span: Span, day: date, zone: ZoneInfo) -> Opening:
+def _day(
+    spans: tuple[Span, ...], lunch: tuple[Span, ...], day: date, zone: ZoneInfo, reason: Reason
+) -> tuple[Opening, ...]:
+    found = [_opening(span, day, zone, reason) for span in spans]
+    for pause in lunch:
+        closed = _opening(pause, day, zone, Reason(Cause.LUNCH))
+        found = [part for one in found for part in without(one, closed)]
+    return tuple(found)
+
+
+def without(opening: Opening, closed: Opening) -> Iterator[Opening]:
+    """Yield what is left of `opening` outside `closed`, which gives its reasons to the edges."""
+    starts, ends = opening.start.astimezone(UTC), opening.end.astimezone(UTC)
+    if closed.start.astimezone(UTC) >= ends or closed.end.astimezone(UTC) <= starts:
+        yield opening
+        return
+    if closed.start.astimezone(UTC) > starts:
+        yield replace(opening, end=closed.start, closes=closed.opens)
+    if closed.end.astimezone(UTC) < ends:
+        yield replace(opening, start=closed.end, opens=closed.closes)
+
+
+def _opening(span: Span, day: date, zone: ZoneInfo, reason: Reason) -> Opening:
     last = day if span.end > span.start else day + timedelta(days=1)
-    return Opening(_moment(day, span.start, zone), _moment(last, span.end, zone))
+    start, end = _moment(day, span.start, zone), _moment(last, span.end, zone)
+    return Opening(start, end, reason, reason)
 
 
 def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, clock, zone).astimezone(UTC).astimezone(zone)
-
-
-def _instant(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)

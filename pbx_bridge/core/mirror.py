@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pbx_bridge.core import absence, attendance, reach
+from pbx_bridge.core.closed import told_before
 from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.model import Language, Line, Person
-from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_openings
 
 FAMILIES = ("pbx-referral", "pbx-person", "pbx-line", "pbx-sound")
 SOUNDS = {
@@ -92,11 +94,10 @@ def _referrals(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, s
 def _hours(
     exchange: Exchange, line: Line, now: datetime
 ) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
-    schedule = exchange.plan.schedules[line.hours]
-    ahead = list(islice(openings(schedule, exchange.plan, now), OPENINGS_AHEAD))
+    ahead = list(islice(line_openings(exchange, line, now), OPENINGS_AHEAD))
     yield ("pbx-line", f"{line.name}/spans"), _spans(ahead)
     for opening in ahead[:SPOKEN_OPENINGS]:
-        told = sentence("line-closed", line=Named(line.title), opens=opening.start)
+        told = told_before(exchange, line, opening)
         yield from _closed("pbx-line", line.name, opening, told)
 
 

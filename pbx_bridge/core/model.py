@@ -75,16 +75,43 @@ class Span:
     end: time
 
 
+Week = tuple[tuple[Span, ...], ...]
+"""The spans of Monday to Sunday."""
+
+
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """A named weekly timetable. `week[0]` is Monday; holidays and closed days override it."""
+class Season:
+    """Days from `first` to `last` on which another week holds."""
 
     name: str
-    week: tuple[tuple[Span, ...], ...]
+    first: date
+    last: date | None
+    """Included; None for a change that was planned ahead and stays."""
+    week: Week
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A named timetable: a usual week, and the days on which it doesn't hold.
+
+    What decides about a day, the first that applies: `days`, a holiday, an eve, a season, the
+    week. Lunch is taken out of whatever they say.
+    """
+
+    name: str
+    week: Week
     on_holidays: bool = False
-    """True when the schedule holds on holidays too (on-call duty)."""
+    """True when holidays are days like any other (on-call duty)."""
     days: Mapping[date, tuple[Span, ...]] = field(default_factory=dict)
     """Deviating days: the spans that hold on that date instead."""
+    holidays: tuple[Span, ...] = ()
+    """Of every public holiday and closed day."""
+    eves: tuple[Span, ...] | None = None
+    """Of a working day before a public holiday; None: a day like any other."""
+    seasons: tuple[Season, ...] = ()
+    """The one that began last holds; one with an end wins over one without."""
+    lunch: tuple[Span, ...] = ()
+    """Closed, on whatever day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,10 @@ class Line:
     ring_seconds: int = 15
     backup: str = ""
     """Extension that is rung when nobody in the queue answers, "" for none."""
+    phone_hours: bool = False
+    """A phone time of the public's: no meetings in it, and what is broken is repaid (S24)."""
+    approved_by: str = ""
+    """Who has agreed that its phone hours differ from the municipality's."""
     mailbox: str = ""
     """Mailbox for callers outside the hours, "" for none."""
 
@@ -197,6 +228,8 @@ class Codes:
     decline_forward: str = "#22#"
     hear_notices: str = "*27#"
     override: str = "*29*"
+    break_hours: str = "*24*"
+    resume_hours: str = "#24*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +259,20 @@ class Dialling:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneHours:
+    """The one time of the week at which the municipality answers the phone (S24)."""
+
+    hours: str = ""
+    """Name of the `Schedule`, "" where there are none."""
+    approved_by: str = ""
+    """Who has agreed to it."""
+    repaid_until: time = time(16)
+    """Hours that were broken are added at the end of the same day, not past this time."""
+    emergencies: tuple[Text, ...] = ()
+    """What callers may be told of why they are broken, by number: 1 is the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Organisation:
     """The municipality."""
 
@@ -240,9 +287,10 @@ class Organisation:
     a number is easily forged."""
     offer_seconds: int = 60
     """How long a colleague has to answer an offered forward; then the next one is asked."""
+    phone_hours: PhoneHours = PhoneHours()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """Everything technicians wrote. Two plans are the same when their `version` is."""
 
@@ -263,6 +311,11 @@ class Plan:
     dialling: Dialling
     holidays: Mapping[date, str]
     """Public holidays and the site's closed days, with their names."""
+    eves: Mapping[date, str] = field(default_factory=dict)
+    """Days before a public holiday that are none themselves, with the holiday's name."""
+
+    def __repr__(self) -> str:
+        return f"Plan({self.version})"
 
     @property
     def switchboard(self) -> Line:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
 from pbx_bridge.core import absence, attendance, consent, reach
+from pbx_bridge.core.closed import emergency
 from pbx_bridge.core.events import (
     CallBackAsked,
     Event,
@@ -17,6 +18,7 @@ from pbx_bridge.core.events import (
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
+    PhoneHoursBroken,
     ReferralCancelled,
     ReferralSet,
 )
@@ -24,6 +26,7 @@ from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Person, Plan
 from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Spoken, sentence
 from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice
+from pbx_bridge.core.timetable import line_openings
 
 MOST_SPOKEN = 10
 """Notices that the switchboard hears in one call, and others of the same second."""
@@ -90,6 +93,12 @@ def _of(  # noqa: PLR0912 - one case an event
         case ForwardWithdrawn(person, to):
             if _said(before, event) is Consent.ACCEPTED:
                 yield _notice(About.FORWARD_ENDED, person, to, Channel.MESSAGE, now)
+        case PhoneHoursBroken(line, _, until, note):
+            yield _notice(About.HOURS_BROKEN, line, "", Channel.LIST, now, until=until, note=note)
+            for one in attendance.attendants(after, plan.switchboard, now):
+                yield _notice(
+                    *(About.HOURS_BROKEN, line, one, Channel.MESSAGE, now), until=until, note=note
+                )
         case CallBackAsked(_, target, number):
             if target in plan.people:
                 for channel in OUTSIDE:
@@ -152,7 +161,7 @@ def _kind(event: ReferralSet, person: Person, after: Exchange) -> About:
         return About.REMOTE
     until = event.until.astimezone(UTC)
     for line in plan.lines_of(person.extension):
-        opening = next(openings(plan.schedules[line.hours], plan, event.since), None)
+        opening = next(line_openings(after, line, event.since), None)
         signed_in = person.extension in after.signed_in.get(line.name, ())
         if signed_in and opening is not None and opening.start.astimezone(UTC) < until:
             return About.IN_PHONE_HOURS
@@ -231,16 +240,20 @@ def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
     plan = exchange.plan
     title = plan.lines[notice.person].title if notice.person in plan.lines else None
     name = plan.people[notice.person].name if title is None else ""
+    whom = Named(title) if title is not None else name
     other = plan.people[notice.other].name if notice.other in plan.people else notice.other
     until = notice.until or notice.at
     match notice.about:
         case About.CALL_BACK:
-            sought = Named(title) if title is not None else name
-            yield sentence("notice-call-back", name=sought, number=Digits(notice.other))
+            yield sentence("notice-call-back", name=whom, number=Digits(notice.other))
+        case About.HOURS_BROKEN:
+            why = Named(emergency(plan, notice.note))
+            yield sentence("notice-hours-broken", name=whom, note=why, until=until)
+            return
         case About.BACK | About.FORWARD_ENDED:
             yield sentence(f"notice-{notice.about}", name=name)
         case About.OFFER_ACCEPTED | About.OFFER_DECLINED | About.UNDELIVERED:
-            yield sentence(f"notice-{notice.about}", name=name, other=other)
+            yield sentence(f"notice-{notice.about}", name=whom, other=other)
         case About.OFFER | About.DEPUTY:
             yield sentence(f"notice-{notice.about}", name=name, until=until)
         case _:

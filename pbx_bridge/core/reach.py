@@ -9,6 +9,7 @@ from pbx_bridge.core.absence import absence, absences, back_at, working_hours
 from pbx_bridge.core.hours import is_open, next_opening
 from pbx_bridge.core.model import Line, Person, Unit
 from pbx_bridge.core.state import Consent, Exchange
+from pbx_bridge.core.timetable import line_open, line_opens
 
 MOST_LOOKS = 100
 """Openings and returns that are looked at for when a unit can be reached."""
@@ -21,8 +22,7 @@ def on_call(exchange: Exchange, extension: str, now: datetime) -> bool:
     """
     plan = exchange.plan
     return absence(exchange, extension, now) is None and any(
-        extension in exchange.signed_in.get(line.name, ())
-        and is_open(plan.schedules[line.hours], plan, now)
+        extension in exchange.signed_in.get(line.name, ()) and line_open(exchange, line, now)
         for line in plan.lines_of(extension)
     )
 
@@ -98,9 +98,7 @@ def unit_back_at(exchange: Exchange, unit: Unit, now: datetime) -> datetime | No
 
 def line_again(exchange: Exchange, line: Line, now: datetime) -> datetime | None:
     """When the line is answered again: `now` while it is open, None when never."""
-    plan = exchange.plan
-    schedule = plan.schedules[line.hours]
-    return now if is_open(schedule, plan, now) else next_opening(schedule, plan, now)
+    return now if line_open(exchange, line, now) else line_opens(exchange, line, now)
 
 
 def _instant(moment: datetime) -> datetime:

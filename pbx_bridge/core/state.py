@@ -65,6 +65,19 @@ class Channel(StrEnum):
     """Spoken to the switchboard when it asks."""
 
 
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Phone hours that an emergency breaks, with its end (S24)."""
+
+    line: str
+    since: datetime
+    until: datetime
+    """Aware, of the same day; the moment when the line is answered again."""
+    note: str
+    """What callers are told, one of the plan's wordings in its language."""
+    by: str
+
+
 class About(StrEnum):
     """What a notice tells."""
 
@@ -84,6 +97,8 @@ class About(StrEnum):
     OFFER_DECLINED = "offer-declined"
     """Nobody has agreed yet."""
     FORWARD_ENDED = "forward-ended"
+    HOURS_BROKEN = "hours-broken"
+    """Phone hours were broken: why, until when, and until when they are repaid."""
     CALL_BACK = "call-back"
     """A caller asks to be called back."""
     UNDELIVERED = "undelivered"
@@ -129,3 +144,5 @@ class Exchange:
     """Why notices of the outbox can't be delivered, by id; they aren't tried any more."""
     failures: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
     """When commands and PINs were refused lately, by extension or caller's number."""
+    breaks: Mapping[str, tuple[Break, ...]] = field(default_factory=dict)
+    """By line, in order of their beginning; those of past days too."""

@@ -103,6 +103,13 @@ async def command(stage: Stage, name: str, **values: object) -> str:
     return str(answer["outcome"])
 
 
+async def mirrored(stage: Stage) -> None:
+    """Wait until Asterisk knows all that it needs without a bridge."""
+    async with asyncio.timeout(10):
+        while not (await stage.ask("status"))["mirror_kept"]:
+            await asyncio.sleep(0.1)
+
+
 async def idle(stage: Stage) -> None:
     """No channel and no bridge is left in Asterisk."""
     async with asyncio.timeout(IDLE_TIMEOUT_S):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from calls.conftest import TUESDAY, command
+from calls.conftest import TUESDAY, command, mirrored
 
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
@@ -46,9 +46,7 @@ async def refer(stage: Stage) -> None:
     until = "2026-11-24T14:30:00+02:00"
     done = await command(stage, "SetReferral", person="101", reason="lunch", until=until)
     assert done == "command-done"
-    async with asyncio.timeout(10):
-        while not (await stage.ask("status"))["mirror_kept"]:
-            await asyncio.sleep(0.05)
+    await mirrored(stage)
 
 
 async def test_f06_a_bridge_that_claims_and_falls_silent_loses_the_call_to_the_guard(

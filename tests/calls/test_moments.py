@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from calls.conftest import command, opened
+from calls.conftest import command, mirrored, opened
 
 from pbx_bridge.softphone.behaviour import Answers, Press
 from pbx_bridge.stage import Stage
@@ -28,13 +28,6 @@ async def until(stage: Stage, moment: datetime) -> None:
     """Wait for a moment by the exchange's clock."""
     now = datetime.fromisoformat((await stage.ask("status"))["now"])
     await asyncio.sleep(max(0.0, (moment - now.astimezone(UTC)).total_seconds()) + 1.0)
-
-
-async def mirrored(stage: Stage) -> None:
-    """Wait until Asterisk knows all that it needs without a bridge."""
-    async with asyncio.timeout(10):
-        while not (await stage.ask("status"))["mirror_kept"]:
-            await asyncio.sleep(0.1)
 
 
 async def test_s7_before_christmas_callers_are_told_the_first_working_morning(

@@ -39,13 +39,13 @@ def test_s19_working_hours_are_the_persons_own_else_the_units_else_its_opening_h
     change("people.yaml", "shielded: false", "hours: vaxeltid")
     change(
         "units.yaml",
-        "schools and childcare}\n  hours: kontorstid\n  working_hours: arbetstid",
-        "schools and childcare}\n  hours: kontorstid",
+        "schools and childcare}\n  hours: skoltid\n  working_hours: arbetstid",
+        "schools and childcare}\n  hours: skoltid",
     )
     people = load_plan(folder, TODAY).people
     assert people["109"].hours == "vaxeltid"
     assert people["108"].hours == "arbetstid"
-    assert people["107"].hours == "kontorstid"
+    assert people["107"].hours == "skoltid"
 
 
 def test_without_the_block_about_referrals_the_samples_values_hold(

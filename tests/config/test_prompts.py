@@ -22,6 +22,7 @@ NOW = datetime(2026, 7, 28, 10, 0, tzinfo=ZoneInfo("Europe/Mariehamn"))
 NAMED = Named({Language.SV: "växeln", Language.FI: "vaihde", Language.EN: "the switchboard"})
 VALUES: dict[str, Slot] = {
     "digit": 3,
+    "minutes": 20,
     "since": NOW.replace(hour=12),
     "other": "Bo Ek",
     "note": "besök",

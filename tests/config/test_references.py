@@ -12,11 +12,11 @@ from config.copies import Change, told
     ("file", "old", "new", "expected"),
     [
         ("organisation.yaml", "board: vaxel", "board: vaxeln", 'no line "vaxeln", did you mean'),
-        ("units.yaml", "care}\n  hours: k", "care}\n  hours: x", 'hours "xontorstid", did you'),
+        ("units.yaml", "care}\n  hours: s", "care}\n  hours: x", 'hours "xkoltid", did you'),
         (
             "units.yaml",
-            "care}\n  hours: kontorstid\n  working_hours: arbetstid",
-            "care}\n  hours: kontorstid\n  working_hours: arbetstiden",
+            "care}\n  hours: skoltid\n  working_hours: arbetstid",
+            "care}\n  hours: skoltid\n  working_hours: arbetstiden",
             'there is no hours "arbetstiden", did you mean "arbetstid"?',
         ),
         ("people.yaml", "unit: byggnadstillsynen\n  foreman: 101", "unit: bygg", 'no unit "bygg"'),

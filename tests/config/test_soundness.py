@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from config.copies import TODAY, Change, at, line_of, told
 
+from pbx_bridge.config.circles import circles
 from pbx_bridge.config.plan import check, load_plan
-from pbx_bridge.config.soundness import circles
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ from pbx_bridge.config.soundness import circles
         ("people.yaml", "{extension: 107", "{extension: 106", "106 can't be their own deputy"),
         ("people.yaml", "{extension: 107", "{extension: 109", "deputy 109 stands here twice"),
         ("people.yaml", "foreman: 106", "foreman: 107", "107 can't be their own foreman"),
+        (
+            "lines.yaml",
+            "hours: telefontid\n",
+            "hours: kontorstid\n",
+            'the phone hours of line "bygglov" are "kontorstid", not "telefontid"',
+        ),
+        (
+            "lines.yaml",
+            "signed_in: [101]\n  attended: true",
+            "signed_in: [101]\n  attended: false",
+            'line "bygglov" has phone hours, which are never unattended',
+        ),
+        (
+            "lines.yaml",
+            "  hours: vaxeltid\n",
+            "  hours: vaxeltid\n  phone_hours: true\n",
+            'line "vaxel" are "vaxeltid", not "telefontid", take the municipality\'s',
+        ),
     ],
 )
 def test_f36_a_plan_that_can_not_be_kept_is_refused(
@@ -82,3 +100,21 @@ def test_the_switchboard_has_to_be_attended(folder: Path) -> None:
     spoilt = text.replace("attended: true\n  wait", "attended: false\n  wait", 1)
     (folder / "lines.yaml").write_text(spoilt, encoding="utf-8")
     assert "the switchboard has to be attended" in told(folder)[0]
+
+
+def test_s24_other_phone_hours_need_somebodys_approval(folder: Path, change: Change) -> None:
+    change(
+        "lines.yaml", "  phone_hours: true\n", "  phone_hours: true\n  approved_by: Cecilia Sund\n"
+    )
+    change("lines.yaml", "hours: telefontid\n", "hours: kontorstid\n")
+    assert load_plan(folder, TODAY).lines["bygglov"].approved_by == "Cecilia Sund"
+
+
+def test_s24_phone_hours_of_a_line_need_those_of_the_municipality(
+    folder: Path, change: Change
+) -> None:
+    file = folder / "organisation.yaml"
+    text = file.read_text(encoding="utf-8")
+    start, end = text.index("phone_hours:"), text.index("# Public holidays come")
+    file.write_text(text[:start] + text[end:], encoding="utf-8")
+    assert any("the municipality has none" in line for line in told(folder))

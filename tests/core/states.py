@@ -13,6 +13,7 @@ from pbx_bridge.core.commands import (
     TECHNICIAN,
     AnswerForward,
     AskCallBack,
+    BreakPhoneHours,
     CancelReferral,
     Command,
     LapseForward,
@@ -20,6 +21,7 @@ from pbx_bridge.core.commands import (
     OfferForward,
     ProvePin,
     Refusal,
+    ResumePhoneHours,
     SetReferral,
     SettleNotices,
     SignIn,
@@ -35,6 +37,9 @@ FEW = ("101", "102", "103", "106", "107", "109", "110", "111")
 """People whose deputies are among them, so that much happens between few."""
 people = st.sampled_from(FEW)
 lines = st.sampled_from(sorted(PLAN.lines))
+emergencies = st.sampled_from(
+    [text[PLAN.organisation.language] for text in PLAN.organisation.phone_hours.emergencies]
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
         st.builds(SignOut, lines, people, by),
         st.builds(LiftShield, people, st.just("111")),
         st.builds(AskCallBack, st.just("1.1"), people, st.just("0401234567")),
+        st.builds(BreakPhoneHours, lines, emergencies, ahead, by),
+        st.builds(ResumePhoneHours, lines, by),
         st.builds(ProvePin, people, st.just("0401234567"), st.booleans()),
         st.builds(
             SettleNotices,

@@ -14,13 +14,17 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core.hours import (
     HORIZON_DAYS,
+    Cause,
+    Opening,
+    Reason,
+    day_of,
     is_open,
     next_opening,
     opening_at,
     openings,
-    spans_on,
+    without,
 )
-from pbx_bridge.core.model import Plan, Schedule, Span
+from pbx_bridge.core.model import Plan, Schedule, Season, Span
 
 OFFICE = PLAN.schedules["kontorstid"]
 ON_CALL = PLAN.schedules["jourtid"]
@@ -105,10 +109,83 @@ def test_a_deviating_day_wins_over_a_holiday_and_a_holiday_over_the_week() -> No
     usual = every_day("08:00-16:00")
     closed = replace(usual, on_holidays=False)
     short = replace(closed, days={christmas: (span("10:00-11:00"),)})
-    assert spans_on(usual, christmas, PLAN.holidays) == (span("08:00-16:00"),)
-    assert spans_on(closed, christmas, PLAN.holidays) == ()
-    assert spans_on(short, christmas, PLAN.holidays) == (span("10:00-11:00"),)
-    assert spans_on(short, date(2026, 12, 28), PLAN.holidays) == (span("08:00-16:00"),)
+    day, some = (span("08:00-16:00"),), (span("09:00-10:00"),)
+    name = PLAN.holidays[christmas]
+    assert day_of(usual, christmas, PLAN) == (day, Reason(Cause.WEEK))
+    assert day_of(closed, christmas, PLAN) == ((), Reason(Cause.HOLIDAY, name))
+    few = replace(closed, holidays=some)
+    assert day_of(few, christmas, PLAN) == (some, Reason(Cause.HOLIDAY, name))
+    assert day_of(short, christmas, PLAN) == ((span("10:00-11:00"),), Reason(Cause.DAY))
+    assert day_of(short, date(2026, 12, 28), PLAN) == (day, Reason(Cause.WEEK))
+
+
+def test_an_eve_is_short_where_the_timetable_says_so() -> None:
+    eve, holiday = date(2026, 4, 30), "Första maj"
+    plan = replace(PLAN, eves={eve: holiday})
+    usual = replace(every_day("08:00-16:00"), on_holidays=False)
+    short = replace(usual, eves=(span("08:00-12:00"),))
+    assert day_of(usual, eve, plan)[1] == Reason(Cause.WEEK)
+    assert day_of(short, eve, plan) == ((span("08:00-12:00"),), Reason(Cause.EVE, holiday))
+    own = replace(short, days={eve: (span("09:00-10:00"),)})
+    assert day_of(own, eve, plan)[1] == Reason(Cause.DAY)
+    sunday = replace(plan, eves={date(2026, 5, 3): holiday})
+    weekdays = replace(short, week=(*short.week[:5], (), ()))
+    assert day_of(weekdays, date(2026, 5, 3), sunday) == ((), Reason(Cause.WEEK))
+
+
+def test_the_season_that_began_last_holds_and_one_with_an_end_wins() -> None:
+    hours = {
+        name: (span(text),) * 1
+        for name, text in (
+            ("summer", "08:00-14:00"),
+            ("new", "09:00-15:00"),
+            ("newer", "10:00-15:00"),
+        )
+    }
+    summer = Season("summer", date(2026, 6, 15), date(2026, 8, 15), (hours["summer"],) * 7)
+    new = Season("new", date(2026, 7, 1), None, (hours["new"],) * 7)
+    newer = Season("newer", date(2027, 1, 1), None, (hours["newer"],) * 7)
+    schedule = replace(every_day("08:00-16:00"), seasons=(summer, newer, new))
+    for day, name in (
+        (date(2026, 6, 14), ""),
+        (date(2026, 6, 15), "summer"),
+        (date(2026, 8, 15), "summer"),
+        (date(2026, 8, 16), "new"),
+        (date(2026, 12, 31), "new"),
+        (date(2027, 1, 1), "newer"),
+    ):
+        assert day_of(schedule, day, PLAN)[1].name == name
+
+
+def test_lunch_is_taken_out_of_the_day_and_its_edges_say_so() -> None:
+    schedule = replace(every_day("08:00-16:00"), lunch=(span("11:30-12:00"),))
+    morning, afternoon = islice(openings(schedule, PLAN, at("2026-03-03 07:00")), 2)
+    assert (f"{morning.end:%H:%M}", morning.closes.cause) == ("11:30", Cause.LUNCH)
+    assert (f"{afternoon.start:%H:%M}", afternoon.opens.cause) == ("12:00", Cause.LUNCH)
+    assert (morning.opens.cause, afternoon.closes.cause) == (Cause.WEEK, Cause.WEEK)
+    short = replace(schedule, days={date(2026, 3, 3): (span("08:00-11:45"),)})
+    only = next(openings(short, PLAN, at("2026-03-03 07:00")))
+    assert (f"{only.end:%H:%M}", only.closes.cause) == ("11:30", Cause.LUNCH)
+
+
+@pytest.mark.parametrize(
+    ("closed", "left"),
+    [
+        ("07:00-08:00", ["08:00-16:00"]),
+        ("16:00-17:00", ["08:00-16:00"]),
+        ("07:00-17:00", []),
+        ("08:00-16:00", []),
+        ("08:00-09:00", ["09:00-16:00"]),
+        ("15:00-17:00", ["08:00-15:00"]),
+        ("10:00-11:00", ["08:00-10:00", "11:00-16:00"]),
+    ],
+)
+def test_a_stretch_without_another(closed: str, left: list[str]) -> None:
+    def stretch(text: str) -> Opening:
+        start, end = (at(f"2026-03-03 {one}") for one in text.split("-"))
+        return Opening(start, end)
+
+    assert list(without(stretch("08:00-16:00"), stretch(closed))) == [stretch(one) for one in left]
 
 
 def test_f31_openings_that_touch_at_midnight_are_one() -> None:
@@ -243,8 +320,14 @@ def open_by_the_wall_clock(schedule: Schedule, plan: Plan, local: datetime) -> b
         one.start.hour * 60 + one.start.minute
         <= minute
         < (one.end.hour * 60 + one.end.minute or 24 * 60)
-        for one in spans_on(schedule, local.date(), plan.holidays)
+        for one in day_of(schedule, local.date(), plan)[0]
     )
+
+
+def changes(day: date) -> bool:
+    """Whether the clock is changed on that day."""
+    offsets = {datetime.combine(one, time(), ZONE).utcoffset() for one in (day, day + timedelta(1))}
+    return len(offsets) > 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -265,13 +348,9 @@ def test_openings_agree_with_the_wall_clock_minute_by_minute(
     for count in range(7 * 24 * 60):
         moment = start + timedelta(minutes=count)
         local = moment.astimezone(ZONE)
-        if local.date() in (SPRING, AUTUMN) and local.hour in SHIFTED:
-            continue
-        if (
-            local.date() == SPRING
-            and (moment - timedelta(hours=1)).astimezone(ZONE).hour in SHIFTED
-        ):
-            continue  # edges of the hour that does not exist lie in this one
+        hour_before = (moment - timedelta(hours=1)).astimezone(ZONE)
+        if changes(local.date()) and {local.hour, hour_before.hour} & set(SHIFTED):
+            continue  # edges of the hour that does not exist lie in the one after it
         while found and found[0][1] <= moment:
             del found[0]
         by_openings = bool(found) and found[0][0] <= moment

@@ -8,11 +8,11 @@ from datetime import datetime
 from pbx_bridge.core import numbers, reach
 from pbx_bridge.core.call import LANGUAGE_KEYS, Ask, Call, Decision, Queue, Ring, Voicemail, Why
 from pbx_bridge.core.commands import AskCallBack
-from pbx_bridge.core.hours import is_open
 from pbx_bridge.core.model import Language, Line, Person
 from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_open
 
 MESSAGE_KEY = "1"
 COLLEAGUE_KEY = "2"
@@ -86,8 +86,7 @@ def _colleague(
 def _line(exchange: Exchange, sought: Person | Line, now: datetime) -> Line | None:
     """The switchboard, or the line itself, while it is open."""
     line = exchange.plan.switchboard
-    open_ = is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
-    return line if open_ and isinstance(sought, Person) else None
+    return line if line_open(exchange, line, now) and isinstance(sought, Person) else None
 
 
 def _try_again(

@@ -6,25 +6,19 @@ from datetime import datetime
 
 from pbx_bridge.core import absence
 from pbx_bridge.core.call import Call, Decision, Queue, Ring, Why
-from pbx_bridge.core.hours import is_open, next_opening, opening_at
+from pbx_bridge.core.closed import told_closed
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.routes.ending import ending
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_open, line_opens, opening_of
 
 
 def line_route(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
     """Open: the queue and then the backup. Closed: the message with the next opening."""
-    title = Named(line.title)
-    schedule = exchange.plan.schedules[line.hours]
-    if not line_is_open(exchange, line, now) and call.result(f"queue:{line.name}") is None:
-        opens = next_opening(schedule, exchange.plan, now)
-        told = (
-            sentence("line-closed-unknown", line=title)
-            if opens is None
-            else sentence("line-closed", line=title, opens=opens)
-        )
+    if not line_open(exchange, line, now) and call.result(f"queue:{line.name}") is None:
+        told = told_closed(exchange, line, now)
         yield from ending(call, exchange, now, line, line.mailbox, Why.LINE_CLOSED, (told,))
         return
     yield from attended(call, exchange, line, now)
@@ -56,17 +50,12 @@ def unknown_route(call: Call, exchange: Exchange, now: datetime) -> Route:
     """A number that is nobody's: told, and passed to the switchboard."""
     line = exchange.plan.switchboard
     told = sentence("unknown-number")
-    if line_is_open(exchange, line, now):
+    if line_open(exchange, line, now):
         passing = sentence("passing-to-line", line=Named(line.title))
         yield say("unknown", Why.UNKNOWN_NUMBER, told, passing)
     else:
         yield say("unknown", Why.UNKNOWN_NUMBER, told)
     yield from line_route(call, exchange, line, now)
-
-
-def line_is_open(exchange: Exchange, line: Line, now: datetime) -> bool:
-    """Whether callers of `line` are put into its queue."""
-    return is_open(exchange.plan.schedules[line.hours], exchange.plan, now)
 
 
 def unanswered(line: Line) -> tuple[Why, Sentence]:
@@ -76,11 +65,10 @@ def unanswered(line: Line) -> tuple[Why, Sentence]:
 
 def _when(exchange: Exchange, line: Line, now: datetime) -> tuple[Sentence, ...]:
     """Until when it is open today, or when it opens if it closed meanwhile (S7)."""
-    schedule = exchange.plan.schedules[line.hours]
-    opening = opening_at(schedule, exchange.plan, now)
+    opening = opening_of(exchange, line, now)
     if opening is not None:
         return (sentence("try-again-soon"), sentence("closes", until=opening.end))
-    opens = next_opening(schedule, exchange.plan, now)
+    opens = line_opens(exchange, line, now)
     if opens is None:
         return (sentence("try-again-soon"),)
     return (sentence("line-next", line=Named(line.title), opens=opens),)

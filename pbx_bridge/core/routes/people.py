@@ -11,9 +11,10 @@ from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.model import Language, Person
 from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.routes.ending import ending
-from pbx_bridge.core.routes.lines import attended, line_is_open, unanswered
+from pbx_bridge.core.routes.lines import attended, unanswered
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_open
 
 INSIST_KEY = "*"
 INSIST_SECONDS = 3
@@ -48,7 +49,7 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
     plan = exchange.plan
     lines = dict.fromkeys((plan.units[person.unit].line, plan.organisation.switchboard))
     for line in (plan.lines[name] for name in lines if name):
-        if not line_is_open(exchange, line, now):
+        if not line_open(exchange, line, now):
             continue
         passing = sentence("passing-to-line", line=Named(line.title))
         yield say(f"to-{line.name}", why, told, passing, tells_when=tells)
