@@ -39,7 +39,7 @@ async def test_s24_an_emergency_is_told_repaid_and_over(town: Path, tmp_path: Pa
         await mirrored(stage)
         stage.up.bridge.signal(signal.SIGKILL)
         await stage.up.bridge.ended()
-        without = await stage.call(LINE, hold_s=9.0)
+        without = await stage.call(LINE)
         assert without.whys[0] == "fallback-line-closed"
         assert "Vi är upptagna: en olycka." in without.heard
         await stage.up.bridge.start()
