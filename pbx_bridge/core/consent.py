@@ -131,14 +131,15 @@ def cannot(exchange: Exchange, forward: Forward, now: datetime) -> bool:
 
 
 def nobody(exchange: Exchange, person: str, since: datetime, now: datetime) -> bool:
-    """Whether no colleague takes the calls of an absence, or is being asked to."""
+    """Whether no colleague takes the calls of an absence that goes on, or is being asked to."""
     same = [one for one in exchange.forwards.get(person, ()) if one.since == since]
     if any(one.consent in (Consent.ACCEPTED, Consent.ASKED) for one in same):
         return False
     held = (one for one in exchange.referrals.get(person, ()) if one.since == since)
     referral = next(held, None)
-    begins = max(now, since, key=_instant)
-    return referral is None or not first_standing(exchange, referral, begins)
+    if referral is None or _instant(referral.until) <= _instant(now):
+        return False
+    return not first_standing(exchange, referral, max(now, since, key=_instant))
 
 
 def first_standing(
