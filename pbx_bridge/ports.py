@@ -138,12 +138,12 @@ class Switch(Protocol):
         """Every entry of `family`, by key (without the family)."""
         ...
 
-    async def members(self) -> frozenset[QueueMember]:
-        """Everybody who is in a queue."""
+    async def members(self) -> Mapping[QueueMember, int]:
+        """Everybody who is in a queue, with their penalty: the higher, the later they are rung."""
         ...
 
-    async def join(self, member: QueueMember, name: str) -> None:
-        """Add a queue member; one that is there already is no error."""
+    async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
+        """Add a queue member; one that is there already gets the penalty."""
         ...
 
     async def leave(self, member: QueueMember) -> None:

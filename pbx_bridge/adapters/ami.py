@@ -314,30 +314,33 @@ class Ami:
             if item.get("Key", "").startswith(start)
         }
 
-    async def members(self) -> frozenset[QueueMember]:
-        """Everybody who is in a queue, those that queues.conf names too."""
+    async def members(self) -> Mapping[QueueMember, int]:
+        """Everybody who is in a queue, those that queues.conf names too, with their penalty."""
         items = await self.listed("QueueStatus")
-        return frozenset(
-            QueueMember(item["Queue"], item["Location"])
+        return {
+            QueueMember(item["Queue"], item["Location"]): int(item["Penalty"])
             for item in items
             if item["Event"] == "QueueMember"
-        )
+        }
 
-    async def join(self, member: QueueMember, name: str) -> None:
+    async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
         """Add a queue member; one that is there already keeps its place and name."""
-        headers = {"Queue": member.queue, "Interface": member.interface, "MemberName": name}
-        await self._change("QueueAdd", headers, unless="Already there")
+        there = {"Queue": member.queue, "Interface": member.interface}
+        headers = {**there, "MemberName": name, "Penalty": str(penalty)}
+        if not await self._change("QueueAdd", headers, unless="Already there"):
+            await self.action("QueuePenalty", **there, Penalty=str(penalty))
 
     async def leave(self, member: QueueMember) -> None:
         """Remove a queue member; one that isn't there is no error."""
         headers = {"Queue": member.queue, "Interface": member.interface}
         await self._change("QueueRemove", headers, unless="Not there")
 
-    async def _change(self, name: str, headers: Mapping[str, Header], *, unless: str) -> None:
-        """Ask for a change; the refusal that ends in `unless` says it is so already."""
+    async def _change(self, name: str, headers: Mapping[str, Header], *, unless: str) -> bool:
+        """Ask for a change; the refusal that ends in `unless` says it is so already: False."""
         [answer] = await self._ask(self._open_line(), name, headers)
         if not answer.success and not answer.message.endswith(unless):
             raise _refusal(name, answer)
+        return bool(answer.success)
 
 
 def _plain(message: Message) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -13,7 +13,9 @@ from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.attendance import next_change
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
+from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.trace import MOBILE_CONTEXT
 from pbx_bridge.ports import (
     Clock,
     PbxRejected,
@@ -140,20 +142,21 @@ class Mirror:
         self, wanted: Picture, exchange: Exchange
     ) -> tuple[int, Sequence[PbxRejected]]:
         held = await self._switch.members()
-        shall = {
-            QueueMember(line, f"PJSIP/{extension}"): exchange.plan.people[extension].name
-            for line, extension in wanted.members
-        }
+        shall = dict(_queued(wanted, exchange.plan))
         refusals: list[PbxRejected] = []
-        for member in shall.keys() ^ held:
+        corrections = 0
+        for member in shall.keys() | held.keys():
+            if member in shall and shall[member][0] == held.get(member):
+                continue
+            corrections += 1
             try:
-                if member in held:
+                if member not in shall:
                     await self._switch.leave(member)
                 else:
-                    await self._switch.join(member, shall[member])
+                    await self._switch.join(member, shall[member][1], shall[member][0])
             except PbxRejected as error:
                 refusals.append(error)
-        return len(shall.keys() ^ held) - len(refusals), refusals
+        return corrections - len(refusals), refusals
 
     def _rest(self, begun: datetime) -> float:
         """Until the first change after `begun`, when the picture was taken; it may have passed."""
@@ -161,6 +164,17 @@ class Mirror:
         if change is None:
             return LONGEST_REST_S
         return min(LONGEST_REST_S, max(0.0, _seconds(self._clock.now(), change)))
+
+
+def _queued(wanted: Picture, plan: Plan) -> Iterator[tuple[QueueMember, tuple[int, str]]]:
+    """Yield the members of the queues with penalty and name. The mobile of a backup rings as
+    well; who answers it must press 1."""
+    for (line, extension), penalty in wanted.members.items():
+        person = plan.people[extension]
+        yield QueueMember(line, f"PJSIP/{extension}"), (penalty, person.name)
+        if person.rings_mobile and person.mobile and extension in plan.lines[line].backups:
+            mobile = f"Local/{person.mobile}@{MOBILE_CONTEXT}/n"
+            yield QueueMember(line, mobile), (penalty, person.name)
 
 
 def _seconds(earlier: datetime, later: datetime) -> float:

@@ -58,9 +58,10 @@ def variables(
         case Record(seconds):
             detail = sounds
             found = {"PBX_TARGET": files, "PBX_SECONDS": str(seconds)}
-        case Queue(line, seconds, shown):
+        case Queue(line, seconds, shown, backups):
             detail = line
             found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)} | _shown(shown)
+            found["PBX_BACKUPS"] = str(backups)
         case Voicemail(mailbox):
             detail = mailbox
             found = {"PBX_TARGET": mailbox}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from pbx_bridge.config.schema import (
     OrganisationShape,
     PersonShape,
     PhoneHoursShape,
+    RaisedShape,
     ReasonShape,
+    ShiftShape,
     UnitShape,
+    WeekShape,
 )
 from pbx_bridge.config.soundness import soundness_problems
+from pbx_bridge.config.staffing import staffing_problems
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core.model import (
     Codes,
@@ -32,7 +37,9 @@ from pbx_bridge.core.model import (
     Person,
     PhoneHours,
     Plan,
+    Raised,
     ReferralReason,
+    Shift,
     TargetKind,
     Trunk,
     Unit,
@@ -66,6 +73,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
         *holiday_problems(written),
         *reference_problems(written),
         *soundness_problems(written, today),
+        *staffing_problems(written),
         *hours_problems(written),
         *reason_problems(written),
         *numbering_problems(written),
@@ -83,7 +91,15 @@ def _plan(written: Written, years: range) -> Plan:
         version=written.version,
         organisation=_organisation(organisation),
         units={
-            name: Unit(name, unit.title, unit.hours, unit.line or "")
+            name: Unit(
+                name,
+                unit.title,
+                unit.hours,
+                unit.line or "",
+                unit.minimum,
+                _raised(unit.raised),
+                unit.guard,
+            )
             for name, unit in written.units.items()
         },
         people=_people(written),
@@ -139,6 +155,7 @@ def _reason(digit: str, reason: ReasonShape) -> ReferralReason:
         rest_of_day=reason.ends == fields.REST_OF_DAY,
         notes=tuple(reason.notes),
         unplanned=reason.unplanned,
+        meeting=reason.meeting,
         private=reason.private,
     )
 
@@ -178,6 +195,7 @@ def _person(
         rings_mobile=person.rings_mobile,
         vip=frozenset(caller(text, country_code) for text in person.vip),
         push_through=person.push_through,
+        always_answers=person.always_answers,
     )
 
 
@@ -195,13 +213,33 @@ def _lines(written: Written) -> dict[str, Line]:
             attended=line.attended,
             wait_seconds=line.wait_seconds,
             ring_seconds=line.ring_seconds,
-            backup=line.backup or "",
+            backups=tuple(line.backup),
+            overflow_seconds=line.overflow_seconds,
+            minimum=line.minimum,
+            raised=_raised(line.raised),
+            static=frozenset(line.static),
+            roster=tuple(map(_shift, line.roster)),
+            misses=line.misses,
+            told_seconds=line.told_seconds,
+            at_closing=line.at_closing,
+            guard=line.guard,
             phone_hours=line.phone_hours,
             approved_by=line.approved_by or "",
             mailbox=boxes.get(name, ""),
         )
         for name, line in written.lines.items()
     }
+
+
+def _raised(shapes: Mapping[str, RaisedShape]) -> tuple[Raised, ...]:
+    return tuple(Raised(name, one.first, one.last, one.minimum) for name, one in shapes.items())
+
+
+def _shift(shape: ShiftShape) -> Shift:
+    """A shift with none of its days written is as long as the line is open."""
+    days = shape.model_fields_set & WeekShape.model_fields.keys()
+    week = shape.week() if days else None
+    return Shift(shape.who, week, shape.first, shape.last, shape.every)
 
 
 def _numbers(written: Written) -> dict[str, Number]:

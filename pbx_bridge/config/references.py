@@ -83,5 +83,9 @@ def _of_lines(written: Written) -> Iterator[Reference]:
         yield "lines", (name, "hours"), line.hours, "hours"
         for at, member in enumerate(line.members):
             yield "lines", (name, "members", at), member, "people"
-        if line.backup is not None:
-            yield "lines", (name, "backup"), line.backup, "people"
+        for at, extension in enumerate(line.backup):
+            yield "lines", (name, "backup", at), extension, "people"
+        for at, extension in enumerate(line.static):
+            yield "lines", (name, "static", at), extension, "people"
+        for at, shift in enumerate(line.roster):
+            yield "lines", (name, "roster", at, "who"), shift.who, "people"

@@ -31,12 +31,13 @@ from pbx_bridge.config.values import (
     OfferSeconds,
     RingSeconds,
     Spans,
+    Staff,
     Texts,
     WaitSeconds,
     Zone,
     matching,
 )
-from pbx_bridge.core.model import Language, Returns, Span, Week
+from pbx_bridge.core.model import AtClosing, Guard, Language, Returns, Span, Week
 
 
 class Shape(BaseModel):
@@ -83,6 +84,14 @@ class OrganisationShape(Shape):
     phone_hours: Annotated[PhoneHoursShape | None, Blank] = None
 
 
+class RaisedShape(Shape):
+    """Days on which more have to be there (S5)."""
+
+    first: Day
+    last: Day
+    minimum: Staff
+
+
 class UnitShape(Shape):
     """An entry of units.yaml."""
 
@@ -91,6 +100,9 @@ class UnitShape(Shape):
     working_hours: Annotated[Name | None, Blank] = None
     """Of its people who have none of their own; None: they work while the unit is open."""
     line: Annotated[Name | None, Blank] = None
+    minimum: Staff = 1
+    raised: Annotated[dict[str, RaisedShape], Mapped] = {}
+    guard: Guard = Guard.WARN
 
 
 class DeputyShape(Shape):
@@ -119,22 +131,7 @@ class PersonShape(Shape):
     vip: Annotated[list[str], Listed] = []
     """Numbers as people write them, and extensions."""
     push_through: bool = False
-
-
-class LineShape(Shape):
-    """An entry of lines.yaml, by name."""
-
-    title: Texts
-    code: LineCode
-    hours: Name
-    members: Annotated[list[Extension], Listed]
-    signed_in: Annotated[list[Extension], Listed] = []
-    attended: bool = True
-    wait_seconds: WaitSeconds = 120
-    ring_seconds: RingSeconds = 15
-    backup: Annotated[Extension | None, Blank] = None
-    phone_hours: bool = False
-    approved_by: Annotated[Label | None, Blank] = None
+    always_answers: bool = False
 
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -162,6 +159,40 @@ class WeekShape(Shape):
             usual = self.weekdays if number < WEEKDAYS else self.weekend
             chosen.append(usual if own is None else own)
         return tuple(chosen)
+
+
+class ShiftShape(WeekShape):
+    """An entry of a line's roster; without any day it lasts as long as the line is open."""
+
+    who: Extension
+    first: Annotated[Day | None, Blank] = None
+    last: Annotated[Day | None, Blank] = None
+    every: Annotated[int, Field(ge=1, le=52)] = 1
+
+
+class LineShape(Shape):
+    """An entry of lines.yaml, by name."""
+
+    title: Texts
+    code: LineCode
+    hours: Name
+    members: Annotated[list[Extension], Listed]
+    signed_in: Annotated[list[Extension], Listed] = []
+    attended: bool = True
+    wait_seconds: WaitSeconds = 120
+    ring_seconds: RingSeconds = 15
+    backup: Annotated[list[Extension], Listed] = []
+    overflow_seconds: WaitSeconds = 60
+    minimum: Staff = 1
+    raised: Annotated[dict[str, RaisedShape], Mapped] = {}
+    static: Annotated[list[Extension], Listed] = []
+    roster: Annotated[list[ShiftShape], Listed] = []
+    misses: Annotated[int, Field(ge=1, le=20)] = 3
+    told_seconds: WaitSeconds = 32
+    at_closing: AtClosing = AtClosing.SERVE
+    guard: Guard = Guard.REFUSE
+    phone_hours: bool = False
+    approved_by: Annotated[Label | None, Blank] = None
 
 
 class SeasonShape(WeekShape):
@@ -212,6 +243,7 @@ class ReasonShape(Shape):
     ends: Annotated[Ends | None, Blank] = None
     notes: Notes = []
     unplanned: bool = False
+    meeting: bool = False
     private: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Whether the plan can be kept: people, lines and units."""
+"""Whether the plan can be kept: people, phone hours and the switchboard."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from pbx_bridge.config.circles import circles
-from pbx_bridge.config.problems import Problem, did_you_mean
-from pbx_bridge.config.schema import LineShape, PersonShape
+from pbx_bridge.config.problems import Problem
+from pbx_bridge.config.schema import PersonShape
 from pbx_bridge.config.written import Written
 
 
@@ -16,11 +16,8 @@ def soundness_problems(written: Written, today: date) -> Iterator[Problem]:
     for extension, person in written.people.items():
         yield from _person(written, extension, person, today)
     yield from _circles(written)
-    for name, line in written.lines.items():
-        yield from _line(written, name, line)
     yield from _phone_hours(written)
     yield from _switchboard(written)
-    yield from _units(written)
 
 
 def _person(
@@ -55,32 +52,6 @@ def _circles(written: Written) -> Iterator[Problem]:
         yield written.problem("people", (circle[0], "foreman"), what, hint)
 
 
-def _line(written: Written, name: str, line: LineShape) -> Iterator[Problem]:
-    if line.attended and not line.members:
-        what = f'line "{name}" is attended and has no members'
-        yield written.problem("lines", (name, "members"), what, "write who may attend it")
-    elif line.attended and not line.signed_in:
-        what = f'nobody attends line "{name}" in a new exchange'
-        hint = "write one of its members under signed_in"
-        yield written.problem("lines", (name, "signed_in"), what, hint)
-    for at, extension in enumerate(line.signed_in):
-        if extension not in line.members:
-            what = f'{extension} is signed in on line "{name}" and is not a member of it'
-            hint = did_you_mean(extension, line.members, "write them under members too")
-            yield written.problem("lines", (name, "signed_in", at), what, hint)
-    for key, extensions in (("members", line.members), ("signed_in", line.signed_in)):
-        for at, extension in enumerate(extensions):
-            if extension in extensions[:at]:
-                yield written.problem("lines", (name, key, at), f"{extension} stands here twice")
-    if line.backup is None:
-        hint = "write the extension of somebody who is rung when nobody answers"
-        yield written.problem("lines", (name, "backup"), f'line "{name}" has no backup', hint)
-    known = {number.line for number in written.numbers.values()}
-    if name not in known and "numbers" not in written.unread:
-        hint = f"write one into numbers.yaml, {{line: {name}}}"
-        yield written.problem("lines", (name,), f'no number leads to line "{name}"', hint)
-
-
 def _phone_hours(written: Written) -> Iterator[Problem]:
     """The same time in the whole municipality, unless somebody has approved of another (S24)."""
     common = written.organisation.phone_hours if written.organisation else None
@@ -109,14 +80,3 @@ def _switchboard(written: Written) -> Iterator[Problem]:
     if line is not None and not line.attended:
         what = "the switchboard has to be attended, calls that reach nobody else end there"
         yield written.problem("lines", (name, "attended"), what, "write attended: true")
-
-
-def _units(written: Written) -> Iterator[Problem]:
-    if len(written.people) < len(written.names("people") or ()) or "people" in written.unread:
-        return  # somebody who couldn't be read may belong to the unit
-    staffed = {person.unit for person in written.people.values()}
-    for name in written.units:
-        if name not in staffed:
-            hint = "give somebody this unit in people.yaml or take it out"
-            what = f'nobody works in unit "{name}", its opening hours can\'t be kept'
-            yield written.problem("units", (name,), what, hint)

@@ -129,4 +129,5 @@ Mapped = BeforeValidator(_mapped)
 Notes = Annotated[list[Texts], Listed, AfterValidator(_few)]
 RingSeconds = Annotated[int, Field(ge=5, le=120)]
 WaitSeconds = Annotated[int, Field(ge=5, le=3600)]
+Staff = Annotated[int, Field(ge=1, le=99)]
 OfferSeconds = Annotated[int, Field(ge=20, le=600)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from pbx_bridge.core.commands import Command
@@ -40,6 +41,7 @@ class Why(StrEnum):
     LINE_CLOSED = "line-closed"
     LINE_NO_ANSWER = "line-no-answer"
     BACKUP_RINGS = "backup-rings"
+    WAIT_TOLD = "wait-told"
     LANGUAGE_ASKED = "language-asked"
     CHOICES_OFFERED = "choices-offered"
     CALL_BACK_CHOSEN = "call-back-chosen"
@@ -82,6 +84,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is known of a caller's place in a line's queue."""
+
+    line: str
+    ahead: int
+    """Callers who have waited longer."""
+    expected: timedelta
+    """What is left of the wait, by the talks of late; zero where there were none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One caller's way through the exchange, up to now."""
 
@@ -95,6 +108,8 @@ class Call:
     tried: tuple[Attempt, ...] = ()
     linkedid: str = ""
     """Asterisk's id of the call; names what is recorded in it."""
+    waiting: Waiting | None = None
+    """The queue that the caller waits in, None where it isn't known."""
 
     def result(self, mark: str) -> str | None:
         """How the step `mark` went; None when it wasn't tried."""
@@ -160,6 +175,8 @@ class Queue:
     seconds: int
     shown: str = ""
     """What the phones display instead of the caller's name, "" to leave it (S22)."""
+    backups: int = 0
+    """How many of the line's backups may be rung where nobody else can be."""
 
 
 @dataclass(frozen=True, slots=True)

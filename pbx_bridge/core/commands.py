@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.state import Lost
 
 TECHNICIAN = "technician"
 """`by` of a command from the command line."""
@@ -101,6 +102,59 @@ class SignOut:
 
 
 @dataclass(frozen=True, slots=True)
+class SeePhone:
+    """The phone of somebody who attends a line is seen to be lost, or to be there again (S18)."""
+
+    person: str
+    lost: Lost | None
+    """None: it is there."""
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class CountAttendants:
+    """See whether enough attend a line now, and raise or clear the alarm (S18)."""
+
+    line: str
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class AskCover:
+    """Ask colleague `to` to attend, in the leaver's place, every line that `wanted` would leave
+    with too few; when they accept `wanted` is done (S17, S18)."""
+
+    wanted: SetReferral | SignOut
+    to: str
+    by: str
+
+    @property
+    def person(self) -> str:
+        """Who wants to leave."""
+        return self.wanted.person
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCover:
+    """Say yes or no to attending a line for `person`, "" for whoever asked last."""
+
+    person: str
+    to: str
+    accepts: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LapseCover:
+    """The colleague has not answered in time."""
+
+    line: str
+    person: str
+    to: str
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
 class BreakPhoneHours:
     """Leave the phone hours of `line` until `until` (aware, today) for an emergency (S24)."""
 
@@ -168,6 +222,11 @@ Command = (
     | LapseForward
     | SignIn
     | SignOut
+    | SeePhone
+    | CountAttendants
+    | AskCover
+    | AnswerCover
+    | LapseCover
     | BreakPhoneHours
     | ResumePhoneHours
     | ProvePin

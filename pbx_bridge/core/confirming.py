@@ -7,18 +7,23 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import assert_never
 
-from pbx_bridge.core import absence, reach, timetable
+from pbx_bridge.core import absence, guard, reach, referring, timetable
 from pbx_bridge.core.commands import (
+    AnswerCover,
     AnswerForward,
     AskCallBack,
+    AskCover,
     BreakPhoneHours,
     CancelReferral,
     Command,
+    CountAttendants,
+    LapseCover,
     LapseForward,
     LiftShield,
     OfferForward,
     ProvePin,
     ResumePhoneHours,
+    SeePhone,
     SetReferral,
     SettleNotices,
     SignIn,
@@ -42,7 +47,8 @@ def confirmation(  # noqa: PLR0912 - one case a command
     match command:
         case SetReferral(person, since=since):
             begins = max(now, since or now)
-            return tuple(_told(plan.people[person], exchange, begins, now, "referral-set"))
+            told = _told(plan.people[person], exchange, begins, now, "referral-set")
+            return (*told, *_gaps(command, exchange, now))
         case CancelReferral():
             return (sentence("referral-cancelled"),)
         case OfferForward(to=to):
@@ -65,10 +71,50 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (sentence("hours-resumed", line=Named(plan.lines[name].title), until=until),)
         case AskCallBack():
             return (sentence("call-back-noted"),)
-        case LapseForward() | ProvePin() | LiftShield() | SettleNotices():
+        case AskCover(to=to):
+            return (sentence("cover-asked", name=plan.people[to].name),)
+        case AnswerCover(to=to, accepts=True):
+            return tuple(_covers(to, exchange))
+        case AnswerCover():
+            return (sentence("offer-declined"),)
+        case (
+            LapseForward()
+            | LapseCover()
+            | ProvePin()
+            | LiftShield()
+            | SettleNotices()
+            | SeePhone()
+            | CountAttendants()
+        ):
             return ()
         case _:
             assert_never(command)
+
+
+def _gaps(command: SetReferral, exchange: Exchange, now: datetime) -> Iterator[Sentence]:
+    """Yield what the absence leaves with too few: the first time, and how often."""
+    found: dict[tuple[guard.Of, str], list[guard.Gap]] = {}
+    for gap in referring.gaps(command, exchange, now):
+        found.setdefault((gap.of, gap.name), []).append(gap)
+    for first, *others in found.values():
+        yield referring.told_gap("gap-left", first, exchange.plan)
+        if others:
+            yield sentence("gap-count", count=len(others) + 1)
+
+
+def _covers(to: str, exchange: Exchange) -> Iterator[Sentence]:
+    """Yield the lines that were accepted last, each with the end."""
+    held = [
+        one
+        for covers in exchange.covers.values()
+        for one in covers
+        if one.to == to and one.consent is Consent.ACCEPTED
+    ]
+    last = max(one.asked_at for one in held)
+    for one in held:
+        if one.asked_at == last:
+            title = Named(exchange.plan.lines[one.line].title)
+            yield sentence("cover-accepted", line=title, until=one.until)
 
 
 def _broken(line: Line, until: datetime, exchange: Exchange, now: datetime) -> Iterator[Sentence]:

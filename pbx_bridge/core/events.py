@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
 from pbx_bridge.core.model import Plan
-from pbx_bridge.core.state import Break, Consent, Exchange, Forward, Notice, Referral
+from pbx_bridge.core.state import (
+    Break,
+    Consent,
+    Cover,
+    Exchange,
+    Forward,
+    Loss,
+    Lost,
+    Notice,
+    Referral,
+    Shortage,
+)
 
 T = TypeVar("T")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,6 +188,73 @@ class SignedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneLost:
+    """The phone of somebody who attends a line can't be counted on (S18)."""
+
+    person: str
+    cause: Lost
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneFound:
+    """It can again."""
+
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineShort:
+    """Too few attend an open line from now on: every second of it is recorded (S18)."""
+
+    line: str
+    cause: str
+    """A `pbx_bridge.core.attendance.Missing`."""
+    missing: tuple[str, ...]
+    joined: tuple[str, ...]
+    """Backups that attend it meanwhile."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineStaffed:
+    """Enough attend the line again, or it has closed."""
+
+    line: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CoverAsked:
+    """A colleague is asked to attend a line in somebody's place (S17, S18)."""
+
+    line: str
+    person: str
+    to: str
+    since: datetime
+    until: datetime
+    at: datetime
+    by: str
+    absence: Referral | None = None
+    """What begins when they accept."""
+    signs_out: bool = False
+    """Whether `person` signs out of the line when they accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverAnswered:
+    """The colleague said yes or no, or didn't answer in time."""
+
+    line: str
+    person: str
+    to: str
+    since: datetime
+    consent: Consent
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRefused:
     """A command was refused; nothing changed."""
 
@@ -233,6 +311,12 @@ Event = (
     | CallBackAsked
     | SignedIn
     | SignedOut
+    | PhoneLost
+    | PhoneFound
+    | LineShort
+    | LineStaffed
+    | CoverAsked
+    | CoverAnswered
     | CommandRefused
     | Decided
     | LinkLost
@@ -288,10 +372,18 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
         signed_in=signed_in,
         breaks={name: held for name, held in exchange.breaks.items() if name in plan.lines},
+        losses={who: one for who, one in exchange.losses.items() if who in people},
+        covers={
+            name: known_
+            for name, held in exchange.covers.items()
+            if name in plan.lines
+            and (known_ := tuple(one for one in held if {one.person, one.to} <= people.keys()))
+        },
+        shortages={one: held for one, held in exchange.shortages.items() if one in plan.lines},
     )
 
 
-def apply(exchange: Exchange, event: Event) -> Exchange:
+def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one case an event
     """The state after one event."""
     match event:
         case ReferralSet() | ReferralCancelled():
@@ -318,6 +410,17 @@ def apply(exchange: Exchange, event: Event) -> Exchange:
             return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) | {person})
         case SignedOut(line, person):
             return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) - {person})
+        case PhoneLost(person, cause, at):
+            return replace(exchange, losses={**exchange.losses, person: Loss(cause, at)})
+        case PhoneFound(person):
+            return replace(exchange, losses=_without(exchange.losses, person))
+        case LineShort(line, cause, missing, _, at):
+            short = Shortage(line, at, cause, missing)
+            return replace(exchange, shortages={**exchange.shortages, line: short})
+        case LineStaffed(line):
+            return replace(exchange, shortages=_without(exchange.shortages, line))
+        case CoverAsked() | CoverAnswered():
+            return _covered(exchange, event)
         case ShieldLifted() | CallBackAsked() | Decided() | LinkLost() | BridgeStarted():
             return exchange
         case _:
@@ -364,6 +467,29 @@ def _forwarded(
         case _:
             assert_never(event)
     return replace(exchange, forwards=_with(exchange.forwards, event.person, held))
+
+
+def _covered(exchange: Exchange, event: CoverAsked | CoverAnswered) -> Exchange:
+    held = list(exchange.covers.get(event.line, ()))
+    this = (event.person, event.to, event.since)
+    if isinstance(event, CoverAsked):
+        held = [
+            one
+            for one in held
+            if one.until > event.at - KEPT and (one.person, one.to, one.since) != this
+        ]
+        asked = Cover(
+            *(event.line, event.person, event.to, event.since, event.until, event.at),
+            absence=event.absence,
+            signs_out=event.signs_out,
+        )
+        held.append(asked)
+    else:
+        held = [
+            replace(one, consent=event.consent) if (one.person, one.to, one.since) == this else one
+            for one in held
+        ]
+    return replace(exchange, covers=_with(exchange.covers, event.line, held))
 
 
 def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> Exchange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from pbx_bridge.core import attendance, breaking, consent, referring
+from pbx_bridge.core import alarms, attendance, breaking, consent, covering, referring
 from pbx_bridge.core.commands import (
     CALLER,
     EXCHANGE,
@@ -13,17 +13,22 @@ from pbx_bridge.core.commands import (
     MOST_WRONG_PINS,
     REFUSALS_WINDOW,
     TECHNICIAN,
+    AnswerCover,
     AnswerForward,
     AskCallBack,
+    AskCover,
     BreakPhoneHours,
     CancelReferral,
     Command,
+    CountAttendants,
+    LapseCover,
     LapseForward,
     LiftShield,
     OfferForward,
     ProvePin,
     Refusal,
     ResumePhoneHours,
+    SeePhone,
     SetReferral,
     SettleNotices,
     SignIn,
@@ -59,7 +64,9 @@ def handle(  # noqa: PLR0912 - one case a command
         case SetReferral():
             return referring.set_referral(command, exchange, now)
         case CancelReferral():
-            return referring.cancel_referral(command, exchange, now)
+            return _with_back(
+                referring.cancel_referral(command, exchange, now), command.person, exchange, now
+            )
         case OfferForward():
             return consent.offer(command, exchange, now)
         case WithdrawForward():
@@ -68,8 +75,20 @@ def handle(  # noqa: PLR0912 - one case a command
             return consent.answer(command, exchange, now)
         case LapseForward():
             return consent.lapse(command, exchange, now)
-        case SignIn() | SignOut():
-            return _attend(command, exchange, now)
+        case SignIn():
+            return _with_back(_sign_in(command, exchange), command.person, exchange, now)
+        case SignOut():
+            return _sign_out(command, exchange, now)
+        case SeePhone():
+            return alarms.see_phone(command, exchange, now)
+        case CountAttendants():
+            return alarms.count_attendants(command, exchange, now)
+        case AskCover():
+            return covering.ask(command, exchange, now)
+        case AnswerCover():
+            return covering.answer(command, exchange, now)
+        case LapseCover():
+            return covering.lapse(command, exchange)
         case BreakPhoneHours():
             return breaking.break_hours(command, exchange, now)
         case ResumePhoneHours():
@@ -110,7 +129,13 @@ def pin_locked(
 def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
     """Everybody may command for themselves; operators, foremen and technicians for others."""
     match command:
-        case SettleNotices(by=by) | LapseForward(by=by):
+        case (
+            SettleNotices(by=by)
+            | LapseForward(by=by)
+            | LapseCover(by=by)
+            | SeePhone(by=by)
+            | CountAttendants(by=by)
+        ):
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):
                 return None
@@ -122,7 +147,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
         case AskCallBack(target=target):
             known = target in exchange.plan.people or target in exchange.plan.lines
             return None if known else _unknown_person()
-        case AnswerForward(person, to, _, by):
+        case AnswerForward(person, to, _, by) | AnswerCover(person, to, _, by):
             unknown = {to, person or to} - exchange.plan.people.keys()
             whom = to
         case LiftShield(person, by):
@@ -138,7 +163,9 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
     if by in (whom, TECHNICIAN):
         return None
     actor = exchange.plan.people.get(by)
-    answers = isinstance(command, AnswerForward)  # a consent is the colleague's, not the absent's
+    answers = isinstance(
+        command, AnswerForward | AnswerCover
+    )  # a consent is the colleague's, not the absent's
     led = whom if answers else command.person
     leads = actor is not None and exchange.plan.people[led].foreman == by
     if actor is not None and (actor.operator or (leads and not isinstance(command, LiftShield))):
@@ -190,15 +217,28 @@ def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
     return ()
 
 
-def _attend(command: SignIn | SignOut, exchange: Exchange, now: datetime) -> Answer:
+def _with_back(answer: Answer, person: str, exchange: Exchange, now: datetime) -> Answer:
+    """Who signs in or comes back is there again, whatever was left ringing before."""
+    return answer if isinstance(answer, Refusal) else (*answer, *alarms.back(exchange, person, now))
+
+
+def _sign_in(command: SignIn, exchange: Exchange) -> Answer:
+    line = exchange.plan.lines.get(command.line)
+    if line is None:
+        return Refusal("", "unknown-line", sentence("refused-unknown-code"))
+    if command.person not in line.members:
+        title = Named(line.title)
+        return Refusal("S18", "not-a-member", sentence("refused-not-member", line=title))
+    return (SignedIn(line.name, command.person, command.by),)
+
+
+def _sign_out(command: SignOut, exchange: Exchange, now: datetime) -> Answer:
     line = exchange.plan.lines.get(command.line)
     if line is None:
         return Refusal("", "unknown-line", sentence("refused-unknown-code"))
     title = Named(line.title)
-    if isinstance(command, SignIn):
-        if command.person not in line.members:
-            return Refusal("S18", "not-a-member", sentence("refused-not-member", line=title))
-        return (SignedIn(line.name, command.person, command.by),)
+    if command.person in line.static:
+        return Refusal("S18", "static", sentence("refused-static", line=title))
     if command.person not in exchange.signed_in.get(line.name, frozenset()):
         return Refusal("", "not-signed-in", sentence("refused-not-signed-in", line=title))
     if line in attendance.lines_left_empty(exchange, command.person, now):

@@ -95,7 +95,7 @@ def openings(
     for count in range(days):
         day = first + timedelta(days=count)
         spans, reason = day_of(schedule, day, plan)
-        for found in _day(spans, schedule.lunch, day, zone, reason):
+        for found in stretches(spans, schedule.lunch, day, zone, reason):
             if found.start.astimezone(UTC) >= found.end.astimezone(UTC):
                 continue  # it lay in the hour that does not exist
             if held is None:
@@ -142,9 +142,10 @@ def next_opening(schedule: Schedule, plan: Plan, now: datetime) -> datetime | No
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _day(
+def stretches(
     spans: tuple[Span, ...], lunch: tuple[Span, ...], day: date, zone: ZoneInfo, reason: Reason
 ) -> tuple[Opening, ...]:
+    """The spans that begin on `day`, lunch taken out, as instants."""
     found = [_opening(span, day, zone, reason) for span in spans]
     for pause in lunch:
         closed = _opening(pause, day, zone, Reason(Cause.LUNCH))

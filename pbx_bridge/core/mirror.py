@@ -52,8 +52,9 @@ class Picture:
 
     values: Mapping[tuple[str, str], str | Spoken]
     """By (family, key)."""
-    members: frozenset[tuple[str, str]]
-    """Line name and extension of everybody who attends it."""
+    members: Mapping[tuple[str, str], int]
+    """The penalty by line name and extension of everybody in its queue: 0 for whoever attends
+    it, more for backups."""
 
 
 def picture(exchange: Exchange, now: datetime) -> Picture:
@@ -67,11 +68,11 @@ def picture(exchange: Exchange, now: datetime) -> Picture:
     for language in Language:
         for name, key in SOUNDS.items():
             values["pbx-sound", f"{name}-{language}"] = Spoken(sentence(key), language, now)
-    members = frozenset(
-        (line.name, extension)
+    members = {
+        (line.name, extension): penalty
         for line in exchange.plan.lines.values()
-        for extension in attendance.attendants(exchange, line, now)
-    )
+        for extension, penalty in attendance.queue(exchange, line, now).items()
+    }
     return Picture(values, members)
 
 

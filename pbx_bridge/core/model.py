@@ -62,6 +62,8 @@ class ReferralReason:
     """The site's list of notes; a device chooses by number, 1 for the first (S12)."""
     unplanned: bool = False
     """The foreman is always told, and the person is asked who takes over (S20)."""
+    meeting: bool = False
+    """Whoever attends phone hours has none of these in them (S24)."""
     private: bool = False
     """Health data: its name is told to the foreman and the switchboard by mail, and to nobody
     else in any way."""
@@ -114,6 +116,53 @@ class Schedule:
     """Closed, on whatever day."""
 
 
+class Guard(StrEnum):
+    """What happens to an absence that would leave a line or a unit with too few (S17, S18)."""
+
+    REFUSE = "refuse"
+    """It is refused until somebody has agreed to cover."""
+    ASK = "ask"
+    """It holds, and whoever leaves is asked who covers."""
+    WARN = "warn"
+    """It holds, and those concerned are told."""
+
+
+class AtClosing(StrEnum):
+    """What becomes of callers who wait when their line closes."""
+
+    SERVE = "serve"
+    """They are answered as if it were open."""
+    TELL = "tell"
+    """They are told that it has closed, and when it opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Days on which more have to be there than usual (S5)."""
+
+    name: str
+    first: date
+    last: date
+    """Included."""
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """When somebody is to attend a line."""
+
+    who: str
+    """Extension."""
+    week: Week | None = None
+    """None: as long as the line is open."""
+    first: date | None = None
+    """None: always."""
+    last: date | None = None
+    """Included; None: for good."""
+    every: int = 1
+    """Of so many weeks it is one, counted from the week of `first`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A part of the organisation, with opening hours (S17)."""
@@ -124,6 +173,10 @@ class Unit:
     """Name of a `Schedule`."""
     line: str = ""
     """Name of the `Line` that answers for the unit, "" for none."""
+    minimum: int = 1
+    """People who have to be there in the opening hours."""
+    raised: tuple[Raised, ...] = ()
+    guard: Guard = Guard.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +212,8 @@ class Person:
     """Callers' numbers (national form) and extensions that pass referral and shield."""
     push_through: bool = False
     """Colleagues may press `*` to ring in spite of a referral."""
+    always_answers: bool = False
+    """The phone of a place that is staffed day and night: it is never referred (S18)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +234,25 @@ class Line:
     """Never to be left by its last attendant while open (S18)."""
     wait_seconds: int = 120
     ring_seconds: int = 15
-    backup: str = ""
-    """Extension that is rung when nobody in the queue answers, "" for none."""
+    backups: tuple[str, ...] = ()
+    """Extensions that are rung in this order where too few of the members are there, and for
+    callers who have waited long; the last one always answers (S18)."""
+    overflow_seconds: int = 60
+    """After so long a wait the first backup is rung too, the next ones after as long again."""
+    minimum: int = 1
+    """Members who have to attend the line while it is open."""
+    raised: tuple[Raised, ...] = ()
+    static: frozenset[str] = frozenset()
+    """Members who always attend; they neither sign in nor out."""
+    roster: tuple[Shift, ...] = ()
+    """Who is to attend when; whoever doesn't is missed (S18)."""
+    misses: int = 3
+    """Calls in a row that a member leaves ringing before the line counts as left by them."""
+    told_seconds: int = 32
+    """Callers who have waited so long are told their place and the wait, again and again, each
+    time after twice as long."""
+    at_closing: AtClosing = AtClosing.SERVE
+    guard: Guard = Guard.REFUSE
     phone_hours: bool = False
     """A phone time of the public's: no meetings in it, and what is broken is repaid (S24)."""
     approved_by: str = ""

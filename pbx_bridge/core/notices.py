@@ -7,14 +7,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
-from pbx_bridge.core import absence, attendance, consent, reach
+from pbx_bridge.core import absence, attendance, consent, reach, referring
 from pbx_bridge.core.closed import emergency
+from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
     CallBackAsked,
+    CoverAnswered,
+    CoverAsked,
     Event,
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
+    LineShort,
+    LineStaffed,
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
@@ -24,7 +29,7 @@ from pbx_bridge.core.events import (
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Person, Plan
-from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Spoken, sentence
+from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, Spoken, sentence
 from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice
 from pbx_bridge.core.timetable import line_openings
 
@@ -78,6 +83,25 @@ def _of(  # noqa: PLR0912 - one case an event
     match event:
         case ReferralSet():
             yield from _of_referral(event, after, now)
+            yield from _of_gaps(event, after, now)
+        case LineShort():
+            yield from _of_shortage(event, before, after, now)
+        case LineStaffed(line) if line in before.shortages:
+            for one in attendance.attendants(after, plan.switchboard, now):
+                yield _notice(About.LINE_STAFFED, line, one, Channel.MESSAGE, now)
+        case CoverAsked(line, person, to, since, until):
+            for channel in OUTSIDE:
+                yield _notice(
+                    *(About.COVER_ASKED, person, to, channel, now),
+                    line=line,
+                    since=since,
+                    until=until,
+                )
+        case CoverAnswered(line, person, to, _, said):
+            accepted = said is Consent.ACCEPTED
+            about = About.COVER_ACCEPTED if accepted else About.COVER_DECLINED
+            yield _notice(about, person, person, Channel.MESSAGE, now, other=to, line=line)
+            yield _notice(about, person, "", Channel.LIST, now, other=to, line=line)
         case ReferralCancelled(person, since) if since.astimezone(UTC) <= now.astimezone(UTC):
             if absence.absence(after, person, now) is None:
                 yield _notice(About.BACK, person, "", Channel.LIST, now)
@@ -113,6 +137,49 @@ def _of(  # noqa: PLR0912 - one case an event
                 )
         case _:
             return
+
+
+def _of_gaps(event: ReferralSet, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """The switchboard and the foreman: what an absence leaves with too few (S3, S17)."""
+    plan = after.plan
+    wanted = SetReferral(
+        event.person, event.reason, event.until, event.by, event.note, event.since, event.recording
+    )
+    told: set[str] = set()
+    for gap in referring.gaps(wanted, after, now):
+        if gap.name in told:
+            continue
+        told.add(gap.name)
+        foreman = plan.people[event.person].foreman
+        channels = [(foreman, channel) for channel in OUTSIDE if foreman]
+        for to, channel in (("", Channel.LIST), *channels):
+            yield _notice(
+                *(About.GAP, event.person, to, channel, now),
+                since=gap.since,
+                until=gap.until,
+                line=gap.name,
+            )
+
+
+def _of_shortage(
+    event: LineShort, before: Exchange, after: Exchange, now: datetime
+) -> Iterator[Notice]:
+    """The switchboard, the foremen of those who are missing, and the backups that join (S18)."""
+    plan = after.plan
+    missing = event.missing[0] if event.missing else ""
+    foremen = {plan.people[one].foreman for one in event.missing}
+    told = [("", Channel.LIST)] if event.line not in before.shortages else []
+    attending = attendance.attendants(after, plan.switchboard, now)
+    there = [one for one in attending if one not in after.losses and one not in event.missing]
+    told += [(one, Channel.MESSAGE) for one in dict.fromkeys((*there, *event.joined))]
+    told += [(one, channel) for one in sorted(foremen - {""}) for channel in OUTSIDE]
+    for to, channel in dict.fromkeys(told):
+        yield _notice(
+            *(About.LINE_SHORT, event.line, to, channel, now),
+            other=missing,
+            cause=event.cause,
+            joined=event.joined[0] if event.joined else "",
+        )
 
 
 def _said(exchange: Exchange, event: ForwardAnswered | ForwardWithdrawn) -> Consent | None:
@@ -214,6 +281,17 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
+        case About.LINE_SHORT:
+            return notice.person not in exchange.shortages
+        case About.COVER_ASKED:
+            covers = exchange.covers.get(notice.line, ())
+            asked = [one for one in covers if one.consent in (Consent.ASKED, Consent.LAPSED)]
+            return not any((one.person, one.to) == (notice.person, notice.to) for one in asked)
+        case About.COVER_ACCEPTED | About.COVER_DECLINED:
+            return False
+        case About.GAP:
+            since, until = notice.since or notice.at, notice.until or notice.at
+            return not any(absence.away_in(exchange, notice.person, since, until))
         case About.FORWARD_ENDED:
             return any(one.consent is Consent.ACCEPTED for one in forwards)
     if notice.since is None or (notice.channel is Channel.MAIL and notice.about != About.DEPUTY):
@@ -250,6 +328,20 @@ def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
             why = Named(emergency(plan, notice.note))
             yield sentence("notice-hours-broken", name=whom, note=why, until=until)
             return
+        case About.LINE_SHORT:
+            yield from _shortage(notice, whom, plan)
+            return
+        case About.LINE_STAFFED:
+            yield sentence("notice-line-staffed", line=whom)
+            return
+        case About.COVER_ASKED | About.GAP:
+            slots: dict[str, Slot] = {"name": name, "line": _title(notice.line, plan)}
+            begins = {"since": notice.since or notice.at} if notice.about is About.GAP else {}
+            yield sentence(f"notice-{notice.about}", until=until, **slots, **begins)
+            return
+        case About.COVER_ACCEPTED | About.COVER_DECLINED:
+            title_ = _title(notice.line, plan)
+            yield sentence(f"notice-{notice.about}", name=name, other=other, line=title_)
         case About.BACK | About.FORWARD_ENDED:
             yield sentence(f"notice-{notice.about}", name=name)
         case About.OFFER_ACCEPTED | About.OFFER_DECLINED | About.UNDELIVERED:
@@ -268,6 +360,23 @@ def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
         yield sentence("notice-note", note=notice.note)
     if notice.recording:
         yield Recorded(notice.recording)
+
+
+def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentence]:
+    """Yield who is missing and why, and who stands in."""
+    missing = plan.people.get(notice.other)
+    if missing is None:
+        yield sentence("notice-short-nobody", line=line)
+    else:
+        yield sentence(f"notice-short-{notice.cause}", line=line, name=missing.name)
+    if notice.joined in plan.people:
+        yield sentence("notice-joined", name=plan.people[notice.joined].name)
+
+
+def _title(name: str, plan: Plan) -> Named:
+    """The title of a line or a unit."""
+    line = plan.lines.get(name)
+    return Named(line.title if line is not None else plan.units[name].title)
 
 
 def subject(notice: Notice, exchange: Exchange) -> Sentence:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from pbx_bridge.core import absence, attendance, consent
+from pbx_bridge.core import absence, attendance, consent, guard
 from pbx_bridge.core.commands import CancelReferral, Refusal, SetReferral
-from pbx_bridge.core.events import Event, ReferralCancelled, ReferralSet
-from pbx_bridge.core.model import Line, ReferralReason
-from pbx_bridge.core.sentences import Named, sentence
+from pbx_bridge.core.events import Event, ReferralCancelled, ReferralSet, fold
+from pbx_bridge.core.guard import Gap
+from pbx_bridge.core.model import Guard, Line, Plan, ReferralReason, Text
+from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.timetable import line_openings
 
 LONGEST = timedelta(days=800)
 """An end further ahead is a slip of the finger: a year of leave planned a year before is less."""
@@ -23,11 +25,49 @@ def set_referral(
     reason = exchange.plan.reasons_by_name.get(command.reason)
     if reason is None:
         return Refusal("S8", "unknown-reason", sentence("refused-unknown-reason"))
-    since = max(now, command.since or now, key=_instant).astimezone(UTC)
-    if (refusal := _impossible(command, reason, since, exchange, now)) is not None:
+    since = _begins_at(command, now)
+    refusal = (
+        _impossible(command, reason, since, exchange, now)
+        or _in_phone_hours(command, reason, since, exchange)
+        or _left_empty(command, reason, since, exchange, now)
+    )
+    if refusal is not None:
         return refusal
+    *cancelled, set_ = _set(command, reason, exchange, now)
+    assert isinstance(set_, ReferralSet)
+    if reason.reachable:
+        return (*cancelled, set_)
+    return (*cancelled, set_, *consent.ask_deputy(exchange, set_, (), command.by, now))
+
+
+def gaps(command: SetReferral, exchange: Exchange, now: datetime) -> tuple[Gap, ...]:
+    """What the referral would leave with too few, by lines and units (S17, S18)."""
+    reason = exchange.plan.reasons_by_name[command.reason]
+    since = _begins_at(command, now)
+    if reason.reachable or _instant(command.until) <= since:
+        return ()
+    *replaced, set_ = _set(command, reason, exchange, now)
+    before = fold(exchange, replaced)
+    return guard.opened(before, fold(before, [set_]), command.person, since, command.until, now)
+
+
+def told_gap(key: str, gap: Gap, plan: Plan) -> Sentence:
+    """The sentence `key` about a line or a unit with too few."""
+    titles: dict[guard.Of, Text] = {}
+    if gap.of is guard.Of.LINE:
+        titles[gap.of] = plan.lines[gap.name].title
+    else:
+        titles[gap.of] = plan.units[gap.name].title
+    return sentence(key, line=Named(titles[gap.of]), since=gap.since, until=gap.until)
+
+
+def _set(
+    command: SetReferral, reason: ReferralReason, exchange: Exchange, now: datetime
+) -> tuple[Event, ...]:
+    """The referral, behind what it replaces."""
+    since = _begins_at(command, now)
     replaced = tuple(_replaced(command, reason, since, exchange, now))
-    cancelled = tuple(event for one in replaced for event in cancel(exchange, one, command.by))
+    cancelled = (event for one in replaced for event in cancel(exchange, one, command.by))
     set_ = ReferralSet(
         command.person,
         reason.name,
@@ -38,9 +78,52 @@ def set_referral(
         command.recording,
         now,
     )
-    if reason.reachable:
-        return (*cancelled, set_)
-    return (*cancelled, set_, *consent.ask_deputy(exchange, set_, (), command.by, now))
+    return (*cancelled, set_)
+
+
+def _begins_at(command: SetReferral, now: datetime) -> datetime:
+    return max(now, command.since or now, key=_instant).astimezone(UTC)
+
+
+def _in_phone_hours(
+    command: SetReferral, reason: ReferralReason, since: datetime, exchange: Exchange
+) -> Refusal | None:
+    """Whoever attends phone hours has no meetings in them (S24)."""
+    if not reason.meeting:
+        return None
+    for line in exchange.plan.lines_of(command.person):
+        rostered = {shift.who for shift in line.roster} | line.static
+        attends = exchange.signed_in.get(line.name, frozenset()) | rostered
+        if not line.phone_hours or command.person not in attends:
+            continue
+        first = next(line_openings(exchange, line, since), None)
+        if first is not None and _instant(first.start) < _instant(command.until):
+            spoken = sentence("refused-meeting", line=Named(line.title), since=first.start)
+            return Refusal("S24", "meeting-in-phone-hours", spoken)
+    return None
+
+
+def _left_empty(
+    command: SetReferral,
+    reason: ReferralReason,
+    since: datetime,
+    exchange: Exchange,
+    now: datetime,
+) -> Refusal | None:
+    """An absence that can be chosen does not leave with too few what is to be refused then."""
+    if reason.unplanned:
+        return None
+    if not reason.reachable and since <= _instant(now):
+        empty = attendance.lines_left_empty(exchange, command.person, now)
+        refusing = [line for line in empty if line.guard is Guard.REFUSE]
+        if refusing:
+            return last_attendant(refusing[0])
+    for gap in gaps(command, exchange, now):
+        if guard.policy(exchange, gap) is Guard.REFUSE:
+            clause = "S18" if gap.of is guard.Of.LINE else "S17"
+            spoken = told_gap("refused-gap", gap, exchange.plan)
+            return Refusal(clause, "leaves-too-few", spoken)
+    return None
 
 
 def _impossible(
@@ -59,10 +142,8 @@ def _impossible(
         return Refusal("S8", "end-too-far", sentence("refused-bad-time"))
     if reason.note_required and not command.note.strip() and not command.recording:
         return Refusal("S12", "note-needed", sentence("refused-note-needed"))
-    if not reason.reachable and since <= _instant(now):
-        empty = attendance.lines_left_empty(exchange, command.person, now)
-        if empty:
-            return last_attendant(empty[0])
+    if exchange.plan.people[command.person].always_answers and not reason.reachable:
+        return Refusal("S18", "always-answers", sentence("refused-always-answers"))
     return None
 
 

@@ -55,6 +55,53 @@ class Forward:
     consent: Consent = Consent.ASKED
 
 
+class Lost(StrEnum):
+    """Why somebody's phone can't be counted on."""
+
+    UNREACHABLE = "unreachable"
+    """No phone of theirs is registered, or none answers to Asterisk."""
+    NO_ANSWER = "no-answer"
+    """They have left too many calls of a line in a row ringing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Somebody who attends a line and whose phone can't be counted on (S18)."""
+
+    cause: Lost
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A colleague who attends a line in somebody's place, or is asked to (S17, S18)."""
+
+    line: str
+    person: str
+    """Whom they cover for."""
+    to: str
+    since: datetime
+    until: datetime
+    asked_at: datetime
+    consent: Consent = Consent.ASKED
+    absence: Referral | None = None
+    """What begins when they accept."""
+    signs_out: bool = False
+    """Whether `person` signs out of the line when they accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """An open line that fewer attend than have to: the alarm until it is over (S18)."""
+
+    line: str
+    since: datetime
+    cause: str
+    """A `pbx_bridge.core.attendance.Missing`."""
+    missing: tuple[str, ...]
+    """Extensions that are to attend it and don't."""
+
+
 class Channel(StrEnum):
     """How a notice reaches somebody."""
 
@@ -99,6 +146,15 @@ class About(StrEnum):
     FORWARD_ENDED = "forward-ended"
     HOURS_BROKEN = "hours-broken"
     """Phone hours were broken: why, until when, and until when they are repaid."""
+    LINE_SHORT = "line-short"
+    """Too few attend an open line; who stands in."""
+    LINE_STAFFED = "line-staffed"
+    COVER_ASKED = "cover-asked"
+    """To a colleague: will you attend a line in somebody's place?"""
+    COVER_ACCEPTED = "cover-accepted"
+    COVER_DECLINED = "cover-declined"
+    GAP = "gap"
+    """An absence leaves too few in a line or a unit."""
     CALL_BACK = "call-back"
     """A caller asks to be called back."""
     UNDELIVERED = "undelivered"
@@ -125,6 +181,12 @@ class Notice:
     recording: str = ""
     other: str = ""
     """The colleague who takes the calls, or the caller's number."""
+    line: str = ""
+    """Name of the line or unit that has too few."""
+    joined: str = ""
+    """Extension of the backup that attends the line meanwhile."""
+    cause: str = ""
+    """A `pbx_bridge.core.attendance.Missing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +208,9 @@ class Exchange:
     """When commands and PINs were refused lately, by extension or caller's number."""
     breaks: Mapping[str, tuple[Break, ...]] = field(default_factory=dict)
     """By line, in order of their beginning; those of past days too."""
+    losses: Mapping[str, Loss] = field(default_factory=dict)
+    """By extension of those who attend or back up a line."""
+    covers: Mapping[str, tuple[Cover, ...]] = field(default_factory=dict)
+    """By line, in the order in which they were asked."""
+    shortages: Mapping[str, Shortage] = field(default_factory=dict)
+    """By line: the alarms of now."""

@@ -19,7 +19,7 @@ def sample() -> Plan:
 
 def test_the_sample_has_no_problem_and_the_size_it_claims(sample: Plan) -> None:
     assert check(ROOT / "dialplan", TODAY) == []
-    assert len(sample.people) == 12
+    assert len(sample.people) == 13
     assert len(sample.numbers) == 22
     assert len(sample.reasons) == 10
     assert len(sample.units) == 4
@@ -41,7 +41,7 @@ def test_the_samples_switchboard_is_attended_and_backed_up(sample: Plan) -> None
     assert line.title[Language.FI] == "vaihde"
     assert line.title[Language.EN] == "the switchboard"
     assert (line.code, line.attended, line.signed_in, line.mailbox) == ("1", True, ("111",), "180")
-    assert sample.people[line.backup].title == "kanslichef"
+    assert [sample.people[one].always_answers for one in line.backups] == [False, True]
     assert all(sample.people[member].operator for member in line.members)
 
 

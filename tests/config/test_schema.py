@@ -16,7 +16,7 @@ def test_f36_everything_wrong_is_told_at_once_with_file_and_line(
 ) -> None:
     change("people.yaml", "  name: Elin Strand", "  nmae: Elin Strand")
     change("people.yaml", "extension: 104, agreed", "extention: 104, agreed")
-    change("lines.yaml", "backup: 110", "backup: 999")
+    change("lines.yaml", "backup: [110, 120]", "backup: [999, 120]")
     change("hours.yaml", "weekdays: 9:00-11:00", "weekdays: 11:00-9:00")
     change("reasons.yaml", "fi: on varattu, ", "")
     change("trunks.yaml", "  username:", "  password: hunter2")
@@ -24,7 +24,7 @@ def test_f36_everything_wrong_is_told_at_once_with_file_and_line(
     at = {
         "elin": line_of(folder, "people.yaml", "nmae: Elin"),
         "box": line_of(folder, "people.yaml", "- {extention: 104"),
-        "backup": line_of(folder, "lines.yaml", "backup: 999"),
+        "backup": line_of(folder, "lines.yaml", "[999, 120]"),
         "hours": line_of(folder, "hours.yaml", "11:00-9:00"),
         "reason": line_of(folder, "reasons.yaml", "är upptagen"),
         "secret": line_of(folder, "trunks.yaml", "hunter2"),

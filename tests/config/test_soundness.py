@@ -15,10 +15,14 @@ from pbx_bridge.config.plan import check, load_plan
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        ("lines.yaml", "  backup: 103\n", "", 'line "jour" has no backup'),
+        ("lines.yaml", "  backup: [103, 120]\n", "", 'line "jour" has no backup'),
         ("lines.yaml", "members: [110, 102]\n  signed_in: [110]", "members:", "has no members"),
         ("lines.yaml", "signed_in: [110]", "signed_in: [101]", "is not a member of it"),
-        ("lines.yaml", "  signed_in: [110]\n", "", 'nobody attends line "jour"'),
+        ("lines.yaml", "  signed_in: [101]\n", "", 'nobody attends line "bygglov"'),
+        ("lines.yaml", "backup: [103, 120]", "backup: [120, 103]", "103, may be away"),
+        ("lines.yaml", "{who: 110,", "{who: 101,", "101 is on the roster"),
+        ("lines.yaml", "first: 2026-11-23, ", "", "every: 2 weeks, from which on?"),
+        ("lines.yaml", "  guard: ask\n", "  minimum: 3\n", "there are 2 in all"),
         ("lines.yaml", "members: [110, 102]", "members: [110, 110]", "110 stands here twice"),
         ("people.yaml", "{extension: 102, agreed", "{extension: 101, agreed", "own deputy"),
         ("people.yaml", "{extension: 107", "{extension: 106", "106 can't be their own deputy"),

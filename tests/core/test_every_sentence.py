@@ -30,6 +30,8 @@ VALUES: dict[str, tuple[Slot, ...]] = {
     "number": (Digits("0457000105"),),
     "digit": (3,),
     "minutes": (40,),
+    "count": (3,),
+    "place": (2,),
     "note": (Named(PLAN.reasons["9"].notes[0]),),
     "until": MOMENTS,
     "opens": MOMENTS,

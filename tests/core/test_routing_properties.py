@@ -69,13 +69,13 @@ calls = st.builds(
 
 related = sorted(
     {one for person in PLAN.people.values() for one in person.deputies}
-    | {line.backup for line in PLAN.lines.values()}
+    | {one for line in PLAN.lines.values() for one in line.backups}
 )
 """Deputies and backups: whom a call may reach besides the one who was dialled."""
 among_colleagues = [
     *((one.extension, deputy) for one in PLAN.people.values() for deputy in one.deputies),
     *(
-        (one.digits, PLAN.lines[one.target].backup)
+        (one.digits, PLAN.lines[one.target].backups[0])
         for one in PLAN.numbers.values()
         if one.target in PLAN.lines
     ),

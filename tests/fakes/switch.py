@@ -14,6 +14,7 @@ class FakeSwitch:
     def __init__(self, queues: Iterable[str] = ()) -> None:
         self.entries: dict[tuple[str, str], str] = {}
         self.names: dict[QueueMember, str] = {}
+        self.penalties: dict[QueueMember, int] = {}
         self.down = False
         self._queues = frozenset(queues)
 
@@ -31,19 +32,21 @@ class FakeSwitch:
         self._reach(family)
         return {key: value for (of, key), value in self.entries.items() if of == family}
 
-    async def members(self) -> frozenset[QueueMember]:
+    async def members(self) -> Mapping[QueueMember, int]:
         self._reach()
-        return frozenset(self.names)
+        return dict(self.penalties)
 
-    async def join(self, member: QueueMember, name: str) -> None:
+    async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
         self._reach(member.queue, member.interface, name)
         self._known(member)
         self.names.setdefault(member, name)
+        self.penalties[member] = penalty
 
     async def leave(self, member: QueueMember) -> None:
         self._reach(member.queue, member.interface)
         self._known(member)
         self.names.pop(member, None)
+        self.penalties.pop(member, None)
 
     def _known(self, member: QueueMember) -> None:
         if member.queue not in self._queues:

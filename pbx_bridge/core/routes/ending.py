@@ -100,7 +100,7 @@ def _try_again(
         yield Decision(mark, ring, Why.COLLEAGUE_CHOSEN)
     elif key == LINE_KEY and line is not None:
         shown = line.title[exchange.plan.organisation.language]
-        queue = Queue(line.name, line.wait_seconds, shown)
+        queue = Queue(line.name, line.wait_seconds, shown, len(line.backups))
         yield Decision(f"again:{line.name}{round_}", queue, Why.LINE_CHOSEN)
 
 

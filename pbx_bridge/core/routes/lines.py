@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from math import ceil
 
-from pbx_bridge.core import absence
-from pbx_bridge.core.call import Call, Decision, Queue, Ring, Why
+from pbx_bridge.core.call import Ask, Call, Decision, Queue, Why
 from pbx_bridge.core.closed import told_closed
-from pbx_bridge.core.model import Line
+from pbx_bridge.core.model import AtClosing, Line
 from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.routes.ending import ending
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.timetable import line_open, line_opens, opening_of
 
+EMPTY = ("JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL")
+"""Asterisk's words for a queue in which nobody can be rung (QUEUESTATUS)."""
+WAIT_SECONDS = 1
+"""For a key, after what those who wait are told."""
+LONGEST_WAIT_TOLD = 60
+"""Minutes."""
+
 
 def line_route(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
-    """Open: the queue and then the backup. Closed: the message with the next opening."""
-    if not line_open(exchange, line, now) and call.result(f"queue:{line.name}") is None:
+    """Open: the queue, then the backups. Closed: the message with the next opening."""
+    waited = call.result(f"queue:{line.name}") is not None
+    if not line_open(exchange, line, now) and not waited:
         told = told_closed(exchange, line, now)
         yield from ending(call, exchange, now, line, line.mailbox, Why.LINE_CLOSED, (told,))
         return
     yield from attended(call, exchange, line, now)
+    if has_closed(exchange, line, now):
+        told = told_closed(exchange, line, now)
+        yield from ending(call, exchange, now, line, line.mailbox, Why.LINE_CLOSED, (told,))
+        return
     why, told = unanswered(line)
     told_when = (told, *_when(exchange, line, now))
     yield from ending(call, exchange, now, line, line.mailbox, why, told_when)
 
 
 def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
-    """Whoever attends the line, then its backup unless they are away, rung or the caller.
+    """Whoever attends the line, and its backups as the wait grows or nobody else is there; who
+    waits long is told how long it will take.
 
     Attending and standing by for an open line is duty: working hours don't shield from it."""
-    plan = exchange.plan
-    shown = line.title[plan.organisation.language]
-    yield Decision(f"queue:{line.name}", Queue(line.name, line.wait_seconds, shown), Why.LINE_OPEN)
-    if (
-        line.backup
-        and line.backup != call.phone
-        and absence.absence(exchange, line.backup, now) is None
-        and call.result(f"ring:{line.backup}") is None
-    ):
-        backup = plan.people[line.backup]
-        mobiles = (backup.mobile,) if backup.rings_mobile and backup.mobile else ()
-        ring = Ring((line.backup,), line.ring_seconds, mobiles, shown)
-        yield Decision(f"backup:{line.backup}", ring, Why.BACKUP_RINGS)
+    shown = line.title[exchange.plan.organisation.language]
+    rounds = list(_rounds(line))
+    at = backups = 0
+    for count in range(2 * len(rounds)):
+        seconds, overflow, tells = rounds[at]
+        backups = max(backups, overflow)
+        mark = f"queue:{line.name}" + (f".{count}" if count else "")
+        queue = Queue(line.name, _until_closing(exchange, line, now, seconds), shown, backups)
+        yield Decision(mark, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
+        result = call.result(mark)
+        if result in EMPTY and backups < len(line.backups):
+            backups = len(line.backups)
+            continue
+        at += 1
+        if result is None or result in EMPTY or at == len(rounds):
+            return
+        if has_closed(exchange, line, now):
+            return
+        if tells:
+            yield from _told(call, line, f"ask:wait.{count}")
+
+
+def has_closed(exchange: Exchange, line: Line, now: datetime) -> bool:
+    """Whether those who wait are to be told that the line has closed."""
+    return line.at_closing is AtClosing.TELL and not line_open(exchange, line, now)
 
 
 def unknown_route(call: Call, exchange: Exchange, now: datetime) -> Route:
@@ -61,6 +87,52 @@ def unknown_route(call: Call, exchange: Exchange, now: datetime) -> Route:
 def unanswered(line: Line) -> tuple[Why, Sentence]:
     """Nobody of those who attend `line` has answered."""
     return Why.LINE_NO_ANSWER, sentence("line-no-answer", line=Named(line.title))
+
+
+def _rounds(line: Line) -> Iterator[tuple[int, int, bool]]:
+    """Yield the parts of the wait: seconds, the backups rung in it, and whether something is
+    told after it."""
+    told = set[int]()
+    after, step = line.told_seconds, line.told_seconds
+    while after < line.wait_seconds:
+        told.add(after)
+        step *= 2
+        after += step
+    overflows = {
+        line.overflow_seconds * count
+        for count in range(1, len(line.backups) + 1)
+        if line.overflow_seconds * count < line.wait_seconds
+    }
+    ends = sorted(told | overflows | {line.wait_seconds})
+    begins = 0
+    for end in ends:
+        backups = min(begins // line.overflow_seconds, len(line.backups))
+        yield end - begins, backups, end in told
+        begins = end
+
+
+def _until_closing(exchange: Exchange, line: Line, now: datetime, seconds: int) -> int:
+    """Not past the closing time where that ends the wait."""
+    opening = opening_of(exchange, line, now)
+    if line.at_closing is AtClosing.SERVE or opening is None:
+        return seconds
+    left = ceil((opening.end - now) / timedelta(seconds=1))
+    return max(1, min(seconds, left))
+
+
+def _told(call: Call, line: Line, mark: str) -> Route:
+    """The place in the queue and the wait, as far as they are known (S21)."""
+    told = [sentence("wait-on")]
+    waiting = call.waiting
+    if waiting is not None and waiting.line == line.name:
+        place = waiting.ahead + 1
+        told.append(sentence("wait-first") if place == 1 else sentence("wait-place", place=place))
+        minutes = min(round(waiting.expected / timedelta(minutes=1)), LONGEST_WAIT_TOLD)
+        if minutes == 1:
+            told.append(sentence("wait-minute"))
+        elif minutes:
+            told.append(sentence("wait-minutes", minutes=minutes))
+    yield Decision(mark, Ask(tuple(told), WAIT_SECONDS), Why.WAIT_TOLD)
 
 
 def _when(exchange: Exchange, line: Line, now: datetime) -> tuple[Sentence, ...]:
