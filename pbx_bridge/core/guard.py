@@ -1,0 +1,307 @@
+"""The coverage guard: when a line or a unit would have too few people (S3, S5, S17, S18).
+
+Everything that is known of the future is laid over each other and swept once: openings,
+working hours, shifts, absences, covers that were accepted, and days that need more people.
+Moments are whole seconds since 1970 in here: a year of a whole municipality is swept at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from pbx_bridge.core import roster
+from pbx_bridge.core.absence import keeps_calls_away, working_hours
+from pbx_bridge.core.attendance import minimum
+from pbx_bridge.core.hours import openings
+from pbx_bridge.core.model import Guard, Line, Raised, Unit
+from pbx_bridge.core.state import Consent, Exchange
+from pbx_bridge.core.timetable import line_openings, opening_of
+
+Span = tuple[int, int]
+"""From a second to another one, which is no more part of it."""
+Step = tuple[int, int]
+"""A second, and by how many more or fewer from then on."""
+
+
+class Of(StrEnum):
+    """What has too few people."""
+
+    LINE = "line"
+    UNIT = "unit"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An open stretch of a line or a unit with too few people."""
+
+    of: Of
+    name: str
+    since: datetime
+    until: datetime
+    there: int
+    """The fewest who are there in it."""
+    required: int
+
+
+class Sweep:
+    """The coverage of an exchange between two moments, as far as it is known at `now`."""
+
+    def __init__(self, exchange: Exchange, since: datetime, until: datetime, now: datetime) -> None:
+        self._exchange = exchange
+        self._now = now
+        self._since = since
+        self._span = (_second(since), _second(until))
+        self._days = max(0, (until - since).days) + 3
+        self._hours: dict[str, list[Span]] = {}
+        self._away: dict[str, list[Span]] = {}
+
+    def gaps(
+        self, lines: Iterable[Line] | None = None, units: Iterable[Unit] | None = None
+    ) -> tuple[Gap, ...]:
+        """Where too few are there; of attended lines and all units where none are named."""
+        plan = self._exchange.plan
+        attended = plan.lines.values() if lines is None else lines
+        found = [gap for line in attended if line.attended for gap in self._line(line)]
+        for unit in plan.units.values() if units is None else units:
+            found += self._unit(unit)
+        return tuple(found)
+
+    def is_there(self, extension: str, gap: Gap) -> bool:
+        """Whether somebody works, and isn't away, in the whole of a gap."""
+        plan = self._exchange.plan
+        person = plan.people[extension]
+        works = self._openings(working_hours(person, plan).name)
+        wanted = [(_second(gap.since), _second(gap.until))]
+        return not _minus(wanted, _minus(works, self._absences(extension)))
+
+    def _line(self, line: Line) -> Iterator[Gap]:
+        exchange = self._exchange
+        broken = exchange.breaks.get(line.name)
+        if broken:
+            ahead = line_openings(exchange, line, self._since, self._days)
+            spans = list(self._clipped((_second(one.start), _second(one.end)) for one in ahead))
+        else:
+            spans = self._openings(line.hours)
+        there: dict[str, list[Span]] = {}
+        for extension in line.static:
+            there[extension] = [self._span]
+        signed_in = exchange.signed_in.get(line.name, frozenset())
+        if line.roster:
+            self._shifts(line, signed_in, there)
+        else:
+            there |= {one: [self._span] for one in signed_in & set(line.members)}
+        for one in exchange.covers.get(line.name, ()):
+            if one.consent is Consent.ACCEPTED:
+                span = (_second(one.since), _second(one.until))
+                there.setdefault(one.to, []).extend(self._clipped([span]))
+        steps = [
+            step
+            for extension, spans_there in there.items()
+            for step in _steps(_minus(_merged(spans_there), self._absences(extension)))
+        ]
+        needed = list(self._needed(spans, line.minimum, line.raised))
+        yield from self._swept(Of.LINE, line.name, needed, steps)
+
+    def _shifts(self, line: Line, signed_in: frozenset[str], there: dict[str, list[Span]]) -> None:
+        """Who has a shift; whoever attends now does so until the line closes."""
+        plan = self._exchange.plan
+        zone = plan.organisation.zone
+        first = self._since.astimezone(zone).date() - timedelta(days=1)
+        last = first + timedelta(days=self._days)
+        for shift in line.roster:
+            held = roster.spans(shift, plan, first, last)
+            spans = ((_second(one.start), _second(one.end)) for one in held)
+            there.setdefault(shift.who, []).extend(self._clipped(spans))
+        opening = opening_of(self._exchange, line, self._now)
+        if opening is not None:
+            span = (_second(self._now), _second(opening.end))
+            for extension in signed_in & set(line.members):
+                there.setdefault(extension, []).extend(self._clipped([span]))
+
+    def _unit(self, unit: Unit) -> Iterator[Gap]:
+        plan = self._exchange.plan
+        weights: dict[str, int] = {}
+        steps: list[Step] = []
+        for person in plan.people.values():
+            if person.unit != unit.name or person.always_answers:
+                continue
+            hours = working_hours(person, plan).name
+            weights[hours] = weights.get(hours, 0) + 1
+            away = self._absences(person.extension)
+            if away:
+                lost = _minus(self._openings(hours), _minus([self._span], away))
+                steps.extend((second, -change) for second, change in _steps(lost))
+        for hours, weight in weights.items():
+            steps.extend(_steps(self._openings(hours), weight))
+        needed = list(self._needed(self._openings(unit.hours), unit.minimum, unit.raised))
+        yield from self._swept(Of.UNIT, unit.name, needed, steps)
+
+    def _needed(
+        self, spans: Iterable[Span], usual: int, raised: tuple[Raised, ...]
+    ) -> Iterator[Step]:
+        if not raised:
+            yield from _steps(spans, usual)
+            return
+        plan = self._exchange.plan
+        zone = plan.organisation.zone
+        edges = {
+            _second(datetime.combine(day, time(), zone))
+            for one in raised
+            for day in (one.first, one.last + timedelta(days=1))
+        }
+        for start, end in spans:
+            cuts = [start, *sorted(edge for edge in edges if start < edge < end), end]
+            for first, last in pairwise(cuts):
+                held = minimum(usual, raised, plan, datetime.fromtimestamp(first, UTC))
+                yield from ((first, held), (last, -held))
+
+    def _swept(
+        self, of: Of, name: str, needed: Sequence[Step], there: Sequence[Step]
+    ) -> Iterator[Gap]:
+        """Go through all changes in order: one stretch of too few is one gap."""
+        changes = [(second, change, 0) for second, change in needed]
+        changes += [(second, 0, change) for second, change in there]
+        changes.sort()
+        zone = self._exchange.plan.organisation.zone
+        need = have = 0
+        began: int | None = None
+        fewest = most = 0
+        at = 0
+        while at < len(changes):
+            second = changes[at][0]
+            while at < len(changes) and changes[at][0] == second:
+                need += changes[at][1]
+                have += changes[at][2]
+                at += 1
+            if have < need:
+                if began is None:
+                    began, fewest, most = second, have, need
+                fewest, most = min(fewest, have), max(most, need)
+            elif began is not None:
+                yield Gap(of, name, _moment(began, zone), _moment(second, zone), fewest, most)
+                began = None
+
+    def _openings(self, schedule: str) -> list[Span]:
+        if schedule not in self._hours:
+            plan = self._exchange.plan
+            ahead = openings(plan.schedules[schedule], plan, self._since, self._days)
+            spans = ((_second(one.start), _second(one.end)) for one in ahead)
+            self._hours[schedule] = list(self._clipped(spans))
+        return self._hours[schedule]
+
+    def _absences(self, extension: str) -> list[Span]:
+        if extension not in self._away:
+            held = self._exchange.referrals.get(extension, ())
+            spans = (
+                (_second(one.since), _second(one.until))
+                for one in held
+                if keeps_calls_away(self._exchange, one)
+            )
+            self._away[extension] = _merged(self._clipped(spans))
+        return self._away[extension]
+
+    def _clipped(self, spans: Iterable[Span]) -> Iterator[Span]:
+        first, last = self._span
+        for start, end in spans:
+            if start < last and end > first:
+                yield max(start, first), min(end, last)
+
+
+def gaps(exchange: Exchange, since: datetime, until: datetime, now: datetime) -> tuple[Gap, ...]:
+    """Every gap of attended lines and units between two moments, as known at `now`."""
+    return Sweep(exchange, since, until, now).gaps()
+
+
+def opened(
+    before: Exchange, after: Exchange, person: str, since: datetime, until: datetime, now: datetime
+) -> tuple[Gap, ...]:
+    """The gaps between two moments that a change to `person` makes, in their unit and lines;
+    gaps that were there before and have not become worse are left out."""
+    plan = after.plan
+    lines = [
+        line for line in plan.lines.values() if person in line.members or person in line.backups
+    ]
+    units = [plan.units[plan.people[person].unit]]
+    known = Sweep(before, since, until, now).gaps(lines, units)
+    found = Sweep(after, since, until, now).gaps(lines, units)
+    return tuple(one for one in found if not any(_as_bad(old, one) for old in known))
+
+
+def could_cover(exchange: Exchange, gap: Gap, now: datetime) -> tuple[str, ...]:
+    """Extensions of who may attend the line, or belongs to the unit, works in the whole gap and
+    isn't away; who attends another line then is left out."""
+    plan = exchange.plan
+    sweep = Sweep(exchange, gap.since, gap.until, now)
+    if gap.of is Of.UNIT:
+        return ()  # whoever works there is counted already: somebody has to come back
+    line = plan.lines[gap.name]
+    busy = {
+        extension
+        for other in plan.lines.values()
+        if other.name != line.name
+        for extension in exchange.signed_in.get(other.name, frozenset()) & set(other.members)
+    }
+    there = exchange.signed_in.get(line.name, frozenset()) if not line.roster else frozenset()
+    able = dict.fromkeys((*line.members, *line.backups))
+    return tuple(
+        one for one in able if one not in there and one not in busy and sweep.is_there(one, gap)
+    )
+
+
+def policy(exchange: Exchange, gap: Gap) -> Guard:
+    """What the plan says of a gap."""
+    if gap.of is Of.LINE:
+        return exchange.plan.lines[gap.name].guard
+    return exchange.plan.units[gap.name].guard
+
+
+def _as_bad(old: Gap, new: Gap) -> bool:
+    same = (old.of, old.name) == (new.of, new.name)
+    return same and old.since <= new.since and new.until <= old.until and old.there <= new.there
+
+
+def _steps(spans: Iterable[Span], weight: int = 1) -> list[Step]:
+    return [step for start, end in spans for step in ((start, weight), (end, -weight))]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _minus(spans: Sequence[Span], less: Sequence[Span]) -> list[Span]:
+    """What of `spans` is outside `less`; both in order and without overlaps."""
+    if not less:
+        return list(spans)
+    found: list[Span] = []
+    at = 0
+    for start, end in spans:
+        begin = start
+        while at < len(less) and less[at][1] <= begin:
+            at += 1
+        this = at
+        while this < len(less) and less[this][0] < end:
+            if less[this][0] > begin:
+                found.append((begin, less[this][0]))
+            begin = max(begin, less[this][1])
+            this += 1
+        if begin < end:
+            found.append((begin, end))
+    return found
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _moment(second: int, zone: object) -> datetime:
+    return datetime.fromtimestamp(second, UTC).astimezone(zone)  # type: ignore[arg-type]
