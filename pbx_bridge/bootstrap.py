@@ -30,6 +30,7 @@ from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.app.asking import Asking
+from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
@@ -110,11 +111,13 @@ class Bridge:
             running.ami_port,
             user=logins.ami_user,
             secret=logins.ami_password,
+            events=("agent",),
         )
         self.calls = Calls(
             self.ari, self.office, self.voice, clock, partial(secrets.pin, state / SECRETS)
         )
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
+        self.attending = Attending(self.ami, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
@@ -139,6 +142,7 @@ class Bridge:
                     ("ami", self.ami.run()),
                     ("calls", self.calls.run()),
                     ("mirror", self.mirror.run()),
+                    ("attending", self.attending.run()),
                     ("asking", self.asking.run()),
                     ("outbox", self.outbox.run()),
                     ("record", self.tail.run()),

@@ -152,6 +152,67 @@ class Switch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A call of a line rang at a member in vain, or was refused by their phone."""
+
+    queue: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A member has answered a call of a line."""
+
+    queue: str
+    extension: str
+
+
+class Rewired(StrEnum):
+    """Phones have come or gone."""
+
+    REWIRED = "rewired"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiters:
+    """Who waits in a line's queue."""
+
+    since: tuple[int, ...]
+    """Asterisk's priority of each, higher for whoever came earlier."""
+    talk_s: float
+    """How long the talks of late were, 0 where there were none."""
+
+
+PhoneEvent = Missed | Taken | Rewired
+
+
+class Phones(Protocol):
+    """People's phones as Asterisk sees them (AMI)."""
+
+    def phone_events(self) -> AsyncIterator[PhoneEvent]:
+        """Yield what happens, over every reconnection; what was missed is one `REWIRED`."""
+        ...
+
+    async def reachable(self) -> frozenset[str]:
+        """Extensions with a phone that is registered and answers to Asterisk.
+
+        Raises `PbxUnavailable`.
+        """
+        ...
+
+    async def waiting(self, queue: str) -> Waiters:
+        """Who waits in the queue of a line. Raises `PbxUnavailable`."""
+        ...
+
+    async def stop_ringing(self, extension: str) -> None:
+        """End the calls that ring at a phone that isn't there; talks go on.
+
+        Raises `PbxUnavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the journal."""
 

@@ -1,13 +1,13 @@
 """Asterisk's manager (AMI): its database, its queues, and what it reports.
 
 What manager.conf has to permit: `read = system` (Asterisk tells that it is fully booted),
-and the rights of whatever is asked: `write = system,reporting,agent` for `Switch`.
+and the rights of whatever is asked: `write = system,reporting,agent` for `Switch` and `Phones`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random, SystemRandom
 
@@ -15,7 +15,16 @@ import structlog
 from panoramisk import Message
 
 from pbx_bridge.adapters.ami_line import Asked, Header, Line, Lines
-from pbx_bridge.ports import PbxRejected, PbxUnavailable, QueueMember
+from pbx_bridge.ports import (
+    Missed,
+    PbxRejected,
+    PbxUnavailable,
+    PhoneEvent,
+    QueueMember,
+    Rewired,
+    Taken,
+    Waiters,
+)
 from pbx_bridge.wire.backoff import delays
 
 CONNECT_TIMEOUT_S = 5.0
@@ -27,6 +36,11 @@ SILENCE_S = 5.0
 """A peer that says nothing is given up within this time, at any moment of a connection."""
 STEADY_S = 30.0
 """A connection that lasted this long was a good one: the next wait is short again."""
+
+UNREACHABLE = "Unreachable"
+"""Status of a contact that has left an OPTIONS unanswered."""
+UNANSWERED = ("Down", "Ring", "Ringing")
+"""States of a channel that is being called."""
 
 Answer = Mapping[str, str]
 """Headers of a message by name as Asterisk wrote it; repeated ones joined by LF."""
@@ -72,6 +86,11 @@ class Ami:
         self._accepted = False
         self._lost = False
         self._hooks: list[Callable[[], Awaitable[None]]] = []
+        self._phones: asyncio.Queue[PhoneEvent] = asyncio.Queue()
+        self.on_connect(self._rewired)
+        self.on_event("ContactStatus", self._contact)
+        self.on_event("AgentRingNoAnswer", self._missed)
+        self.on_event("AgentConnect", self._taken)
         self.banner = ""
         """Version of the protocol that the peer last spoke, e.g. 11.0.0 for Asterisk 22."""
 
@@ -335,12 +354,63 @@ class Ami:
         headers = {"Queue": member.queue, "Interface": member.interface}
         await self._change("QueueRemove", headers, unless="Not there")
 
+    async def waiting(self, queue: str) -> Waiters:
+        """Who waits in `queue`, the earliest first, and how long talks were of late."""
+        items = await self.listed("QueueStatus", Queue=queue)
+        entries = [item for item in items if item["Event"] == "QueueEntry"]
+        talk = next((item["TalkTime"] for item in items if item["Event"] == "QueueParams"), "0")
+        entries.sort(key=lambda item: int(item["Position"]))
+        return Waiters(tuple(int(item["Priority"]) for item in entries), float(talk))
+
+    # ports.Phones
+
+    async def phone_events(self) -> AsyncIterator[PhoneEvent]:
+        """Yield what happens to phones; one listener."""
+        while True:
+            yield await self._phones.get()
+
+    async def reachable(self) -> frozenset[str]:
+        """Extensions with a contact that has not failed to answer OPTIONS."""
+        try:
+            contacts = await self.listed("PJSIPShowContacts")
+        except PbxRejected as error:
+            if "No Contacts found" not in str(error):
+                raise
+            return frozenset()
+        return frozenset(one["Endpoint"] for one in contacts if one["Status"] != UNREACHABLE)
+
+    async def stop_ringing(self, extension: str) -> None:
+        """Hang up the channels to `extension` that aren't answered."""
+        for one in await self.listed("CoreShowChannels"):
+            name = one["Channel"]
+            if name.startswith(f"PJSIP/{extension}-") and one["ChannelStateDesc"] in UNANSWERED:
+                with suppress(PbxRejected):  # it has ended by itself
+                    await self.action("Hangup", Channel=name)
+
+    async def _rewired(self) -> None:
+        self._phones.put_nowait(Rewired.REWIRED)
+
+    def _contact(self, _: Answer) -> None:
+        self._phones.put_nowait(Rewired.REWIRED)
+
+    def _missed(self, event: Answer) -> None:
+        self._phones.put_nowait(Missed(event["Queue"], _extension(event["Interface"])))
+
+    def _taken(self, event: Answer) -> None:
+        self._phones.put_nowait(Taken(event["Queue"], _extension(event["Interface"])))
+
     async def _change(self, name: str, headers: Mapping[str, Header], *, unless: str) -> bool:
         """Ask for a change; the refusal that ends in `unless` says it is so already: False."""
         [answer] = await self._ask(self._open_line(), name, headers)
         if not answer.success and not answer.message.endswith(unless):
             raise _refusal(name, answer)
         return bool(answer.success)
+
+
+def _extension(interface: str) -> str:
+    """`PJSIP/101` as 101; "" for others, which are no phones of people."""
+    technology, _, name = interface.partition("/")
+    return name if technology == "PJSIP" else ""
 
 
 def _plain(message: Message) -> Answer:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.core.attendance import next_change
+from pbx_bridge.app.waking import rest_s
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, picture
 from pbx_bridge.core.model import Plan
@@ -25,8 +24,6 @@ from pbx_bridge.ports import (
     Switch,
 )
 
-LONGEST_REST_S = 3600.0
-"""The picture moves on with the days even when nothing happens."""
 RETRY_S = 1.0
 REFUSED_RETRY_S = 5.0
 """A new line's queue is there when Asterisk has read its new configuration."""
@@ -56,7 +53,7 @@ class Mirror:
             try:
                 await self.keep()
                 await self._warm()
-                rest = self._rest(begun)
+                rest = rest_s(self._office.exchange, begun, self._clock.now())
             except PbxUnavailable as error:
                 log.debug("mirror_waits", why=str(error))
                 rest = RETRY_S
@@ -158,13 +155,6 @@ class Mirror:
                 refusals.append(error)
         return corrections - len(refusals), refusals
 
-    def _rest(self, begun: datetime) -> float:
-        """Until the first change after `begun`, when the picture was taken; it may have passed."""
-        change = next_change(self._office.exchange, begun)
-        if change is None:
-            return LONGEST_REST_S
-        return min(LONGEST_REST_S, max(0.0, _seconds(self._clock.now(), change)))
-
 
 def _queued(wanted: Picture, plan: Plan) -> Iterator[tuple[QueueMember, tuple[int, str]]]:
     """Yield the members of the queues with penalty and name. The mobile of a backup rings as
@@ -175,7 +165,3 @@ def _queued(wanted: Picture, plan: Plan) -> Iterator[tuple[QueueMember, tuple[in
         if person.rings_mobile and person.mobile and extension in plan.lines[line].backups:
             mobile = f"Local/{person.mobile}@{MOBILE_CONTEXT}/n"
             yield QueueMember(line, mobile), (penalty, person.name)
-
-
-def _seconds(earlier: datetime, later: datetime) -> float:
-    return (later.astimezone(UTC) - earlier.astimezone(UTC)).total_seconds()

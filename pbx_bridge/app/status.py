@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.core import absence, attendance, notices
+from pbx_bridge.core.model import Line
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open, line_opens
 from pbx_bridge.ports import Clock
@@ -31,6 +32,7 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
                 "attendants": [
                     plan.people[one].name for one in attendance.attendants(exchange, line, now)
                 ],
+                "alarm": _alarm(exchange, line, now),
             }
             for line in plan.lines.values()
         ],
@@ -72,6 +74,21 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             for extension, person in plan.people.items()
             if (held := absence.current(exchange, extension, now)) is not None
         ],
+    }
+
+
+def _alarm(exchange: Exchange, line: Line, now: datetime) -> Mapping[str, object] | None:
+    """Why too few attend an open line, and who stands in; None while enough do (S18)."""
+    raised = exchange.shortages.get(line.name)
+    if raised is None:
+        return None
+    people = exchange.plan.people
+    joined = attendance.staffing(exchange, line, now).joined
+    return {
+        "since": raised.since.astimezone(now.tzinfo).isoformat(timespec="seconds"),
+        "cause": raised.cause,
+        "missing": [people[one].name for one in raised.missing if one in people],
+        "joined": [people[one].name for one in joined],
     }
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pbx_bridge.asterisk.files import replace_file
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.core.alarms import watched
 from pbx_bridge.core.model import Plan
 from pbx_bridge.wire import cel
 
@@ -28,6 +29,8 @@ CHANNEL_VARIABLES = (
 )
 """What a call carries of its own, shown by ARI in every event of its channel."""
 MANAGER_EVENTS = (
+    "AgentConnect",
+    "AgentRingNoAnswer",
     "FullyBooted",
     "Shutdown",
     "ContactStatus",
@@ -88,6 +91,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "settings": settings,
         "secrets": secrets,
         "mailboxes": mailboxes(plan),
+        "attending": watched(plan),
         "ari_user": ARI_USER,
         "ami_user": AMI_USER,
         "channel_variables": CHANNEL_VARIABLES,

@@ -123,6 +123,12 @@ def _status_text(found: Any) -> str:
     for line in found["lines"]:
         state = "open" if line["open"] else f"closed, opens {line['next_opening']}"
         rows.append(f"  {line['line']:<12} {state}: {', '.join(line['attendants']) or 'nobody'}")
+        if (alarm := line["alarm"]) is not None:
+            missing = ", ".join(alarm["missing"]) or "nobody is signed in"
+            rows.append(
+                f"    TOO FEW since {alarm['since']}: {alarm['cause']} ({missing}); "
+                f"rings at {', '.join(alarm['joined']) or 'nobody'}"
+            )
     rows += [
         f"  {one['extension']} {one['name']} {one['told']}, until {one['until']}"
         for one in found["referrals"]

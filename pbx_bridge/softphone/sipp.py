@@ -114,6 +114,12 @@ class Sipp:
         """Leave nothing behind: process, sockets, files."""
         await self._stop(patience_s=EXIT_TIMEOUT_S)
 
+    async def kill(self) -> None:
+        """End SIPp at once; nobody is told."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     def tell(self, call_id: str, do: str, **fields: str | int) -> None:
         """Say what to do next in a call; one that has ended ignores it."""
         assert self._twin is not None

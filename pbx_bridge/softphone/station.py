@@ -78,6 +78,7 @@ class Station(ABC):
         """Else the next text is refused with 480, and not kept."""
         self.port = 0
         """The SIP port, once it is there."""
+        self._dead = False
         self._address = local_address(server)
         filled: dict[str, object] = {
             "codecs": " ".join(str(int(codec)) for codec in codecs),
@@ -124,6 +125,11 @@ class Station(ABC):
         """What was heard in the last call that ended."""
         return self.received[-1].heard if self.received else silence(0)
 
+    async def die(self) -> None:
+        """Be gone without a word, in the midst of whatever it does, as by a cut cable."""
+        self._dead = True
+        await self._sipp.kill()
+
     async def rang(self, timeout_s: float = WAIT_S) -> Ringing:
         """Wait for the next call that rings (each is returned once)."""
         async with asyncio.timeout(timeout_s):
@@ -153,6 +159,8 @@ class Station(ABC):
         return told
 
     async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._dead:
+            return
         for call in self._calls.values():
             call.leaving.set()
         if self._tasks:
@@ -230,6 +238,8 @@ class Station(ABC):
         heard = await self._behave(call, self._behaviour_for(call.ringing))
         await call.over.wait()
         del self._calls[call.line.call_id]
+        if call.ended_at is None and self._dead:
+            return
         if call.ended_at is None:
             raise SoftphoneFailed(f"SIPp gave the call up: {call.failure}")
         by: Literal["phone", "exchange"] = "phone" if call.by_phone else "exchange"

@@ -1,0 +1,109 @@
+"""Watches over the lines: whose phone is there, who answers, and whether enough do (S18)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import rest_s
+from pbx_bridge.core import alarms
+from pbx_bridge.core.commands import CountAttendants, SeePhone
+from pbx_bridge.core.state import Lost
+from pbx_bridge.ports import Clock, Missed, PbxRejected, PbxUnavailable, Phones, Rewired, Taken
+
+RETRY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Attending:
+    """Notes losses, and raises and clears the alarm; who stands in follows from the state.
+
+    Calls left ringing are counted here alone: after a restart a member begins anew.
+    """
+
+    def __init__(self, phones: Phones, office: Office, clock: Clock) -> None:
+        self._phones = phones
+        self._office = office
+        self._clock = clock
+        self._missed = Counter[str]()
+        self._rewired = True
+        """Whether phones may have come or gone since they were looked at."""
+        self._watched = frozenset[str]()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        with self._office.listening() as changed:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(changed), name="phones")
+                while True:
+                    changed.clear()
+                    begun = self._clock.now()
+                    try:
+                        await self._look()
+                        await self._count()
+                        rest = rest_s(self._office.exchange, begun, self._clock.now())
+                    except (PbxUnavailable, PbxRejected) as error:
+                        log.debug("phones_not_seen", why=str(error)[:200])
+                        rest = RETRY_S
+                    try:
+                        async with asyncio.timeout(rest):
+                            await changed.wait()
+                    except TimeoutError:
+                        continue
+
+    async def _listen(self, changed: asyncio.Event) -> None:
+        async for event in self._phones.phone_events():
+            match event:
+                case Rewired():
+                    self._rewired = True
+                case Missed(queue, extension):
+                    await self._note_missed(queue, extension)
+                case Taken(_, extension):
+                    self._missed.pop(extension, None)
+                    if self._lost(extension) is Lost.NO_ANSWER:
+                        await self._office.obey(SeePhone(extension, None))
+            changed.set()
+
+    async def _note_missed(self, queue: str, extension: str) -> None:
+        line = self._office.exchange.plan.lines.get(queue)
+        if line is None or extension not in alarms.watched(self._office.exchange.plan):
+            return
+        self._missed[extension] += 1
+        if self._missed[extension] >= line.misses and self._lost(extension) is None:
+            del self._missed[extension]
+            await self._office.obey(SeePhone(extension, Lost.NO_ANSWER))
+
+    async def _look(self) -> None:
+        """Compare the phones that matter with what is known of them."""
+        watched = alarms.watched(self._office.exchange.plan)
+        if not self._rewired and watched == self._watched:
+            return
+        self._rewired, self._watched = False, watched
+        try:
+            there = await self._phones.reachable()
+            for extension in sorted(watched):
+                known = self._lost(extension)
+                if extension not in there and known is not Lost.UNREACHABLE:
+                    await self._office.obey(SeePhone(extension, Lost.UNREACHABLE))
+                    await self._phones.stop_ringing(extension)
+                elif extension in there and known is Lost.UNREACHABLE:
+                    await self._office.obey(SeePhone(extension, None))
+        except PbxUnavailable:
+            self._rewired = True
+            raise
+
+    async def _count(self) -> None:
+        """Raise and clear alarms; a command is given only where something has changed."""
+        now = self._clock.now()
+        for line in self._office.exchange.plan.lines.values():
+            command = CountAttendants(line.name)
+            if line.attended and alarms.count_attendants(command, self._office.exchange, now):
+                await self._office.obey(command)
+
+    def _lost(self, extension: str) -> Lost | None:
+        known = self._office.exchange.losses.get(extension)
+        return None if known is None else known.cause

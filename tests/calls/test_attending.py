@@ -1,0 +1,97 @@
+"""Lines that are never left unattended, with real phones that die (S18, F25, F26)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+import pytest
+
+from pbx_bridge.bootstrap import database_file
+from pbx_bridge.softphone.behaviour import Answers
+from pbx_bridge.softphone.phone import Phone
+from pbx_bridge.stage import Stage
+
+pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+
+SWITCHBOARD = "018000100"
+LONGEST_ESCALATION_S = 5.0
+TALKS = Answers(after_s=0.2, talks_s=1.0)
+
+
+async def alarm(stage: Stage, line: str) -> dict[str, object] | None:
+    """The line's alarm in the bridge's status."""
+    found = (await stage.ask("status"))["lines"]
+    return next(one["alarm"] for one in found if one["line"] == line)
+
+
+async def attended(stage: Stage, line: str, *, well: bool) -> None:
+    """Wait until the alarm of a line is cleared, or raised."""
+    async with asyncio.timeout(15):
+        while (await alarm(stage, line) is None) is not well:
+            await asyncio.sleep(0.05)
+
+
+async def taken(phone: Phone, calls: int = 1) -> None:
+    """Wait until the phone has answered so many calls."""
+    async with asyncio.timeout(15):
+        while len(phone.answered) < calls:
+            await asyncio.sleep(0.05)
+
+
+def journal(stage: Stage, *kinds: str) -> list[tuple[str, str, datetime]]:
+    """Kind, subject and moment of what was journaled, oldest first."""
+    path = database_file(stage.up.site.deployment.state)
+    marks = ", ".join("?" * len(kinds))
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        rows: Sequence[tuple[str, str, str]] = connection.execute(
+            "SELECT kind, coalesce(json_extract(body, '$.line'), json_extract(body, '$.person')), "
+            f"json_extract(body, '$.at') FROM journal WHERE kind IN ({marks}) ORDER BY seq",
+            kinds,
+        ).fetchall()
+    return [(kind, whom, datetime.fromisoformat(at)) for kind, whom, at in rows]
+
+
+async def test_f26_callers_of_a_line_whose_last_phone_dies_ring_at_the_backup(
+    stage: Stage, record_property: pytest.RecordProperty
+) -> None:
+    """One talks, two wait; the phone dies, the backup rings; then it is back, and answers."""
+    async with AsyncExitStack() as stack, stage.phone("104", TALKS) as backup:
+        async with stage.phone("111", Answers(after_s=0.2)) as last:
+            await attended(stage, "vaxel", well=True)
+            talking, second, third = (stage.caller(SWITCHBOARD) for _ in range(3))
+            async with talking:
+                await last.rang()
+                await taken(last)
+                await stack.enter_async_context(second)
+                await stack.enter_async_context(third)
+                await asyncio.gather(second.answered(), third.answered())  # the queue's music
+                assert not backup.rings
+                died = asyncio.get_running_loop().time()
+                await last.die()
+                await backup.rang()
+                passed = asyncio.get_running_loop().time() - died
+                record_property("seconds_from_loss_to_backup", round(passed, 2))
+                print(f"the backup rang {passed:.2f} s after the last phone had died")
+                assert passed < LONGEST_ESCALATION_S
+                raised = await alarm(stage, "vaxel")
+                assert raised is not None
+                assert raised["cause"] == "unreachable"
+                assert raised["missing"] == ["Karin Lund"]
+                assert raised["joined"] == ["Daniel Holm"]
+                await asyncio.gather(second.ended(), third.ended())
+                await talking.hang_up()
+                await stack.aclose()
+        assert [one.number for one in backup.rings]
+        assert len(backup.received) == 2
+        async with stage.phone("111", TALKS) as again:
+            await attended(stage, "vaxel", well=True)
+            made = await stage.call(SWITCHBOARD)
+            assert made.journey.answered_by == "111"
+            assert len(again.received) == 1
+            found = [one for one in journal(stage, "LineShort", "LineStaffed") if one[1] == "vaxel"]
+        assert len(backup.received) == 2
+    assert [kind for kind, _, _ in found[-3:]] == ["LineStaffed", "LineShort", "LineStaffed"]
