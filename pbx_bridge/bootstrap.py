@@ -114,7 +114,12 @@ class Bridge:
             events=("agent",),
         )
         self.calls = Calls(
-            self.ari, self.office, self.voice, clock, partial(secrets.pin, state / SECRETS)
+            self.ari,
+            self.office,
+            self.voice,
+            clock,
+            partial(secrets.pin, state / SECRETS),
+            self.ami,
         )
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.attending = Attending(self.ami, self.office, clock)

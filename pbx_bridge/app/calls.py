@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -28,11 +29,14 @@ from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.model import Number, Organisation, Person, Plan, TargetKind
 from pbx_bridge.core.routes import menu
+from pbx_bridge.core.waiting import queue_of, waiting
 from pbx_bridge.ports import (
     Clock,
     Done,
     Offer,
+    PbxRejected,
     PbxUnavailable,
+    Phones,
     ProtocolError,
     SpeechFailed,
     Telephony,
@@ -75,7 +79,10 @@ class Calls:
         voice: Voice,
         clock: Clock,
         pin_of: Callable[[str], str] = no_pin,
+        phones: Phones | None = None,
     ) -> None:
+        """`phones`: where the queues are seen, None where they can't be."""
+        self._phones = phones
         self.tally = Tally()
         self._pin_of = pin_of
         self._telephony = telephony
@@ -114,6 +121,7 @@ class Calls:
     async def _answer(self, offer: Offer) -> Done:
         now = self._clock.now()
         call = arrived(offer, self._office.exchange.plan, self._pin_of)
+        call = await self._placed(offer, call, now)
         decision = decide(call, self._office.exchange, now)
         if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
             return done
@@ -127,6 +135,20 @@ class Calls:
         carried = {"PBX_CALL": calls.encode(call), "PBX_RESULT": ""}
         found = {**carried, **variables(decision, audio, people)}
         return await self._telephony.proceed(offer.channel, kind(decision.step), found)
+
+    async def _placed(self, offer: Offer, call: Call, now: datetime) -> Call:
+        """The call with its place, where it has just waited and Asterisk can say."""
+        line = queue_of(call)
+        if not line or self._phones is None:
+            return call
+        try:
+            others = await self._phones.waiting(line)
+        except (PbxUnavailable, PbxRejected):
+            return call  # they are told what is known without it
+        joined = offer.variables.get("PBX_JOINED", "")
+        exchange = self._office.exchange
+        found = waiting(exchange, line, joined, others.since, others.talk_s, now)
+        return replace(call, waiting=found)
 
     async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
         """Carry out a command of the caller's: what is told of it, or the step after it."""

@@ -12,6 +12,7 @@ from pbx_bridge.core.call import (
     Decision,
     Dial,
     Hangup,
+    Hold,
     Obey,
     Queue,
     Record,
@@ -62,6 +63,10 @@ def variables(
             detail = line
             found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)} | _shown(shown)
             found["PBX_BACKUPS"] = str(backups)
+        case Hold(line, number, dials, shown, backups, seconds):
+            detail = line
+            found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds), "PBX_DIALS": dials}
+            found |= {"PBX_NUMBER": number, "PBX_SHOWN": shown, "PBX_BACKUPS": str(backups)}
         case Voicemail(mailbox):
             detail = mailbox
             found = {"PBX_TARGET": mailbox}

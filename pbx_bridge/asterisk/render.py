@@ -26,6 +26,7 @@ CHANNEL_VARIABLES = (
     "PBX_RESULT",
     "PBX_DIALLED",
     "PBX_PHONE",
+    "PBX_JOINED",
 )
 """What a call carries of its own, shown by ARI in every event of its channel."""
 MANAGER_EVENTS = (

@@ -42,6 +42,7 @@ class Why(StrEnum):
     LINE_NO_ANSWER = "line-no-answer"
     BACKUP_RINGS = "backup-rings"
     WAIT_TOLD = "wait-told"
+    PLACE_KEPT = "place-kept"
     LANGUAGE_ASKED = "language-asked"
     CHOICES_OFFERED = "choices-offered"
     CALL_BACK_CHOSEN = "call-back-chosen"
@@ -180,6 +181,23 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Hold the caller's place in the queue of `line` after they have hung up, and call them back
+    when it is their turn. The result is Asterisk's ORIGINATE_STATUS, `SUCCESS` when it is held.
+    """
+
+    line: str
+    number: str
+    """The caller's, in national form, or their extension."""
+    dials: str
+    """How Asterisk calls them."""
+    shown: str
+    """What the phones display."""
+    backups: int
+    seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class Voicemail:
     """Take a message after the tone."""
 
@@ -200,7 +218,7 @@ class Obey:
     command: Command
 
 
-Step = Ring | Dial | Say | Ask | Record | Queue | Voicemail | Hangup | Obey
+Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Hangup | Obey
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pbx_bridge.core import absence, ends
+from pbx_bridge.core import absence, consent, covering, ends
 from pbx_bridge.core.commands import (
+    AnswerCover,
     AnswerForward,
     BreakPhoneHours,
     CancelReferral,
@@ -65,7 +66,7 @@ def read(
         case codes.hear_notices:
             return Hear()
         case codes.accept_forward | codes.decline_forward:
-            return AnswerForward("", own, digits == codes.accept_forward, by=own)
+            return _answer(own, digits == codes.accept_forward, exchange, now)
     body, planned = digits.removesuffix("#"), codes.cancel_referral.removesuffix("#") + "*"
     for prefix, understand in (
         (codes.set_referral, lambda rest: _referral(rest.split("*"), person, own, plan, now)),
@@ -82,6 +83,17 @@ def read(
         if body.startswith(prefix):
             return understand(body.removeprefix(prefix))
     return sentence("refused-unknown-code")
+
+
+def _answer(
+    own: str, accepts: bool, exchange: Exchange, now: datetime
+) -> AnswerForward | AnswerCover:
+    """Of what the colleague was asked, what was asked last."""
+    cover = next(covering.asked_of(exchange, own, now), None)
+    forward = next(consent.offers_to(exchange, own, now), None)
+    if cover is not None and (forward is None or forward.asked_at <= cover.asked_at):
+        return AnswerCover(cover.person, own, accepts, by=own)
+    return AnswerForward("", own, accepts, by=own)
 
 
 def _cancel(

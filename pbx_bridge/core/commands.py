@@ -148,7 +148,6 @@ class AnswerCover:
 class LapseCover:
     """The colleague has not answered in time."""
 
-    line: str
     person: str
     to: str
     by: str = EXCHANGE

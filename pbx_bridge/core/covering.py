@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pbx_bridge.core import absence, guard, referring
+from pbx_bridge.core import absence, attendance, guard, referring
 from pbx_bridge.core.commands import (
     AnswerCover,
     AskCover,
@@ -79,10 +79,14 @@ def answer(command: AnswerCover, exchange: Exchange, now: datetime) -> Answer:
 
 def lapse(command: LapseCover, exchange: Exchange) -> Answer:
     """Nobody has said yes in time."""
-    for one in exchange.covers.get(command.line, ()):
-        if (one.person, one.to, one.consent) == (command.person, command.to, Consent.ASKED):
-            return (_answered(one, Consent.LAPSED, command.by),)
-    return Refusal("S18", "no-offer", sentence("offer-gone"))
+    meant = (command.person, command.to, Consent.ASKED)
+    lapsed = tuple(
+        _answered(one, Consent.LAPSED, command.by)
+        for covers in exchange.covers.values()
+        for one in covers
+        if (one.person, one.to, one.consent) == meant
+    )
+    return lapsed or Refusal("S18", "no-offer", sentence("offer-gone"))
 
 
 def asked_of(
@@ -116,7 +120,9 @@ def left_short(wanted: SetReferral | SignOut, exchange: Exchange, now: datetime)
     """Yield the lines that `wanted` would leave with too few."""
     plan = exchange.plan
     if isinstance(wanted, SignOut):
-        yield from (plan.lines[one] for one in (wanted.line,) if one in plan.lines)
+        left = attendance.lines_left_empty(exchange, wanted.person, now)
+        signed_in = exchange.signed_in.get(wanted.line, frozenset())
+        yield from (one for one in left if one.name == wanted.line and wanted.person in signed_in)
         return
     names = {gap.name for gap in referring.gaps(wanted, exchange, now) if gap.of is guard.Of.LINE}
     yield from (plan.lines[name] for name in sorted(names))

@@ -14,10 +14,11 @@ from datetime import datetime
 from pbx_bridge.core import codes, numbers
 from pbx_bridge.core.call import Ask, Call, Decision, Hangup, Step, Why
 from pbx_bridge.core.model import Language, TargetKind
+from pbx_bridge.core.questions import Kind
 from pbx_bridge.core.routes import Route
-from pbx_bridge.core.routes.lines import line_route, unknown_route
+from pbx_bridge.core.routes.lines import PLACE, line_route, place_route, unknown_route
 from pbx_bridge.core.routes.menu import menu_route
-from pbx_bridge.core.routes.offers import OFFER, offer_route
+from pbx_bridge.core.routes.offers import cover_route, offer_route
 from pbx_bridge.core.routes.outgoing import outgoing_route
 from pbx_bridge.core.routes.people import person_route
 from pbx_bridge.core.routes.staff import code_route
@@ -50,8 +51,14 @@ def decide(call: Call, exchange: Exchange, now: datetime) -> Decision:
 def route(call: Call, exchange: Exchange, now: datetime) -> Route:
     """Every step of the call's way, in order, given what is known at `now`."""
     plan = exchange.plan
-    if call.dialled.startswith(OFFER):
+    if call.dialled.startswith(Kind.FORWARD):
         yield from offer_route(call, exchange, now)
+        return
+    if call.dialled.startswith(Kind.COVER):
+        yield from cover_route(call, exchange, now)
+        return
+    if call.dialled.startswith(PLACE):
+        yield from place_route(call, exchange)
         return
     if codes.is_code(call.dialled):
         if call.phone in plan.people:

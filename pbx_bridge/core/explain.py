@@ -13,6 +13,7 @@ from pbx_bridge.core.call import (
     Decision,
     Dial,
     Hangup,
+    Hold,
     Obey,
     Queue,
     Record,
@@ -88,6 +89,8 @@ def _assumed(step: Step) -> str:
             return "NOANSWER"
         case Queue():
             return "TIMEOUT"
+        case Hold():
+            return "SUCCESS"
         case Say() | Ask() | Record() | Voicemail() | Hangup() | Obey():
             return ""
         case _:
@@ -108,8 +111,11 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"say, and wait {seconds} s for a key: {said}"
         case Record(seconds):
             return f"record a note of at most {seconds} s"
-        case Queue(line, seconds):
-            return f"queue for {plan.lines[line].title[language]} for {seconds} s"
+        case Queue(line, seconds, _, backups):
+            also = ", backups too," if backups else ""
+            return f"queue for {plan.lines[line].title[language]}{also} for {seconds} s"
+        case Hold(line, number):
+            return f"hold the place for {plan.lines[line].title[language]}, call {number} back"
         case Voicemail(mailbox):
             return f"take a message in mailbox {mailbox}"
         case Hangup():

@@ -313,7 +313,9 @@ def to_be_heard(exchange: Exchange, now: datetime) -> tuple[Notice, ...]:
     return tuple(one for one in fresh if int(one.at.timestamp()) <= last)
 
 
-def spoken(notice: Notice, exchange: Exchange) -> Iterator[Spoken]:
+def spoken(  # noqa: PLR0912 - one case a kind of notice
+    notice: Notice, exchange: Exchange
+) -> Iterator[Spoken]:
     """Yield a notice as it is told; health is never told, nor a note about it (S13)."""
     plan = exchange.plan
     title = plan.lines[notice.person].title if notice.person in plan.lines else None
@@ -382,7 +384,9 @@ def _title(name: str, plan: Plan) -> Named:
 def subject(notice: Notice, exchange: Exchange) -> Sentence:
     """The heading of a letter."""
     person = exchange.plan.people.get(notice.person)
-    return sentence("notice-subject", name=person.name if person else notice.person)
+    line = exchange.plan.lines.get(notice.person)
+    whom = person.name if person else Named(line.title) if line else notice.person
+    return sentence("notice-subject", name=whom)
 
 
 def private_reason(notice: Notice, exchange: Exchange) -> str:

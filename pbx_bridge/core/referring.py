@@ -14,6 +14,8 @@ from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Referral
 from pbx_bridge.core.timetable import line_openings
 
+FOR_COVER = ("last-attendant", "leaves-too-few")
+"""Refusals that a colleague who covers makes good."""
 LONGEST = timedelta(days=800)
 """An end further ahead is a slip of the finger: a year of leave planned a year before is less."""
 

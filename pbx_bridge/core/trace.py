@@ -32,6 +32,8 @@ MOBILE_CONTEXT = "pbx-bridge-mobile"
 It is answered only once the mobile's owner has pressed 1; what the mobile's voicemail answers
 is the trunk's channel behind it, which then is never together with the caller."""
 ANNOUNCE_CONTEXT = "pbx-bridge-announce"
+HELD_CONTEXT = "pbx-bridge-held"
+"""Where a place in a queue is held for somebody who is called back."""
 ORIGINATED = "s"
 """Extension of a channel that the exchange has made; no caller can dial it."""
 """Where the first channel of an announcement begins: the exchange originates
@@ -147,7 +149,7 @@ class Trace:
         """The exchange has made the call itself, to ask or tell somebody something."""
         first = self.first
         return first is not None and (
-            first.context == ANNOUNCE_CONTEXT or first.exten == ORIGINATED
+            first.context in (ANNOUNCE_CONTEXT, HELD_CONTEXT) or first.exten == ORIGINATED
         )
 
     def see(self, event: CelEvent) -> None:

@@ -17,6 +17,8 @@ Route = Iterator[Decision]
 
 DONE = "done"
 """Result of an `Obey` whose command was carried out."""
+REFUSED = "refused"
+"""Of one that the policy or the plan does not allow."""
 
 
 def say(mark: str, why: Why, *sentences: Spoken, tells_when: bool = False) -> Decision:

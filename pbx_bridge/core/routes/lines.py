@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from math import ceil
 
-from pbx_bridge.core.call import Ask, Call, Decision, Queue, Why
+from pbx_bridge.core import numbers
+from pbx_bridge.core.call import Ask, Call, Decision, Hangup, Hold, Queue, Why
 from pbx_bridge.core.closed import told_closed
+from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.model import AtClosing, Line
-from pbx_bridge.core.routes import Route, say
+from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.routes.ending import ending
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
@@ -17,15 +19,23 @@ from pbx_bridge.core.timetable import line_open, line_opens, opening_of
 
 EMPTY = ("JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL")
 """Asterisk's words for a queue in which nobody can be rung (QUEUESTATUS)."""
-WAIT_SECONDS = 1
+QUEUE = "queue:"
+"""Before the line's name in the mark of a wait; the later ones of a call are numbered."""
+WAIT_SECONDS = 2
 """For a key, after what those who wait are told."""
+KEEP_KEY = "4"
+HELD = "SUCCESS"
+"""Asterisk's word for a place that is held (ORIGINATE_STATUS)."""
+PLACE = "place/"
+"""Before line and number of a place that was held in vain, as what is "dialled"; no caller can
+dial it."""
 LONGEST_WAIT_TOLD = 60
 """Minutes."""
 
 
 def line_route(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
     """Open: the queue, then the backups. Closed: the message with the next opening."""
-    waited = call.result(f"queue:{line.name}") is not None
+    waited = call.result(QUEUE + line.name) is not None
     if not line_open(exchange, line, now) and not waited:
         told = told_closed(exchange, line, now)
         yield from ending(call, exchange, now, line, line.mailbox, Why.LINE_CLOSED, (told,))
@@ -51,7 +61,7 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
     for count in range(2 * len(rounds)):
         seconds, overflow, tells = rounds[at]
         backups = max(backups, overflow)
-        mark = f"queue:{line.name}" + (f".{count}" if count else "")
+        mark = QUEUE + line.name + (f".{count}" if count else "")
         queue = Queue(line.name, _until_closing(exchange, line, now, seconds), shown, backups)
         yield Decision(mark, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
         result = call.result(mark)
@@ -63,8 +73,12 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
             return
         if has_closed(exchange, line, now):
             return
-        if tells:
-            yield from _told(call, line, f"ask:wait.{count}")
+        if not tells:
+            continue
+        yield from _told(call, exchange, line, f"ask:wait.{count}")
+        if call.result(f"ask:wait.{count}") == KEEP_KEY and _way_back(call, exchange):
+            yield from _keep_place(call, exchange, line)
+            return
 
 
 def has_closed(exchange: Exchange, line: Line, now: datetime) -> bool:
@@ -120,7 +134,7 @@ def _until_closing(exchange: Exchange, line: Line, now: datetime, seconds: int) 
     return max(1, min(seconds, left))
 
 
-def _told(call: Call, line: Line, mark: str) -> Route:
+def _told(call: Call, exchange: Exchange, line: Line, mark: str) -> Route:
     """The place in the queue and the wait, as far as they are known (S21)."""
     told = [sentence("wait-on")]
     waiting = call.waiting
@@ -132,7 +146,45 @@ def _told(call: Call, line: Line, mark: str) -> Route:
             told.append(sentence("wait-minute"))
         elif minutes:
             told.append(sentence("wait-minutes", minutes=minutes))
+    if _way_back(call, exchange):
+        told.append(sentence("offer-keep-place"))
     yield Decision(mark, Ask(tuple(told), WAIT_SECONDS), Why.WAIT_TOLD)
+
+
+def _way_back(call: Call, exchange: Exchange) -> str:
+    """Where the caller is called back, as Asterisk dials it; "" where that isn't possible: the
+    number is withheld, abroad or barred (S27)."""
+    plan = exchange.plan
+    if call.phone:
+        return f"PJSIP/{call.phone}"
+    number = numbers.national(call.caller, plan.dialling)
+    if numbers.classify(number, plan.dialling) is not numbers.Class.NATIONAL:
+        return ""
+    inside = numbers.target(number, plan) is not None
+    return "" if inside else f"PJSIP/{number}@{plan.trunk.name}"
+
+
+def _keep_place(call: Call, exchange: Exchange, line: Line) -> Route:
+    """The place is held, and the caller is called when it is their turn; where it can't be
+    held, whoever attends the line is asked to call back (S7)."""
+    shown = line.title[exchange.plan.organisation.language]
+    number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
+    hold = Hold(line.name, number, _way_back(call, exchange), shown, len(line.backups))
+    yield Decision("hold:place", hold, Why.PLACE_KEPT)
+    if call.result("hold:place") == HELD:
+        yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"))
+    else:
+        wanted = AskCallBack(call.linkedid, line.name, number)
+        yield from obey("call-back", wanted, Why.CALL_BACK_CHOSEN)
+    yield Decision("hangup:", Hangup(), Why.PLACE_KEPT)
+
+
+def place_route(call: Call, exchange: Exchange) -> Route:
+    """A place that was held in vain: whoever attends the line is asked to call back."""
+    name, _, number = call.dialled.removeprefix(PLACE).partition("/")
+    if name in exchange.plan.lines and number.isdecimal():
+        wanted = AskCallBack(call.linkedid, name, number)
+        yield from obey("call-back", wanted, Why.CALL_BACK_CHOSEN)
 
 
 def _when(exchange: Exchange, line: Line, now: datetime) -> tuple[Sentence, ...]:

@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pbx_bridge.core import codes, consent, reach
+from pbx_bridge.core import codes, consent, covering, reach, referring
 from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Why
-from pbx_bridge.core.commands import LiftShield, OfferForward, SetReferral, SettleNotices
+from pbx_bridge.core.commands import (
+    AskCover,
+    LiftShield,
+    OfferForward,
+    Refusal,
+    SetReferral,
+    SettleNotices,
+    SignOut,
+)
 from pbx_bridge.core.confirming import status_of
-from pbx_bridge.core.model import Person, ReferralReason
+from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import spoken, to_be_heard
-from pbx_bridge.core.routes import Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
@@ -28,6 +36,9 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
     draft = drafts.found(call, exchange, call.phone, "ask:note.", "obey:set.")
     if draft is not None:
         yield from set_route(call, exchange, draft, now)
+        return
+    if (left := _left(call, exchange, person, now)) is not None:
+        yield from _leave(call, exchange, left, now)
         return
     if call.result("say:code") is not None:
         return
@@ -63,8 +74,51 @@ def set_route(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime
         else:
             wanted = replace(wanted, note=codes.note_of(key, reason, exchange.plan) or "")
     yield from obey(f"set.{tail}", wanted)
+    refused = call.result(f"obey:set.{tail}") == REFUSED
+    if obeyed(call, f"set.{tail}") or (refused and _leaves_too_few(wanted, exchange, now)):
+        yield from _stand_in(call, exchange, wanted, now)
     if obeyed(call, f"set.{tail}") and reason.unplanned:
         yield from _cover(call, exchange, wanted, now)
+
+
+def _leaves_too_few(wanted: SetReferral, exchange: Exchange, now: datetime) -> bool:
+    """Whether it was for a line that the absence was refused."""
+    answer = referring.set_referral(wanted, exchange, now)
+    return isinstance(answer, Refusal) and answer.why in referring.FOR_COVER
+
+
+def _left(call: Call, exchange: Exchange, person: Person, now: datetime) -> SignOut | None:
+    """The line that the code signs out of; it reads the same at any moment."""
+    if not call.dialled.startswith(exchange.plan.codes.sign_out):
+        return None
+    wanted = codes.read(call.dialled, person, exchange, now)
+    return wanted if isinstance(wanted, SignOut) else None
+
+
+def _leave(call: Call, exchange: Exchange, wanted: SignOut, now: datetime) -> Route:
+    """Out of a line; whoever would leave it with too few names a colleague (S18)."""
+    yield from obey("leave", wanted)
+    if call.result("obey:leave") == REFUSED:
+        yield from _stand_in(call, exchange, wanted, now)
+
+
+def _stand_in(
+    call: Call, exchange: Exchange, wanted: SetReferral | SignOut, now: datetime
+) -> Route:
+    """Who attends the line in their place; the colleague is asked (S17, S18)."""
+    lines = [
+        line
+        for line in covering.left_short(wanted, exchange, now)
+        if line.guard is not Guard.WARN or isinstance(wanted, SignOut)
+    ]
+    if call.result("ask:stand-in") is None and not lines:
+        return
+    titles = [Named(line.title) for line in lines[:1]] or [Named(exchange.plan.switchboard.title)]
+    ask = Ask((sentence("ask-stand-in", line=titles[0]),), COVER_SECONDS, codes.EXTENSION_DIGITS)
+    yield Decision("ask:stand-in", ask, Why.COVER_ASKED)
+    colleague = call.result("ask:stand-in") or ""
+    if colleague.isdecimal():
+        yield from obey("stand-in", AskCover(wanted, colleague, by=wanted.by))
 
 
 def _note_choices(reason: ReferralReason) -> Iterator[Sentence]:
