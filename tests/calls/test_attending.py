@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 from pbx_bridge.bootstrap import database_file
-from pbx_bridge.softphone.behaviour import Answers
+from pbx_bridge.softphone.behaviour import Answers, Press
 from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.stage import Stage
 
@@ -95,3 +95,24 @@ async def test_f26_callers_of_a_line_whose_last_phone_dies_ring_at_the_backup(
             found = [one for one in journal(stage, "LineShort", "LineStaffed") if one[1] == "vaxel"]
         assert len(backup.received) == 2
     assert [kind for kind, _, _ in found[-3:]] == ["LineStaffed", "LineShort", "LineStaffed"]
+
+
+ACCEPTS = Answers(after_s=0.3, press=(Press("1", after_silence_s=1.0),))
+
+
+async def test_s18_the_last_one_leaves_once_a_colleague_has_agreed_to_cover(stage: Stage) -> None:
+    """Refused, with an offer to name a cover; the cover is rung up, accepts, and attends."""
+    async with stage.phone("111", TALKS) as karin, stage.phone("113", ACCEPTS) as lars:
+        await attended(stage, "vaxel", well=True)
+        named = Press("113#", after_silence_s=1.5)
+        made = await stage.call("#28*1#", phone="111", press=(named,))
+        assert "Du är den sista som bemannar växeln" in made.heard
+        assert "Vem kan passa växeln i ditt ställe?" in made.heard
+        assert "Lars Mattsson får frågan nu." in made.heard
+        await lars.ended(40)
+        attending = (await stage.ask("status"))["lines"][0]["attendants"]
+        assert attending == ["Lars Mattsson"]
+        lars.behaviour = TALKS
+        caller = await stage.call(SWITCHBOARD)
+        assert caller.journey.answered_by == "113"
+        assert not karin.received
