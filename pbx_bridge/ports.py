@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pbx_bridge.core.events import Event
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.waiting import Waiters
 
 
 class PbxUnavailable(Exception):
@@ -171,16 +172,6 @@ class Rewired(StrEnum):
     """Phones have come or gone."""
 
     REWIRED = "rewired"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiters:
-    """Who waits in a line's queue."""
-
-    since: tuple[int, ...]
-    """Asterisk's priority of each, higher for whoever came earlier."""
-    talk_s: float
-    """How long the talks of late were, 0 where there were none."""
 
 
 PhoneEvent = Missed | Taken | Rewired

@@ -15,6 +15,7 @@ import structlog
 from panoramisk import Message
 
 from pbx_bridge.adapters.ami_line import Asked, Header, Line, Lines
+from pbx_bridge.core.waiting import Waiters
 from pbx_bridge.ports import (
     Missed,
     PbxRejected,
@@ -23,7 +24,6 @@ from pbx_bridge.ports import (
     QueueMember,
     Rewired,
     Taken,
-    Waiters,
 )
 from pbx_bridge.wire.backoff import delays
 

@@ -69,6 +69,36 @@ class Tally:
     """From offer to step, of the last decisions."""
 
 
+class Hearing:
+    """Callers who are told their place at this moment: they aren't in Asterisk's queue then, and
+    keep their places before others."""
+
+    LASTS_S = 20.0
+    """Longer than what they are told; who has hung up meanwhile is forgotten then."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[str, int, float]] = {}
+
+    def ahead(self, line: str, channel: str, joined: str) -> int:
+        """How many of those who hear it now came before `channel`, which hears it from now on."""
+        now = time.monotonic()
+        self._told = {
+            one: held
+            for one, held in self._told.items()
+            if held[2] > now - self.LASTS_S and one != channel
+        }
+        if not joined.isdecimal():
+            return 0
+        came = int(joined)
+        ahead = sum(held == line and other <= came for held, other, _ in self._told.values())
+        self._told[channel] = (line, came, now)
+        return ahead
+
+    def back(self, channel: str) -> None:
+        """The caller waits again, or goes another way."""
+        self._told.pop(channel, None)
+
+
 class Calls:
     """Takes offers, decides, and sends channels on; every task of a call is owned here."""
 
@@ -83,6 +113,7 @@ class Calls:
     ) -> None:
         """`phones`: where the queues are seen, None where they can't be."""
         self._phones = phones
+        self._hearing = Hearing()
         self.tally = Tally()
         self._pin_of = pin_of
         self._telephony = telephony
@@ -125,6 +156,8 @@ class Calls:
         decision = decide(call, self._office.exchange, now)
         if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
             return done
+        if not isinstance(decision.step, Ask):
+            self._hearing.back(offer.channel)
         self._note(offer, call, decision)
         while isinstance(decision.step, Obey):
             call, decision = await self._obeyed(call, decision.mark, decision.step.command)
@@ -147,7 +180,8 @@ class Calls:
             return call  # they are told what is known without it
         joined = offer.variables.get("PBX_JOINED", "")
         exchange = self._office.exchange
-        found = waiting(exchange, line, joined, others.since, others.talk_s, now)
+        told = self._hearing.ahead(line, offer.channel, joined)
+        found = waiting(exchange, line, joined, others, told, now)
         return replace(call, waiting=found)
 
     async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:

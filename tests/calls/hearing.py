@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pbx_bridge.adapters.speech import MANIFEST, read_manifest
-from pbx_bridge.softphone.audio import SILENCE_LEVEL, correlation, load
+from pbx_bridge.softphone.audio import SILENCE_LEVEL, correlation, load, tone
 from pbx_bridge.stage import SAME_SOUND, Stage
 from pbx_bridge.wire.rtp import FRAME, RATE_HZ, Samples
 
@@ -56,6 +56,10 @@ def sound_of(stage: Stage, text: str) -> Samples:
     names = [name for name, said in read_manifest(folder / MANIFEST).items() if said == text]
     assert names, f"the exchange has never spoken: {text}"
     return load(folder / f"{names[0]}.wav")
+
+
+def voice(frequency_hz: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    return tone(frequency_hz, 0.5)
 
 
 def tone_s(heard: Samples, frequency_hz: int) -> float:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from calls.hearing import hears_only, sound_of, tone_s
+from calls.hearing import hears_only, sound_of, tone_s, voice
 
 from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.softphone.audio import is_silent, silence, tone
@@ -18,10 +18,6 @@ from pbx_bridge.stage import Stage
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
 
 CALLER_HZ, ANSWERER_HZ = 700, 1500
-
-
-def voice(frequency_hz: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    return tone(frequency_hz, 0.5)
 
 
 async def test_both_hear_each_other_and_nothing_else(stage: Stage) -> None:

@@ -33,7 +33,6 @@ _TO_CALLERS = {
     "offer-keep-place": "",
     "place-kept": "",
     "call-back-begins": "line",
-    "line-closed-now": "line opens",
     "line-next": "line opens",
     "line-broken": "line note opens",
     "line-broken-today": "line note",

@@ -1,0 +1,166 @@
+"""What callers who wait are told, places that are kept, and closing times (S7, S18, S21)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from calls.conftest import mirrored, opened
+from calls.hearing import tone_s, voice
+
+from pbx_bridge.cli.calling import sipp_program
+from pbx_bridge.softphone.behaviour import Answers, Press
+from pbx_bridge.softphone.phone import Phone
+from pbx_bridge.softphone.trunk import Operator
+from pbx_bridge.stage import Stage
+
+pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+
+SWITCHBOARD, ANOTHER, ADVICE = "018000100", "018000121", "018000130"
+ON_CALL = "018000140"
+BUSY_ALL_DAY = Answers(after_s=0.1)
+SOON = Answers(after_s=0.2, talks_s=1.0)
+FIRST, SECOND = "0401111111", "0402222222"
+CALLER_HZ = 700
+
+
+@asynccontextmanager
+async def town_with(
+    town: Path, folder: Path, now: datetime, **lines: dict[str, str]
+) -> AsyncIterator[Stage]:
+    """The sample at a moment, with other values for keys of its lines."""
+    copy = folder / "town"
+    shutil.copytree(town, copy)
+    path = copy / "dialplan/lines.yaml"
+    text = path.read_text()
+    for line, keys in lines.items():
+        before, start, rest = text.partition(f"\n{line}:\n")
+        block, end, after = rest.partition("\n\n")
+        for key, value in keys.items():
+            block = re.sub(rf"(?m)^  {key}: .*\n", "", block)
+            block = f"  {key}: {value}\n{block}"
+        text = before + start + block + end + after
+    path.write_text(text)
+    async with opened(copy, folder / "state", now) as stage:
+        yield stage
+
+
+def at(clock: str) -> datetime:
+    """A moment of a working day, given the plan's zone when it is used."""
+    return datetime.combine(datetime(2026, 11, 24), time.fromisoformat(clock))  # noqa: DTZ001
+
+
+async def attended_by(stage: Stage, name: str, line: int = 0) -> None:
+    """Wait until the phone of the line's attendant is known to be there."""
+    async with asyncio.timeout(15):
+        while (found := (await stage.ask("status"))["lines"][line])["alarm"] is not None:
+            await asyncio.sleep(0.05)
+    assert name in found["attendants"]
+
+
+async def in_talk(phone: Phone) -> None:
+    async with asyncio.timeout(15):
+        while not phone.answered:
+            await asyncio.sleep(0.05)
+
+
+async def seconds_until(stage: Stage, clock: str) -> float:
+    """How long it takes until the exchange's clock shows a time of the same day."""
+    now = datetime.fromisoformat((await stage.ask("status"))["now"])
+    wanted = datetime.combine(now.date(), time.fromisoformat(clock), now.tzinfo)
+    return (wanted - now) / timedelta(seconds=1)
+
+
+async def test_s21_who_waits_is_told_the_place_and_may_keep_it_without_waiting(
+    town: Path, tmp_path: Path, operator_port: int
+) -> None:
+    """The third caller presses 4 and hangs up; when it is their turn both phones are connected."""
+    first_talk = Answers(after_s=0.1, talks_s=26.0)
+    talks = Answers(after_s=0.2, talks_s=4.0)
+    at_home = Answers(after_s=0.3, talks_s=2.0, plays=voice(CALLER_HZ))
+    keys = {"told_seconds": "8"}
+    async with (
+        town_with(town, tmp_path, at("10:00"), vaxel=keys) as stage,
+        Operator(sipp_program(), operator_port, {SECOND: at_home}) as network,
+        stage.phone("111", first_talk) as karin,
+    ):
+        await attended_by(stage, "Karin Lund")
+        async with stage.caller(SWITCHBOARD) as talking, stage.caller(SWITCHBOARD) as waiting:
+            await in_talk(karin)
+            karin.behaviour = talks
+            await waiting.answered()
+            await asyncio.sleep(1.1)  # places are by whole seconds
+            keeps = Press("4", after_silence_s=1.0)
+            made = await stage.call(ANOTHER, from_number=SECOND, press=(keeps,))
+            await talking.ended(60)
+            await waiting.ended(60)
+        async with asyncio.timeout(30):
+            while len(network.received) < 1 or len(karin.received) < 3:
+                await asyncio.sleep(0.1)
+    assert "Thank you for waiting. You are number two in the queue." in made.heard
+    assert "Press four and we call you when it is your turn." in made.heard
+    assert "Thank you. We call you when it is your turn." in made.heard
+    [called] = network.rings
+    assert called.called == SECOND
+    assert karin.rings[-1].number == SECOND
+    assert tone_s(karin.heard, CALLER_HZ) > 0.5
+
+
+async def test_s18_callers_who_wait_at_closing_are_served_or_told_as_the_line_says(
+    town: Path, tmp_path: Path
+) -> None:
+    """Two wait for a line that serves, and are answered after it has closed; one waits for a line
+    that tells, and hears it."""
+    keys = {"at_closing": "tell", "hours": "telefontid"}
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        stage = await enter(town_with(town, tmp_path, at("10:59:35"), jour=keys))
+        anna = await enter(stage.phone("101", Answers(after_s=0.1, talks_s=30.0)))
+        await enter(stage.phone("110", Answers(after_s=0.1)))
+        await attended_by(stage, "Anna Berg", 1)
+        await attended_by(stage, "Johan Öberg", 2)
+        callers = [await enter(stage.caller(ADVICE)) for _ in range(3)]
+        await in_talk(anna)
+        anna.behaviour = SOON
+        await enter(stage.caller("018000141"))
+        told = await stage.call(ON_CALL, hold_s=45.0)
+        for one in callers:
+            await one.ended(60)
+        ended = datetime.fromisoformat((await stage.ask("status"))["now"])
+    assert ended.time() > time(11)
+    assert len(anna.received) == len(callers)
+    assert told.whys[:2] == ["line-open", "line-closed"]
+    assert "Du har kommit till fastighetsjouren. Vi har stängt nu." in told.heard
+    assert "Vi öppnar i morgon klockan nio." in told.heard
+
+
+async def test_s24_a_closing_time_that_passes_while_the_bridge_is_dead_is_kept(
+    town: Path, tmp_path: Path
+) -> None:
+    """F04: open before, closed after, and told when it opens, without any bridge."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        stage = await enter(opened(town, tmp_path, at("10:59:40")))
+        await enter(stage.phone("101", SOON))
+        await attended_by(stage, "Anna Berg", 1)
+        await mirrored(stage)
+        closes_in_s = await seconds_until(stage, "11:00:01")
+        closes = asyncio.create_task(asyncio.sleep(closes_in_s))
+        stage.up.bridge.signal(signal.SIGKILL)
+        await stage.up.bridge.ended()
+        before = await stage.call(ADVICE)
+        assert before.whys[0] == "fallback-line-open"
+        assert before.journey.answered_by == "101"
+        await closes
+        after = await stage.call(ADVICE)
+        assert after.whys == ["fallback-line-closed"]
+        assert "Du har kommit till bygglovsrådgivningen. Vi har stängt nu." in after.heard
+        assert "klockan nio" in after.heard
+        await stage.up.bridge.start()
