@@ -337,7 +337,7 @@ class Ami:
         """Everybody who is in a queue, those that queues.conf names too, with their penalty."""
         items = await self.listed("QueueStatus")
         return {
-            QueueMember(item["Queue"], item["Location"]): int(item["Penalty"])
+            QueueMember(item["Queue"], item["Location"]): int(item.get("Penalty") or 0)
             for item in items
             if item["Event"] == "QueueMember"
         }

@@ -190,7 +190,7 @@ def _person(
         foreman=person.foreman or "",
         ring_seconds=person.ring_seconds,
         hours=person.hours or unit.working_hours or unit.hours,
-        shielded=person.shielded,
+        shielded=person.shielded and not person.always_answers,
         mobile=fields.national(person.mobile, country_code) if person.mobile else "",
         rings_mobile=person.rings_mobile,
         vip=frozenset(caller(text, country_code) for text in person.vip),

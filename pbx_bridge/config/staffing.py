@@ -60,6 +60,12 @@ def _backups(written: Written, name: str, line: LineShape) -> Iterator[Problem]:
         hint = "write the extensions of those who are rung when nobody answers"
         yield written.problem("lines", (name, "backup"), f'line "{name}" has no backup', hint)
         return
+    if line.overflow_seconds >= line.wait_seconds:
+        written_key = "overflow_seconds" in line.model_fields_set
+        key = "overflow_seconds" if written_key else "wait_seconds"
+        after = f"the backup would ring after {line.overflow_seconds} s"
+        what = f"callers wait {line.wait_seconds} s, {after}"
+        yield written.problem("lines", (name, key), what, "write a smaller overflow_seconds")
     last = written.people.get(line.backup[-1])
     if line.attended and last is not None and not last.always_answers:
         place = (name, "backup", len(line.backup) - 1)

@@ -117,7 +117,7 @@ def _left_empty(
         return None
     if not reason.reachable and since <= _instant(now):
         empty = attendance.lines_left_empty(exchange, command.person, now)
-        refusing = [line for line in empty if line.guard is Guard.REFUSE]
+        refusing = [line for line in empty if line.guard is not Guard.WARN]
         if refusing:
             return last_attendant(refusing[0])
     for gap in gaps(command, exchange, now):

@@ -255,7 +255,7 @@ async def test_f16_a_list_without_its_end_times_out_and_the_next_one_is_right() 
         session.item(second, "QueueMember", "Queue: vaxel", "Location: PJSIP/102")
         session.end_list(first)
         session.end_list(second)
-        assert await whole == {QueueMember("vaxel", "PJSIP/102")}
+        assert await whole == {QueueMember("vaxel", "PJSIP/102"): 0}
 
 
 async def test_f17_late_answers_reach_nobody() -> None:

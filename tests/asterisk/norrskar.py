@@ -32,7 +32,15 @@ def text(swedish: str) -> Text:
 ANNA = Person("101", "Anna Söderlund", "kanslist", "kansliet", operator=True)
 OLLE = Person("102", "Olle Åkerö", "vaktmästare", "kansliet", Language.FI, mailbox=False)
 SWITCHBOARD = Line(
-    "vaxel", text("växeln"), "1", "dagtid", ("101", "102"), ("101",), backups=("102",), mailbox="900"
+    "vaxel",
+    text("växeln"),
+    "1",
+    "dagtid",
+    ("101", "102"),
+    ("101",),
+    backups=("102",),
+    overflow_seconds=60,
+    mailbox="900",
 )
 OPERATOR = Trunk("operator", "127.0.0.1:5090")
 

@@ -109,8 +109,16 @@ def test_a_phone_says_who_it_is_by_its_own_password_only() -> None:
     assert 'callerid = "Olle Åkerö" <102>' in phone
     assert "language = fi" in phone
     assert "password = secret-of-102" in section(pjsip, "102", "(login)")
-    assert "mailboxes" not in section(pjsip, "102", "(desk)")
-    assert "mailboxes = 101@default" in section(pjsip, "101", "(desk)")
+    assert "mailboxes" not in section(pjsip, "102", "(attending)")
+    assert "mailboxes = 101@default" in section(pjsip, "101", "(attending)")
+
+
+def test_f26_the_phones_of_who_attends_or_stands_by_are_asked_every_two_seconds() -> None:
+    alone = replace(SWITCHBOARD, members=("101",), backups=())
+    pjsip = rendered(small_plan(line=alone))["pjsip.conf"]
+    assert "\n[101](attending)\n" in pjsip
+    assert "\n[102](desk)\n" in pjsip
+    assert "qualify_frequency = 2\n" in section(pjsip, "attending", "(!,desk)")
 
 
 def test_texts_of_phones_and_of_the_trunk_lead_to_a_context_where_nothing_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 
@@ -25,7 +25,8 @@ TALKS = Answers(after_s=0.2, talks_s=1.0)
 async def alarm(stage: Stage, line: str) -> dict[str, object] | None:
     """The line's alarm in the bridge's status."""
     found = (await stage.ask("status"))["lines"]
-    return next(one["alarm"] for one in found if one["line"] == line)
+    raised: dict[str, object] | None = next(one["alarm"] for one in found if one["line"] == line)
+    return raised
 
 
 async def attended(stage: Stage, line: str, *, well: bool) -> None:
@@ -56,7 +57,7 @@ def journal(stage: Stage, *kinds: str) -> list[tuple[str, str, datetime]]:
 
 
 async def test_f26_callers_of_a_line_whose_last_phone_dies_ring_at_the_backup(
-    stage: Stage, record_property: pytest.RecordProperty
+    stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     """One talks, two wait; the phone dies, the backup rings; then it is back, and answers."""
     async with AsyncExitStack() as stack, stage.phone("104", TALKS) as backup:

@@ -23,6 +23,8 @@ NAMED = Named({Language.SV: "växeln", Language.FI: "vaihde", Language.EN: "the 
 VALUES: dict[str, Slot] = {
     "digit": 3,
     "minutes": 20,
+    "count": 3,
+    "place": 2,
     "since": NOW.replace(hour=12),
     "other": "Bo Ek",
     "note": "besök",

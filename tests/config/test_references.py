@@ -26,7 +26,7 @@ from config.copies import Change, told
         ("people.yaml", "foreman: 106", "foreman: 160", 'extension "160", did you mean'),
         ("people.yaml", "{extension: 107", "{extension: 199", 'extension "199"'),
         ("lines.yaml", "hours: jourtid", "hours: jourtider", 'no hours "jourtider", did you mean'),
-        ("lines.yaml", "members: [110, 102]", "members: [110, 120]", 'extension "120"'),
+        ("lines.yaml", "members: [110, 102]", "members: [110, 129]", 'extension "129"'),
         ("numbers.yaml", "\n018 000 140: {line: jour}", "\n018 000 140: {line: jur}", '"jur"'),
         ("numbers.yaml", "{person: 113}", "{person: 112}", 'extension "112"'),
         ("mailboxes.yaml", "  bygglov: 181", "  bygglow: 181", 'did you mean "bygglov"?'),

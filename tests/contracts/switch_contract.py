@@ -71,7 +71,7 @@ class SwitchContract:
             with pytest.raises(ValueError, match="AMI header"):
                 await switch.stored(bad)
         assert await switch.stored("referral") == {}
-        assert await switch.members() == frozenset()
+        assert await switch.members() == {}
 
     async def test_an_entry_without_a_name_is_refused(self, switch: Switch) -> None:
         with pytest.raises(PbxRejected):
@@ -80,12 +80,17 @@ class SwitchContract:
     async def test_who_joins_is_a_member_and_joining_twice_is_no_error(
         self, switch: Switch
     ) -> None:
-        assert await switch.members() == frozenset()
+        assert await switch.members() == {}
         for _ in range(2):
             await switch.join(ASA, "Åsa Öhman")
-            assert await switch.members() == {ASA}
-        await switch.join(BO, "Bo Ek")
-        assert await switch.members() == {ASA, BO}
+            assert await switch.members() == {ASA: 0}
+        await switch.join(BO, "Bo Ek", 1)
+        assert await switch.members() == {ASA: 0, BO: 1}
+
+    async def test_who_joins_again_with_another_penalty_has_that_one(self, switch: Switch) -> None:
+        for penalty in (2, 0, 1):
+            await switch.join(ASA, "Åsa Öhman", penalty)
+            assert await switch.members() == {ASA: penalty}
 
     async def test_who_leaves_is_no_member_and_leaving_twice_is_no_error(
         self, switch: Switch
@@ -94,7 +99,7 @@ class SwitchContract:
         await switch.join(BO, "Bo Ek")
         for _ in range(2):
             await switch.leave(ASA)
-            assert await switch.members() == {BO}
+            assert await switch.members() == {BO: 0}
 
     async def test_a_queue_that_does_not_exist_is_refused(self, switch: Switch) -> None:
         nowhere = QueueMember("nowhere", "Local/101@phones")
@@ -110,4 +115,4 @@ class SwitchContract:
             switch.stored("referral"), switch.stored("referral"), switch.members()
         )
         assert first == second == {key: f"value {key}" for key in keys}
-        assert members == frozenset()
+        assert members == {}

@@ -105,20 +105,21 @@ def test_f20_deputies_are_those_of_the_plan_who_are_there_and_no_further() -> No
     assert [one.extension for one in without_gun] == ["109"]  # 103 has not agreed
 
 
-def test_the_next_change_is_the_nearest_edge_of_a_referral() -> None:
-    assert next_change(EXCHANGE, DAY) is None
-    exchange = away("106", "2026-03-05 08:30", exchange=away("105", "2026-03-03 14:30"))
-    assert next_change(exchange, DAY) == at("2026-03-03 14:30")
-    assert next_change(exchange, at("2026-03-03 14:30")) == at("2026-03-05 08:30")
-    assert next_change(exchange, at("2026-03-05 08:30")) is None
-    begins = Referral("107", "mote", at("2026-03-03 11:00"), at("2026-03-03 12:00"))
+def test_the_next_change_is_the_nearest_edge() -> None:
+    """Of a referral, of a line's opening, and midnight at the latest."""
+    assert next_change(EXCHANGE, DAY) == at("2026-03-03 11:00")  # the phone hours end
+    exchange = away("106", "2026-03-03 10:45", exchange=away("105", "2026-03-03 10:30"))
+    assert next_change(exchange, DAY) == at("2026-03-03 10:30")
+    assert next_change(exchange, at("2026-03-03 10:30")) == at("2026-03-03 10:45")
+    begins = Referral("107", "mote", at("2026-03-03 10:20"), at("2026-03-03 12:00"))
     planned = replace(exchange, referrals={**exchange.referrals, "107": (begins,)})
-    assert next_change(planned, DAY) == at("2026-03-03 11:00")
+    assert next_change(planned, DAY) == at("2026-03-03 10:20")
+    assert next_change(EXCHANGE, at("2026-03-03 16:30")) == at("2026-03-04 00:00")
 
 
 def test_f29_edges_are_ordered_as_instants() -> None:
-    early = at("2026-10-25 03:40")
-    late = at("2026-10-25 03:20").replace(fold=1)
+    early = at("2026-10-25 03:40").astimezone(UTC)
+    late = at("2026-10-25 03:20").replace(fold=1).astimezone(UTC)
     exchange = replace(
         EXCHANGE,
         referrals={

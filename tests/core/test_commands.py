@@ -6,8 +6,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, NIGHT, PROMPTS, YESTERDAY, at, attended, away, changed_line
+from core.plans import (
+    DAY,
+    EXCHANGE,
+    NIGHT,
+    PLAN,
+    PROMPTS,
+    YESTERDAY,
+    at,
+    attended,
+    away,
+    changed_line,
+)
 
+from pbx_bridge.core.attendance import is_short
 from pbx_bridge.core.commands import (
     TECHNICIAN,
     CancelReferral,
@@ -81,9 +93,9 @@ def test_s12_two_reasons_need_a_note(reason: str, note: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        SetReferral("101", "mote", BACK, by="101"),
-        SetReferral("101", "sjuk", BACK, by="104"),
-        SetReferral("101", "mote", BACK, by=TECHNICIAN),
+        SetReferral("101", "lunch", BACK, by="101"),
+        SetReferral("101", "lunch", BACK, by="104"),
+        SetReferral("101", "lunch", BACK, by=TECHNICIAN),
         SignOut("bygglov", "101", by="101"),
         SignOut("bygglov", "101", by="104"),
         SignOut("bygglov", "101", by=TECHNICIAN),
@@ -101,7 +113,7 @@ def test_f25_the_last_attendant_cannot_leave_whoever_asks(command: Command) -> N
 @pytest.mark.parametrize(
     ("now", "allowed"),
     [
-        ("2026-03-03 08:59", True),
+        ("2026-03-03 08:29", True),
         ("2026-03-03 09:00", False),
         ("2026-03-03 10:59", False),
         ("2026-03-03 11:00", True),
@@ -113,9 +125,27 @@ def test_f25_the_last_attendant_may_leave_while_the_line_is_closed(now: str, all
     moment = at(now)
     for command in (
         SignOut("bygglov", "101", by="101"),
-        SetReferral("101", "mote", moment + timedelta(hours=1), by="101"),
+        SetReferral("101", "lunch", moment + timedelta(minutes=30), by="101"),
     ):
         assert isinstance(handle(command, EXCHANGE, moment), Refusal) is not allowed
+
+
+def test_s13_whoever_is_sick_is_not_kept_and_the_line_is_short_then() -> None:
+    events = handle(SetReferral("101", "sjuk", BACK, by="104"), EXCHANGE, DAY)
+    assert not isinstance(events, Refusal)
+    assert is_short(fold(EXCHANGE, events), PLAN.lines["bygglov"], DAY)
+
+
+def test_s24_whoever_attends_phone_hours_has_no_meetings_in_them() -> None:
+    begins = at("2026-03-04 08:00")
+    meeting = SetReferral("101", "mote", at("2026-03-04 09:01"), by="101", since=begins)
+    with_colleague = attended("bygglov", "101", "102")
+    for exchange in (EXCHANGE, with_colleague):
+        assert refuses(meeting, exchange) == ("S24", "meeting-in-phone-hours")
+    before = replace(meeting, until=at("2026-03-04 09:00"))
+    assert not isinstance(handle(before, EXCHANGE, DAY), Refusal)
+    for other in (replace(meeting, person="102", by="102"), replace(meeting, reason="tjansteresa")):
+        assert not isinstance(handle(other, EXCHANGE, DAY), Refusal)
 
 
 def test_s11_the_last_attendant_may_work_remotely() -> None:

@@ -14,7 +14,6 @@ from core.plans import (
     ZONE,
     at,
     away,
-    changed_line,
     changed_person,
     shown,
     spoken,
@@ -33,7 +32,23 @@ CLOSING = "line-no-answer try-again-soon closes offer-message-line"
 BACK = "offer-call-back offer-language offer-language"
 COLLEAGUE = f"offer-message offer-colleague offer-line {BACK}"
 AGAIN = f"offer-message offer-line {BACK}"
-SWITCHBOARD = ("queue:vaxel line-open", "backup:104 backup-rings")
+SWITCHBOARD = (
+    "queue:vaxel line-open",
+    "ask:wait.vaxel wait-told: wait-on",
+    "queue:vaxel.1 line-open",
+    "queue:vaxel.2 backup-rings",
+    "ask:wait.vaxel.2 wait-told: wait-on",
+    "queue:vaxel.3 backup-rings",
+)
+"""32 s, 60 s, 96 s and 120 s."""
+PERMITS = tuple(step.replace("vaxel", "bygglov") for step in SWITCHBOARD)
+ON_CALL = (
+    "queue:jour line-open",
+    "queue:jour.1 backup-rings",
+    "ask:wait.jour.1 wait-told: wait-on",
+    "queue:jour.2 backup-rings",
+)
+"""25 s, 32 s and 45 s."""
 PASSED = (
     "say:to-vaxel person-no-answer: no-answer passing-to-line",
     *SWITCHBOARD,
@@ -57,8 +72,7 @@ def test_nobody_answers_and_everybody_who_agreed_is_tried() -> None:
         "say:to-102 person-no-answer: no-answer passing-to",
         "ring:102 deputy-rings",
         "say:to-bygglov deputy-no-answer: no-answer passing-to-line",
-        "queue:bygglov line-open",
-        "backup:110 backup-rings",
+        *PERMITS,
         "say:to-vaxel line-no-answer: line-no-answer passing-to-line",
         *SWITCHBOARD,
         f"ask:choice line-no-answer: line-no-answer try-again-soon {COLLEAGUE}",
@@ -88,7 +102,7 @@ def test_the_caller_is_told_why_a_person_was_not_reached(result: str, told: str)
 @pytest.mark.parametrize("now", [DAY, NIGHT], ids=["day", "night"])
 def test_f21_every_dialstatus_has_a_way_on(result: str, now: datetime) -> None:
     *_, told, declined, last = steps(
-        Call("018000101"), EXCHANGE, now, ring_101=result, ring_102=result, backup_104=result
+        Call("018000101"), EXCHANGE, now, ring_101=result, ring_102=result
     )
     assert told.startswith("ask:choice ")
     assert (declined, last) == DECLINED
@@ -96,11 +110,38 @@ def test_f21_every_dialstatus_has_a_way_on(result: str, now: datetime) -> None:
 
 @pytest.mark.parametrize("result", QUEUE_STATUSES)
 def test_f21_every_queuestatus_has_a_way_on(result: str) -> None:
-    assert steps(Call("018000100"), EXCHANGE, queue_vaxel=result) == (
-        *SWITCHBOARD,
+    path = steps(Call("018000100"), EXCHANGE, queue_vaxel=result)
+    ended = (f"ask:choice line-no-answer: {CLOSING} {BACK}", *DECLINED)
+    assert path[-len(ended) :] == ended
+    if "EMPTY" in result or "UNAVAIL" in result:
+        assert path[:2] == ("queue:vaxel line-open", "queue:vaxel.1 backup-rings")
+    else:
+        assert path[: len(SWITCHBOARD)] == SWITCHBOARD
+
+
+def test_s18_where_nobody_attends_and_no_backup_is_there_the_caller_is_told_at_once() -> None:
+    results = {"queue:vaxel": "JOINEMPTY", "queue:vaxel.1": "JOINEMPTY"}
+    path = [shown(one) for one in way(Call("018000100"), EXCHANGE, DAY, results)]
+    assert path[:3] == [
+        "queue:vaxel line-open",
+        "queue:vaxel.1 backup-rings",
         f"ask:choice line-no-answer: {CLOSING} {BACK}",
-        *DECLINED,
-    )
+    ]
+
+
+def test_f26_who_waits_when_the_last_phone_dies_waits_on_for_the_backups() -> None:
+    path = [
+        one.step
+        for one in way(Call("018000100"), EXCHANGE, DAY, {"queue:vaxel": "LEAVEEMPTY"})
+        if isinstance(one.step, Queue)
+    ]
+    assert [(one.backups, one.seconds) for one in path] == [
+        (0, 32),
+        (2, 32),
+        (2, 28),
+        (2, 36),
+        (2, 24),
+    ]
 
 
 def test_an_absent_person_is_not_rung_and_the_deputy_is() -> None:
@@ -108,8 +149,7 @@ def test_an_absent_person_is_not_rung_and_the_deputy_is() -> None:
         "say:to-102 person-absent: person-absent passing-to",
         "ring:102 deputy-rings",
         "say:to-bygglov deputy-no-answer: no-answer passing-to-line",
-        "queue:bygglov line-open",
-        "backup:110 backup-rings",
+        *PERMITS,
         "say:to-vaxel line-no-answer: line-no-answer passing-to-line",
         *SWITCHBOARD,
         f"ask:choice line-no-answer: line-no-answer reach-again try-again-soon {COLLEAGUE}",
@@ -120,8 +160,7 @@ def test_an_absent_person_is_not_rung_and_the_deputy_is() -> None:
 def test_f28_a_deputy_who_is_away_is_passed_over() -> None:
     assert steps(Call("018000101"), BOTH_AWAY) == (
         "say:to-bygglov person-absent: person-absent passing-to-line",
-        "queue:bygglov line-open",
-        "backup:110 backup-rings",
+        *PERMITS,
         "say:to-vaxel line-no-answer: line-no-answer passing-to-line",
         *SWITCHBOARD,
         f"ask:choice line-no-answer: line-no-answer reach-again try-again-soon {AGAIN}",
@@ -202,8 +241,8 @@ def test_without_a_mailbox_no_message_is_offered() -> None:
     ("number", "now", "expected"),
     [
         ("018000100", DAY, SWITCHBOARD),
-        ("018000130", DAY, ("queue:bygglov line-open", "backup:110 backup-rings")),
-        ("018000140", NIGHT, ("queue:jour line-open", "backup:103 backup-rings")),
+        ("018000130", DAY, PERMITS),
+        ("018000140", NIGHT, ON_CALL),
         ("018000100", NIGHT, (f"ask:choice line-closed: line-closed offer-message-line {BACK}",)),
         ("018000130", NIGHT, (f"ask:choice line-closed: line-closed offer-message-line {BACK}",)),
         ("018000140", DAY, (f"ask:choice line-closed: line-closed {BACK}",)),
@@ -215,25 +254,6 @@ def test_a_line_is_answered_in_its_hours_only(
     assert steps(Call(number), EXCHANGE, now)[: len(expected)] == expected
 
 
-@pytest.mark.parametrize(
-    ("exchange", "caller", "why"),
-    [
-        (away("104", "2026-03-03 14:30"), Call("018000100"), "is away"),
-        (changed_line("vaxel", backup=""), Call("018000100"), "does not exist"),
-        (EXCHANGE, Call("018000100", phone="104"), "is the caller"),
-    ],
-)
-def test_a_backup_is_not_rung_who(exchange: Exchange, caller: Call, why: str) -> None:
-    assert steps(caller, exchange)[:2] == (
-        "queue:vaxel line-open",
-        f"ask:choice line-no-answer: {CLOSING} {BACK}",
-    ), why
-
-
-def test_a_backup_who_has_been_rung_already_is_not_rung_again() -> None:
-    assert "backup:104 backup-rings" not in steps(Call("018000104"), EXCHANGE)
-
-
 def test_a_line_that_never_opens_says_so() -> None:
     never = Schedule("aldrig", ((),) * 7)
     plan = replace(PLAN, schedules={**PLAN.schedules, "vaxeltid": never})
@@ -241,8 +261,18 @@ def test_a_line_that_never_opens_says_so() -> None:
     assert shown(told) == f"ask:choice line-closed: line-closed-unknown offer-message-line {BACK}"
 
 
+WAITED = (
+    ("queue:bygglov", "TIMEOUT"),
+    ("ask:wait.bygglov", ""),
+    ("queue:bygglov.1", "TIMEOUT"),
+    ("queue:bygglov.2", "TIMEOUT"),
+    ("ask:wait.bygglov.2", ""),
+    ("queue:bygglov.3", "TIMEOUT"),
+)
+
+
 def test_s7_a_line_that_closes_while_callers_wait_tells_its_next_opening() -> None:
-    waited = then(Call("018000130"), ("queue:bygglov", "TIMEOUT"), ("backup:110", "NOANSWER"))
+    waited = then(Call("018000130"), *WAITED)
     told = decide(waited, EXCHANGE, at("2026-03-03 11:01"))
     told_keys = "line-no-answer line-next offer-message-line"
     assert shown(told) == f"ask:choice line-no-answer: {told_keys} {BACK}"
@@ -263,7 +293,8 @@ def test_an_unknown_number_is_told_and_passed_to_the_switchboard(call: Call) -> 
 
 
 def test_a_colleague_is_reached_by_extension() -> None:
-    assert steps(Call("105", phone="101"), EXCHANGE) == steps(Call("018000105"), EXCHANGE)
+    known = steps(Call("018000105", caller="0401111111"), EXCHANGE)
+    assert steps(Call("105", phone="101"), EXCHANGE) == known
 
 
 def test_f20_the_callers_own_phone_is_not_rung_as_deputy() -> None:
@@ -303,7 +334,7 @@ def test_a_call_with_too_many_steps_is_ended() -> None:
 
 def test_steps_ring_as_long_as_the_plan_says() -> None:
     assert decide(Call("018000110"), EXCHANGE, DAY).step == Ring(("110",), 30)
-    assert decide(Call("018000140"), EXCHANGE, NIGHT).step == Queue("jour", 45, "fastighetsjouren")
+    assert decide(Call("018000140"), EXCHANGE, NIGHT).step == Queue("jour", 25, "fastighetsjouren")
     patient = changed_person("105", ring_seconds=45)
     assert decide(Call("018000105"), patient, DAY).step == Ring(("105",), 45, ("0457000105",))
 

@@ -75,8 +75,9 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
             return
         if not tells:
             continue
-        yield from _told(call, exchange, line, f"ask:wait.{count}")
-        if call.result(f"ask:wait.{count}") == KEEP_KEY and _way_back(call, exchange):
+        asked = "ask:wait." + mark.removeprefix(QUEUE)
+        yield from _told(call, exchange, line, asked)
+        if call.result(asked) == KEEP_KEY and _way_back(call, exchange):
             yield from _keep_place(call, exchange, line)
             return
 
@@ -155,7 +156,7 @@ def _way_back(call: Call, exchange: Exchange) -> str:
     """Where the caller is called back, as Asterisk dials it; "" where that isn't possible: the
     number is withheld, abroad or barred (S27)."""
     plan = exchange.plan
-    if call.phone:
+    if call.phone in plan.people:
         return f"PJSIP/{call.phone}"
     number = numbers.national(call.caller, plan.dialling)
     if numbers.classify(number, plan.dialling) is not numbers.Class.NATIONAL:

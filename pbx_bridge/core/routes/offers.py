@@ -49,7 +49,7 @@ def cover_route(call: Call, exchange: Exchange, now: datetime) -> Route:
         title = Named(plan.lines[one.line].title)
         told.append(sentence("cover", name=leaver.name, line=title, until=one.until))
         if one.since.astimezone(UTC) > now.astimezone(UTC):
-            told.append(sentence("cover-begins", since=one.since))
+            told.append(sentence("referral-begins", since=one.since))
     yield from _asked(call, tuple(told), partial(AnswerCover, leaver.extension, call.phone))
 
 

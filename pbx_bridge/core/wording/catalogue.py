@@ -134,7 +134,6 @@ _TO_STAFF = {
     "ask-stand-in": "line",
     "cover-asked": "name",
     "cover": "name line until",
-    "cover-begins": "since",
     "cover-accepted": "line until",
     "forward-asked": "name",
     "forward-withdrawn": "",
