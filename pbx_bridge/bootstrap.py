@@ -29,12 +29,14 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
+from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
+from pbx_bridge.app.publishing import Publishing
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.voice import Voice
@@ -123,6 +125,8 @@ class Bridge:
         )
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.attending = Attending(self.ami, self.office, clock)
+        website = Website(deployment.public, site.plan.organisation.language)
+        self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
@@ -149,6 +153,7 @@ class Bridge:
                     ("mirror", self.mirror.run()),
                     ("attending", self.attending.run()),
                     ("asking", self.asking.run()),
+                    ("publishing", self.publishing.run()),
                     ("outbox", self.outbox.run()),
                     ("record", self.tail.run()),
                     ("watch", self._watch()),

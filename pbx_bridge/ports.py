@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pbx_bridge.core.events import Event
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.public import Timetable
 from pbx_bridge.core.waiting import Waiters
 
 
@@ -72,6 +73,14 @@ class Letter:
     to: str
     subject: str
     text: str
+
+
+class Public(Protocol):
+    """What everybody may read."""
+
+    async def publish(self, told: Timetable) -> None:
+        """Return when the timetable can be read. Raises `OSError`."""
+        ...
 
 
 class Mail(Protocol):

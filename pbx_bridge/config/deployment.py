@@ -109,6 +109,8 @@ class Deployment:
     """Journal, secrets (0600), recordings and Asterisk's run folder."""
     sounds: Path
     """Spoken sentences, made anew when they are missing."""
+    public: Path
+    """The public timetable, for a web server."""
     dialplan: Path
     voicemail: Path
     language: Language
@@ -242,6 +244,7 @@ class _Asterisk(Shape):
 class _Folders(Shape):
     state: FilePath = "state"
     sounds: FilePath = "state/sounds"
+    public: FilePath = "state/public"
     dialplan: FilePath = "dialplan"
     voicemail: FilePath = "voicemail"
 
@@ -306,6 +309,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         external=external,
         state=_path(base, folders.state),
         sounds=_path(base, folders.sounds),
+        public=_path(base, folders.public),
         dialplan=_path(base, folders.dialplan),
         voicemail=_path(base, folders.voicemail),
         language=config.language,

@@ -31,7 +31,7 @@ def read_deployment(config: Path, state: Path | None = None) -> Deployment:
     if state is None:
         return deployment
     state = state.absolute()
-    return replace(deployment, state=state, sounds=state / "sounds")
+    return replace(deployment, state=state, sounds=state / "sounds", public=state / "public")
 
 
 def read_site(deployment: Deployment, today: date) -> Site:

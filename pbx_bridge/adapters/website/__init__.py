@@ -1,0 +1,136 @@
+"""The public timetable as files that any web server may hand out (S25)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pbx_bridge.core.hours import Cause, Reason
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.public import Timetable, as_json
+
+PAGE = "timetable.html"
+DATA = "timetable.json"
+READABLE_FILE, READABLE_FOLDER = 0o644, 0o755
+WEEKDAYS = {
+    Language.SV: ("måndag", "tisdag", "onsdag", "torsdag", "fredag", "lördag", "söndag"),
+    Language.FI: (
+        *("maanantai", "tiistai", "keskiviikko", "torstai", "perjantai", "lauantai", "sunnuntai"),
+    ),
+    Language.EN: (*("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),),
+}
+WORDS = {
+    Language.SV: {
+        "title": "Öppettider och telefontider",
+        "phones": "Telefon",
+        "offices": "Kontor",
+        "usual": "Vanliga tider",
+        "special": "Avvikande dagar",
+        "closed": "stängt",
+        "holds": "Gäller",
+        "day": "Dag",
+        "open": "Öppet",
+        "broken": "telefontiden är bruten i dag",
+    },
+    Language.FI: {
+        "title": "Aukioloajat ja puhelinajat",
+        "phones": "Puhelin",
+        "offices": "Toimistot",
+        "usual": "Tavalliset ajat",
+        "special": "Poikkeavat päivät",
+        "closed": "suljettu",
+        "holds": "Voimassa",
+        "day": "Päivä",
+        "open": "Avoinna",
+        "broken": "puhelinaika on keskeytetty tänään",
+    },
+    Language.EN: {
+        "title": "Opening hours and phone hours",
+        "phones": "Telephone",
+        "offices": "Offices",
+        "usual": "Usual hours",
+        "special": "Special days",
+        "closed": "closed",
+        "holds": "Valid",
+        "day": "Day",
+        "open": "Open",
+        "broken": "phone hours are broken today",
+    },
+}
+
+
+class Website:
+    """Keeps page and data in one folder, each file whole at any moment."""
+
+    def __init__(self, folder: Path, language: Language) -> None:
+        """`language` is the one that comes first on the page, and that of the data."""
+        self._folder = folder
+        self._language = language
+
+    async def publish(self, told: Timetable) -> None:
+        """Write both files. Raises `OSError`."""
+        data = as_json(told, self._language)
+        page = render(told, self._language, data)
+        await asyncio.to_thread(self._write, {DATA: data + "\n", PAGE: page})
+
+    def _write(self, files: dict[str, str]) -> None:
+        self._folder.mkdir(mode=READABLE_FOLDER, parents=True, exist_ok=True)
+        self._folder.chmod(READABLE_FOLDER)
+        for name, text in files.items():
+            _replace(self._folder / name, text)
+
+
+def render(told: Timetable, language: Language, data: str) -> str:
+    """The page in three languages, `language` first, with the data for search engines in it."""
+    order = (language, *(one for one in Language if one is not language))
+    return (
+        _environment()
+        .get_template("timetable.html.j2")
+        .render(
+            told=told,
+            order=order,
+            words=WORDS,
+            weekdays=WEEKDAYS,
+            why=_why,
+            data=Markup(data.replace("<", "\\u003c")),  # noqa: S704 - JSON in which no tag can end
+        )
+    )
+
+
+def _why(reason: Reason, language: Language) -> str:
+    """What is told of a special day."""
+    if reason.cause in (Cause.BROKEN, Cause.REPAID):
+        return WORDS[language]["broken"]
+    return reason.name
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pbx_bridge.adapters.website", ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """A reader sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, READABLE_FILE)
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
