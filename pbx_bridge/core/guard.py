@@ -74,21 +74,44 @@ class Sweep:
         """Whether somebody works, and isn't away, in the whole of a gap."""
         plan = self._exchange.plan
         person = plan.people[extension]
-        works = self._openings(working_hours(person, plan).name)
+        works = [self._span]
+        if not person.always_answers:
+            works = self._openings(working_hours(person, plan).name)
         wanted = [(_second(gap.since), _second(gap.until))]
         return not _minus(wanted, _minus(works, self._absences(extension)))
 
-    def _line(self, line: Line) -> Iterator[Gap]:
+    def openings(self, what: Line | Unit) -> list[Span]:
+        """When a line is answered, or a unit open."""
         exchange = self._exchange
-        broken = exchange.breaks.get(line.name)
-        if broken:
-            ahead = line_openings(exchange, line, self._since, self._days)
-            spans = list(self._clipped((_second(one.start), _second(one.end)) for one in ahead))
-        else:
-            spans = self._openings(line.hours)
+        if isinstance(what, Unit) or not exchange.breaks.get(what.name):
+            return self._openings(what.hours)
+        ahead = line_openings(exchange, what, self._since, self._days)
+        return list(self._clipped((_second(one.start), _second(one.end)) for one in ahead))
+
+    def presence(self, what: Line | Unit) -> dict[str, list[Span]]:
+        """When each person attends a line, or works in a unit and isn't away."""
         there: dict[str, list[Span]] = {}
-        for extension in line.static:
-            there[extension] = [self._span]
+        if isinstance(what, Unit):
+            plan = self._exchange.plan
+            for extension, person in plan.people.items():
+                if person.unit == what.name and not person.always_answers:
+                    there[extension] = self._openings(working_hours(person, plan).name)
+        else:
+            there = self._attending(what)
+        return {
+            extension: _minus(_merged(spans), self._absences(extension))
+            for extension, spans in there.items()
+        }
+
+    def _line(self, line: Line) -> Iterator[Gap]:
+        steps = [step for spans in self.presence(line).values() for step in _steps(spans)]
+        needed = list(self._needed(self.openings(line), line.minimum, line.raised))
+        yield from self._swept(Of.LINE, line.name, needed, steps)
+
+    def _attending(self, line: Line) -> dict[str, list[Span]]:
+        """Who attends the line by sign-in, roster or cover, absences not taken out."""
+        exchange = self._exchange
+        there = {extension: [self._span] for extension in line.static}
         signed_in = exchange.signed_in.get(line.name, frozenset())
         if line.roster:
             self._shifts(line, signed_in, there)
@@ -98,13 +121,7 @@ class Sweep:
             if one.consent is Consent.ACCEPTED:
                 span = (_second(one.since), _second(one.until))
                 there.setdefault(one.to, []).extend(self._clipped([span]))
-        steps = [
-            step
-            for extension, spans_there in there.items()
-            for step in _steps(_minus(_merged(spans_there), self._absences(extension)))
-        ]
-        needed = list(self._needed(spans, line.minimum, line.raised))
-        yield from self._swept(Of.LINE, line.name, needed, steps)
+        return there
 
     def _shifts(self, line: Line, signed_in: frozenset[str], there: dict[str, list[Span]]) -> None:
         """Who has a shift; whoever attends now does so until the line closes."""
@@ -242,7 +259,7 @@ def could_cover(exchange: Exchange, gap: Gap, now: datetime) -> tuple[str, ...]:
     busy = {
         extension
         for other in plan.lines.values()
-        if other.name != line.name
+        if other.name != line.name and sweep.openings(other)
         for extension in exchange.signed_in.get(other.name, frozenset()) & set(other.members)
     }
     there = exchange.signed_in.get(line.name, frozenset()) if not line.roster else frozenset()
