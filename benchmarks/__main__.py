@@ -52,6 +52,7 @@ async def _with_parts(
         ceilings=tops,
         decides=await asyncio.to_thread(alone.decides, plan, now),
         storage=await alone.storage(now),
+        coverage=await asyncio.to_thread(alone.coverage, plan, now),
         version=one.up.running.version,
         at=now,
     )

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from benchmarks.municipality import DAYS, municipality
 from benchmarks.stand import BRIDGE, PERSON
 from pbx_bridge.adapters.cel import CelTail
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.core import guard
 from pbx_bridge.core.call import Call, Why
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.events import Decided, ReferralSet, apply, fresh
 from pbx_bridge.core.hours import opening_at
 from pbx_bridge.core.model import Plan, TargetKind
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.timetable import line_openings
 
 DECISIONS, REPEATS = 2000, 5
 NOTES, APPENDS, CEL_EVENTS = 5000, 200, 20_000
@@ -49,6 +52,30 @@ class Storage:
     append_ms: float
     """Until durable, one at a time."""
     cel_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What it takes to look a year ahead."""
+
+    first_ms: float
+    """The guard over the whole municipality, the first time: nothing is remembered."""
+    again_ms: float
+    timetable_ms: float
+    """The timetable of one line."""
+
+
+def coverage(plan: Plan, now: datetime) -> Coverage:
+    """Sweep a year of a large municipality (`municipality`), and open one line's timetable."""
+    exchange, year = municipality(plan, now), timedelta(days=DAYS)
+    swept = timeit.repeat(
+        lambda: guard.gaps(exchange, now, now + year, now), number=1, repeat=REPEATS
+    )
+    line = plan.switchboard
+    opened = timeit.repeat(
+        lambda: list(line_openings(fresh(plan), line, now, DAYS)), number=1, repeat=REPEATS
+    )
+    return Coverage(swept[0] * 1e3, min(swept) * 1e3, min(opened) * 1e3)
 
 
 def decides(plan: Plan, now: datetime) -> Decides:
