@@ -16,7 +16,7 @@ DAYS = 365
 
 def municipality(plan: Plan, now: datetime) -> Exchange:
     """The hours of `plan` with people, lines and units of its own, the same at every run."""
-    rng = Random(20261124)  # noqa: S311 - nothing secret
+    rng = Random(20261124)
     hours = ("kontorstid", "skoltid")
     units = {
         f"enhet{at}": Unit(f"enhet{at}", _text(f"enhet {at}"), hours[at % 2], minimum=1 + at % 2)
@@ -28,7 +28,7 @@ def municipality(plan: Plan, now: datetime) -> Exchange:
         )
         for at in range(PEOPLE)
     }
-    lines = {name: line for name, line in (_line(at, rng) for at in range(LINES))}
+    lines = dict(_line(at, rng) for at in range(LINES))
     referrals: dict[str, list[Referral]] = {}
     for _ in range(ABSENCES):
         who = rng.choice(list(people))

@@ -70,8 +70,8 @@ def refer(
     values = {"person": extension, "by": TECHNICIAN}
     if cancel:
         if begins:
-            values["at"] = _read(begins, now).isoformat()
-        _command(deployment, "CancelReferral", values, as_json=as_json)
+            values["at"] = read_moment(begins, now).isoformat()
+        obey(deployment, "CancelReferral", values, as_json=as_json)
     plan = site.plan
     found = plan.reasons.get(reason) or plan.reasons_by_name.get(reason)
     if found is None:
@@ -83,7 +83,7 @@ def refer(
         values["since"] = start.isoformat()
     end = _moment(until, site, person, found, start)
     values |= {"reason": found.name, "until": end.isoformat(), "note": note}
-    _command(deployment, "SetReferral", values, as_json=as_json)
+    obey(deployment, "SetReferral", values, as_json=as_json)
 
 
 def forward(
@@ -111,14 +111,14 @@ def forward(
         person_of(site, one)
     values: dict[str, object] = {"person": extension, "by": TECHNICIAN}
     if withdraw:
-        _command(deployment, "WithdrawForward", values, as_json=as_json)
+        obey(deployment, "WithdrawForward", values, as_json=as_json)
     values["to"] = colleague
     if accept or decline:
-        _command(deployment, "AnswerForward", values | {"accepts": accept}, as_json=as_json)
-    _command(deployment, "OfferForward", values, as_json=as_json)
+        obey(deployment, "AnswerForward", values | {"accepts": accept}, as_json=as_json)
+    obey(deployment, "OfferForward", values, as_json=as_json)
 
 
-def _command(
+def obey(
     deployment: Deployment, command: str, values: Mapping[str, object], *, as_json: bool
 ) -> NoReturn:
     """Have the bridge obey, print its answer, and leave with 0 when it was done."""
@@ -142,7 +142,7 @@ def _moment(
         if usual is None:
             raise typer.BadParameter(f"{reason.name} needs an end: write {WRITTEN}")
         return usual
-    read = _read(text, now)
+    read = read_moment(text, now)
     found: datetime | Sentence = ends.ahead(read, now)
     if _has_form(text, CLOCK):
         found = ends.at_clock(read.time(), reason, site.plan, now)
@@ -154,7 +154,8 @@ def _moment(
     return found
 
 
-def _read(text: str, now: datetime) -> datetime:
+def read_moment(text: str, now: datetime) -> datetime:
+    """A moment as it is written on the command line. Raises `typer.BadParameter`."""
     for form in MOMENTS:
         if _has_form(text, form):
             read = datetime.strptime(text, form).replace(tzinfo=now.tzinfo)

@@ -15,6 +15,7 @@ import typer
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.cel import read_cel
 from pbx_bridge.adapters.journal.chain import Broken, verify_file
+from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import control_socket, database_file
 from pbx_bridge.cli.doctoring import examine
 from pbx_bridge.cli.options import (
@@ -33,7 +34,7 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import site_problems
-from pbx_bridge.core import numbers, report
+from pbx_bridge.core import ledger, numbers, report
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.latency import fold
@@ -163,19 +164,24 @@ def report_of(
     since, until = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
     with reading(deployment.state) as connection:
         events = [] if connection is None else list(read_cel(connection, since, until))
+        entries = [] if connection is None else list(read_entries(connection))
+    journal = [entry.event for entry in entries if entry.at < until]
+    short = ledger.shortages(journal, since, min(until, clock_of(site).now()))
+    broken = ledger.broken_days(journal, site.plan, since, until)
     journeys = fold(events)
     whole, groups = report.summarise(journeys), report.by_number(journeys)
     match format_:
         case Format.TEXT:
             period = f"{first}" if first == last else f"{first} to {last}"
             _print(f"{site.plan.organisation.title[site.plan.organisation.language]}, {period}")
-            _print(report.as_text(whole))
+            _print(report.as_text(whole) + ledger.as_text(short, broken, site.plan))
         case Format.CSV:
             sys.stdout.write(report.as_csv({"all": whole, **groups}))
         case Format.JSON:
             by_number = {number: report.as_dict(one) for number, one in groups.items()}
             period_ = {"from": str(first), "to": str(last)}
-            show({**period_, "all": report.as_dict(whole), "by_number": by_number})
+            attended = ledger.as_dict(short, broken)
+            show({**period_, "all": report.as_dict(whole), "by_number": by_number, **attended})
 
 
 def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:

@@ -177,7 +177,8 @@ def test_a_report_on_an_empty_state_has_no_calls(run: Run, town: Path) -> None:
     assert said.code == 0
     assert said.out.startswith("Norrskärs kommun, 2026-03-02 to 2026-03-03\n")
     found = run("report", "--from", "2026-03-02", "--format", "json")
-    assert found.json.keys() == {"from", "to", "all", "by_number"}
+    keys = {"from", "to", "all", "by_number", "too_few", "phone_hours_broken"}
+    assert found.json.keys() == keys
     assert found.json["by_number"] == {}
     rows = list(csv.reader(run("report", "--format", "csv").out.splitlines()))
     assert rows[1][0] == "all"
@@ -466,3 +467,31 @@ def test_f33_a_state_folder_that_can_not_be_made_is_told(run: Run, town: Path) -
     assert said.code == 1
     assert said.err.count("\n") == 1
     assert "state" in said.err
+
+
+def test_s18_the_cover_chart_shows_who_attends_what_and_the_gaps(run: Run) -> None:
+    days = ("--from", "2027-03-01", "--to", "2027-03-02")
+    whole = run("cover", *days)
+    assert whole.code == 0
+    assert "bygglovsrådgivningen  (9:00-11:00, 30 minutes a mark)" in whole.out
+    assert "Anna Berg       ████ ████" in whole.out
+    assert whole.out.endswith("No gaps.\n")
+    what_if = run("cover", *days, "--absent", "101")
+    assert "Anna Berg       ···· ····" in what_if.out
+    assert "too few         !!!! !!!!" in what_if.out
+    gap = "  ! bygglov: Mon 2027-03-01 09:00-11:00, 0 of 1 there; could cover: Bo Ek"
+    assert gap in what_if.out
+    found = run("cover", *days, "--absent", "101", "--json")
+    assert [one["since"] for one in found.json] == [
+        "2027-03-01T09:00+02:00",
+        "2027-03-02T09:00+02:00",
+    ]
+
+
+def test_unknown_lines_and_emergencies_are_told_with_what_there_is(run: Run) -> None:
+    unknown = run("break-hours", "bygglow", "--until", "10:30")
+    assert unknown.code == 1
+    assert "there is no line 'bygglow', did you mean" in unknown.err
+    wrong = run("break-hours", "2", "--until", "10:30", "--note", "9")
+    assert "no emergency '9'; organisation.yaml has: 1 ett brådskande ärende; 2" in wrong.err
+    assert run("resume-hours", "bygglov").code == 3  # no bridge runs

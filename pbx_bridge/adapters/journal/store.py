@@ -148,7 +148,12 @@ class SqliteJournal:
 
 
 def read_entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    """All entries from the first, erased ones left out. Raises `RowUnreadable`."""
+    """All entries from the first, erased ones left out. Raises `RowUnreadable`.
+
+    A database that no bridge has kept a journal in yet holds none.
+    """
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
+        return
     rows = connection.execute(
         "SELECT seq, at, kind, body FROM journal WHERE body IS NOT NULL ORDER BY seq"
     )

@@ -1,0 +1,105 @@
+"""Commands about lines: who attends them, and phone hours that are broken."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from pbx_bridge.cli.options import CONFIG, AsJson, Config, State, clock_of, deployment_of, site_of
+from pbx_bridge.cli.people import obey, read_moment
+from pbx_bridge.config.problems import did_you_mean
+from pbx_bridge.config.site import Site
+from pbx_bridge.core.commands import TECHNICIAN
+from pbx_bridge.core.model import Line
+from pbx_bridge.ports import PbxRejected
+
+LineArgument = Annotated[str, typer.Argument(help="A line's name or code, e.g. bygglov.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("sign-in")(sign_in)
+    app.command("sign-out")(sign_out)
+    app.command("break-hours")(break_hours)
+    app.command("resume-hours")(resume_hours)
+
+
+def sign_in(
+    line: LineArgument,
+    extension: Annotated[str, typer.Argument(help="Who attends it from now on.")],
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have somebody attend a line (S18)."""
+    _attend("SignIn", line, extension, config=config, state=state, as_json=as_json)
+
+
+def sign_out(
+    line: LineArgument,
+    extension: Annotated[str, typer.Argument(help="Who leaves it.")],
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have somebody leave a line, unless they are the last (S18)."""
+    _attend("SignOut", line, extension, config=config, state=state, as_json=as_json)
+
+
+def break_hours(
+    line: LineArgument,
+    until: Annotated[str, typer.Option(help="10:30 today: when the line is answered again.")],
+    note: Annotated[str, typer.Option(help="Number of the emergency (organisation.yaml).")] = "1",
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Break a line's phone hours for an emergency; what is lost is repaid the same day (S24)."""
+    deployment = deployment_of(config, state)
+    site = site_of(deployment)
+    plan = site.plan
+    emergencies = [
+        one[plan.organisation.language] for one in plan.organisation.phone_hours.emergencies
+    ]
+    if not note.isdecimal() or not 1 <= int(note) <= len(emergencies):
+        known = "; ".join(f"{count} {one}" for count, one in enumerate(emergencies, 1))
+        raise PbxRejected(f"no emergency {note!r}; organisation.yaml has: {known or 'none'}")
+    ends: datetime = read_moment(until, clock_of(site).now())
+    values = {
+        "line": _line(site, line).name,
+        "note": emergencies[int(note) - 1],
+        "until": ends.isoformat(),
+        "by": TECHNICIAN,
+    }
+    obey(deployment, "BreakPhoneHours", values, as_json=as_json)
+
+
+def resume_hours(
+    line: LineArgument, config: Config = CONFIG, state: State = None, as_json: AsJson = False
+) -> None:
+    """Take up a line's phone hours again before the end that was given (S24)."""
+    deployment = deployment_of(config, state)
+    found = _line(site_of(deployment), line)
+    values = {"line": found.name, "by": TECHNICIAN}
+    obey(deployment, "ResumePhoneHours", values, as_json=as_json)
+
+
+def _attend(
+    command: str, line: str, extension: str, *, config: Config, state: State, as_json: bool
+) -> None:
+    deployment = deployment_of(config, state)
+    found = _line(site_of(deployment), line)
+    values = {"line": found.name, "person": extension, "by": TECHNICIAN}
+    obey(deployment, command, values, as_json=as_json)
+
+
+def _line(site: Site, name: str) -> Line:
+    """Raise `PbxRejected` when no line has that name or code."""
+    lines = site.plan.lines
+    for line in lines.values():
+        if name in (line.name, line.code):
+            return line
+    hint = did_you_mean(name, lines, f"the lines are {', '.join(lines)}")
+    raise PbxRejected(f"there is no line {name!r}, {hint}")
