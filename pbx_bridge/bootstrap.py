@@ -48,7 +48,7 @@ from pbx_bridge.asterisk.secrets import Secrets
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
-from pbx_bridge.core.commands import Command
+from pbx_bridge.core.commands import Command, TakeUpPlan
 from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.core.trace import ANNOUNCE_CONTEXT
@@ -144,6 +144,7 @@ class Bridge:
         """Serve until cancelled. Calls `ready` when callers are answered by this bridge."""
         plan = self.office.exchange.plan
         self.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
+        await self.office.obey(TakeUpPlan())
         try:
             async with self.agi, self.control, asyncio.TaskGroup() as tasks:
                 for name, work in (
@@ -226,6 +227,7 @@ class Bridge:
         self.voice.prompts = site.prompts
         self.speech.recordings = recordings_by_text(self._deployment.recordings, site.prompts)
         await self.office.use(site.plan)
+        await self.office.obey(TakeUpPlan())
         log.info("plan_in_force", plan=site.plan.version)
         return {"plan": site.plan.version, "problems": []}
 

@@ -120,6 +120,13 @@ class CountAttendants:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeUpPlan:
+    """A plan has come into force: what differs from the one before is told (S4)."""
+
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
 class AskCover:
     """Ask colleague `to` to attend, in the leaver's place, every line that `wanted` would leave
     with too few; when they accept `wanted` is done (S17, S18)."""
@@ -223,6 +230,7 @@ Command = (
     | SignOut
     | SeePhone
     | CountAttendants
+    | TakeUpPlan
     | AskCover
     | AnswerCover
     | LapseCover

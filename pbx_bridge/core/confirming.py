@@ -28,6 +28,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeUpPlan,
     WithdrawForward,
 )
 from pbx_bridge.core.hours import Cause
@@ -85,6 +86,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | SettleNotices()
             | SeePhone()
             | CountAttendants()
+            | TakeUpPlan()
         ):
             return ()
         case _:

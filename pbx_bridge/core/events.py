@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
+from pbx_bridge.core.changes import Summary
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import (
     Break,
@@ -287,6 +288,14 @@ class LinkLost:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanInForce:
+    """Another plan holds, in what the switchboard has to know (S4)."""
+
+    summary: Summary
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeStarted:
     """A bridge took up its work with a plan."""
 
@@ -320,6 +329,7 @@ Event = (
     | CommandRefused
     | Decided
     | LinkLost
+    | PlanInForce
     | BridgeStarted
 )
 
@@ -356,7 +366,8 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         id_: one
         for id_, one in exchange.outbox.items()
         if one.to in {"", *people}
-        and (one.person in people or one.person in plan.lines)
+        and (one.person in {"", *people} or one.person in plan.lines)
+        and (one.line in {"", *plan.lines, *plan.units})
         and one.reason in {"", *reasons}
     }
     signed_in = {
@@ -421,6 +432,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, shortages=_without(exchange.shortages, line))
         case CoverAsked() | CoverAnswered():
             return _covered(exchange, event)
+        case PlanInForce(known):
+            return replace(exchange, known=known)
         case ShieldLifted() | CallBackAsked() | Decided() | LinkLost() | BridgeStarted():
             return exchange
         case _:

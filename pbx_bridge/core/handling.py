@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from pbx_bridge.core import alarms, attendance, breaking, consent, covering, referring
+from pbx_bridge.core.changes import summary
 from pbx_bridge.core.commands import (
     CALLER,
     EXCHANGE,
@@ -33,6 +34,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeUpPlan,
     WithdrawForward,
 )
 from pbx_bridge.core.events import (
@@ -43,6 +45,7 @@ from pbx_bridge.core.events import (
     NoticeDelivered,
     NoticeUndeliverable,
     PinRefused,
+    PlanInForce,
     ShieldLifted,
     SignedIn,
     SignedOut,
@@ -83,6 +86,9 @@ def handle(  # noqa: PLR0912 - one case a command
             return alarms.see_phone(command, exchange, now)
         case CountAttendants():
             return alarms.count_attendants(command, exchange, now)
+        case TakeUpPlan():
+            known = summary(exchange.plan)
+            return () if known == exchange.known else (PlanInForce(known, now),)
         case AskCover():
             return covering.ask(command, exchange, now)
         case AnswerCover():
@@ -135,6 +141,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | LapseCover(by=by)
             | SeePhone(by=by)
             | CountAttendants(by=by)
+            | TakeUpPlan(by=by)
         ):
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):

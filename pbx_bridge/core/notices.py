@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
 from pbx_bridge.core import absence, attendance, consent, reach, referring
+from pbx_bridge.core.changes import changes
 from pbx_bridge.core.closed import emergency
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
@@ -24,6 +25,7 @@ from pbx_bridge.core.events import (
     NoticeDue,
     NoticeUndeliverable,
     PhoneHoursBroken,
+    PlanInForce,
     ReferralCancelled,
     ReferralSet,
 )
@@ -89,6 +91,16 @@ def _of(  # noqa: PLR0912 - one case an event
         case LineStaffed(line) if line in before.shortages:
             for one in attendance.attendants(after, plan.switchboard, now):
                 yield _notice(About.LINE_STAFFED, line, one, Channel.MESSAGE, now)
+        case PlanInForce():
+            for change in changes(before.known, plan, now):
+                told = _notice(About.CHANGE, "", "", Channel.LIST, now, note=change.told)
+                yield replace(
+                    told,
+                    id=f"{told.id}-{change.kind}-{change.of or change.told}",
+                    line=change.of,
+                    cause=change.kind,
+                    since=change.since,
+                )
         case CoverAsked(line, person, to, since, until):
             for channel in OUTSIDE:
                 yield _notice(
@@ -281,6 +293,8 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
+        case About.CHANGE:
+            return False
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages
         case About.COVER_ASKED:
@@ -319,7 +333,7 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
     """Yield a notice as it is told; health is never told, nor a note about it (S13)."""
     plan = exchange.plan
     title = plan.lines[notice.person].title if notice.person in plan.lines else None
-    name = plan.people[notice.person].name if title is None else ""
+    name = plan.people[notice.person].name if notice.person in plan.people else ""
     whom = Named(title) if title is not None else name
     other = plan.people[notice.other].name if notice.other in plan.people else notice.other
     until = notice.until or notice.at
@@ -329,6 +343,9 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
         case About.HOURS_BROKEN:
             why = Named(emergency(plan, notice.note))
             yield sentence("notice-hours-broken", name=whom, note=why, until=until)
+            return
+        case About.CHANGE:
+            yield _change(notice, plan)
             return
         case About.LINE_SHORT:
             yield from _shortage(notice, whom, plan)
@@ -373,6 +390,16 @@ def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentenc
         yield sentence(f"notice-short-{notice.cause}", line=line, name=missing.name)
     if notice.joined in plan.people:
         yield sentence("notice-joined", name=plan.people[notice.joined].name)
+
+
+def _change(notice: Notice, plan: Plan) -> Sentence:
+    """What has changed in the plan."""
+    slots: dict[str, Slot] = {"name": notice.note}
+    if notice.line:
+        slots["line"] = _title(notice.line, plan)
+    if notice.since is not None:
+        slots["since"] = notice.since
+    return sentence(f"notice-change-{notice.cause}", **slots)
 
 
 def _title(name: str, plan: Plan) -> Named:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pbx_bridge.core.changes import Summary
 from pbx_bridge.core.model import Plan
 
 
@@ -155,6 +156,8 @@ class About(StrEnum):
     COVER_DECLINED = "cover-declined"
     GAP = "gap"
     """An absence leaves too few in a line or a unit."""
+    CHANGE = "change"
+    """The plan has changed (S4)."""
     CALL_BACK = "call-back"
     """A caller asks to be called back."""
     UNDELIVERED = "undelivered"
@@ -214,3 +217,5 @@ class Exchange:
     """By line, in the order in which they were asked."""
     shortages: Mapping[str, Shortage] = field(default_factory=dict)
     """By line: the alarms of now."""
+    known: Summary = field(default_factory=Summary)
+    """The plan that the switchboard knows of."""
