@@ -21,7 +21,7 @@ from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap import SECRETS, Bridge, bridge
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import BridgeStarted, LinkLost, ReferralSet
+from pbx_bridge.core.events import BridgeStarted, LinkLost, PlanInForce, ReferralSet
 from pbx_bridge.ports import PbxUnavailable
 
 
@@ -153,7 +153,7 @@ async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
         with pytest.raises(PbxUnavailable, match=r"not ready after 0 s \(ARI\); see the log"):
             await one.run(lambda: pytest.fail("it is not ready"))
         await one.journal.close()
-        assert [type(entry.event) for entry in one.journal.entries()] == [BridgeStarted]
+        assert [type(entry.event) for entry in one.journal.entries()] == [BridgeStarted, PlanInForce]
 
 
 async def test_the_status_says_which_links_are_down(site: Site) -> None:
