@@ -153,7 +153,10 @@ async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
         with pytest.raises(PbxUnavailable, match=r"not ready after 0 s \(ARI\); see the log"):
             await one.run(lambda: pytest.fail("it is not ready"))
         await one.journal.close()
-        assert [type(entry.event) for entry in one.journal.entries()] == [BridgeStarted, PlanInForce]
+        assert [type(entry.event) for entry in one.journal.entries()] == [
+            BridgeStarted,
+            PlanInForce,
+        ]
 
 
 async def test_the_status_says_which_links_are_down(site: Site) -> None:

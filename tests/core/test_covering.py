@@ -1,0 +1,122 @@
+"""Colleagues who cover so that somebody can leave a line (S17, S18, F25)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from core.plans import DAY, EXCHANGE, at, attended, away
+
+from pbx_bridge.core.attendance import attendants
+from pbx_bridge.core.commands import (
+    EXCHANGE as BY_ITSELF,
+)
+from pbx_bridge.core.commands import (
+    AnswerCover,
+    AskCover,
+    Command,
+    LapseCover,
+    Refusal,
+    SetReferral,
+    SignOut,
+)
+from pbx_bridge.core.events import CoverAsked, ReferralSet, fold
+from pbx_bridge.core.handling import handle
+from pbx_bridge.core.state import Consent, Exchange
+
+LEAVES = SignOut("vaxel", "111", by="111")
+LUNCH = SetReferral("111", "lunch", at("2026-03-03 12:00"), by="111")
+TOMORROW = SetReferral(
+    "111", "ledig", at("2026-03-04 16:00"), by="111", since=at("2026-03-04 08:00")
+)
+
+
+def after(command: Command, exchange: Exchange, now: datetime = DAY) -> Exchange:
+    events = handle(command, exchange, now)
+    assert not isinstance(events, Refusal), events
+    return fold(exchange, events)
+
+
+def refuses(command: Command, exchange: Exchange = EXCHANGE) -> str:
+    answer = handle(command, exchange, DAY)
+    assert isinstance(answer, Refusal)
+    return answer.why
+
+
+def attending(exchange: Exchange, now: datetime = DAY) -> tuple[str, ...]:
+    return attendants(exchange, exchange.plan.lines["vaxel"], now)
+
+
+def test_f25_the_last_one_may_sign_out_once_a_colleague_has_said_yes() -> None:
+    assert refuses(LEAVES) == "last-attendant"
+    asked = after(AskCover(LEAVES, "113", by="111"), EXCHANGE)
+    assert attending(asked) == ("111",)
+    assert refuses(LEAVES, asked) == "last-attendant"
+    accepted = after(AnswerCover("111", "113", accepts=True, by="113"), asked)
+    assert attending(accepted) == ("113",)
+    assert attending(accepted, at("2026-03-03 15:29")) == ("113",)
+    assert attending(accepted, at("2026-03-03 15:30")) == ()  # until the line closes
+
+
+def test_s17_a_planned_absence_begins_when_the_colleague_has_agreed() -> None:
+    assert refuses(TOMORROW) == "leaves-too-few"
+    asked = after(AskCover(TOMORROW, "113", by="111"), EXCHANGE)
+    assert asked.referrals == {}
+    accepted = after(AnswerCover("", "113", accepts=True, by="113"), asked)
+    [held] = accepted.referrals["111"]
+    assert (held.reason, held.since, held.until) == ("ledig", TOMORROW.since, TOMORROW.until)
+    noon = at("2026-03-04 12:00")
+    assert attending(accepted, noon) == ("113",)
+    assert attending(accepted, at("2026-03-04 07:59")) == ("111",)
+    assert attending(accepted, at("2026-03-05 12:00")) == ("111",)
+
+
+def test_who_declines_or_does_not_answer_attends_nothing_and_a_late_yes_counts() -> None:
+    asked = after(AskCover(LUNCH, "113", by="111"), EXCHANGE)
+    declined = after(AnswerCover("", "113", accepts=False, by="113"), asked)
+    assert attending(declined) == ("111",)
+    assert refuses(AnswerCover("", "113", accepts=True, by="113"), declined) == "no-offer"
+    lapsed = after(LapseCover("111", "113", by=BY_ITSELF), asked)
+    assert attending(lapsed) == ("111",)
+    late = after(AnswerCover("", "113", accepts=True, by="113"), lapsed)
+    assert attending(late) == ("113",)
+    assert [one.reason for one in late.referrals["111"]] == ["lunch"]
+
+
+@pytest.mark.parametrize(
+    ("command", "exchange", "why"),
+    [
+        (AskCover(LEAVES, "111", by="111"), EXCHANGE, "no-such-colleague"),
+        (AskCover(LEAVES, "999", by="111"), EXCHANGE, "no-such-colleague"),
+        (AskCover(LEAVES, "105", by="111"), EXCHANGE, "not-a-member"),
+        (AskCover(LEAVES, "113", by="111"), away("113", "2026-03-03 12:00"), "colleague-away"),
+        (AskCover(LEAVES, "113", by="111"), attended("vaxel", "111", "113"), "no-cover-needed"),
+        (AskCover(LEAVES, "113", by="102"), EXCHANGE, "not-allowed-for-others"),
+        (AnswerCover("", "113", accepts=True, by="113"), EXCHANGE, "no-offer"),
+        (LapseCover("111", "113", by="113"), EXCHANGE, "no-offer"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(command: Command, exchange: Exchange, why: str) -> None:
+    assert refuses(command, exchange) == why
+
+
+def test_s17_where_the_line_asks_the_absence_holds_and_the_cover_follows() -> None:
+    """Of the sample's phone hours tomorrow: the referral is set at once, the cover later."""
+    wanted = SetReferral(
+        "101", "ledig", at("2026-03-04 16:00"), by="101", since=at("2026-03-04 08:00")
+    )
+    away_tomorrow = after(wanted, EXCHANGE)
+    events = handle(AskCover(wanted, "102", by="101"), away_tomorrow, DAY + timedelta(minutes=1))
+    assert not isinstance(events, Refusal)
+    [asked] = events
+    assert isinstance(asked, CoverAsked)
+    assert (asked.line, asked.absence) == ("bygglov", None)
+    answered = handle(
+        AnswerCover("101", "102", accepts=True, by="102"), fold(away_tomorrow, events), DAY
+    )
+    assert not isinstance(answered, Refusal)
+    assert not [one for one in answered if isinstance(one, ReferralSet)]  # it is there already
+    covered = fold(fold(away_tomorrow, events), answered)
+    line = covered.plan.lines["bygglov"]
+    assert attendants(covered, line, at("2026-03-04 09:30")) == ("102",)
+    assert [one.consent for one in covered.covers["bygglov"]] == [Consent.ACCEPTED]
