@@ -119,7 +119,7 @@ def minimum(usual: int, raised: tuple[Raised, ...], plan: Plan, now: datetime) -
 def lines_left_empty(exchange: Exchange, extension: str, now: datetime) -> tuple[Line, ...]:
     """Open attended lines that too few would attend if `extension` left now (S18)."""
     found: list[Line] = []
-    for line in exchange.plan.lines_of(extension):
+    for line in exchange.plan.lines.values():
         attending = attendants(exchange, line, now)
         enough = len(attending) > required(line, exchange.plan, now)
         leaves = line.attended and extension in attending and not enough

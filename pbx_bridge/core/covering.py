@@ -89,6 +89,15 @@ def lapse(command: LapseCover, exchange: Exchange) -> Answer:
     return lapsed or Refusal("S18", "no-offer", sentence("offer-gone"))
 
 
+def ended(exchange: Exchange, line: Line, person: str, by: str, now: datetime) -> Iterator[Event]:
+    """Yield the end of every cover by which `person` attends the line now."""
+    instant = now.astimezone(UTC)
+    for one in exchange.covers.get(line.name, ()):
+        holds = one.since.astimezone(UTC) <= instant < one.until.astimezone(UTC)
+        if one.to == person and one.consent is Consent.ACCEPTED and holds:
+            yield _answered(one, Consent.DECLINED, by)
+
+
 def asked_of(
     exchange: Exchange, colleague: str, now: datetime, person: str = ""
 ) -> Iterator[Cover]:

@@ -246,8 +246,10 @@ def _sign_out(command: SignOut, exchange: Exchange, now: datetime) -> Answer:
     title = Named(line.title)
     if command.person in line.static:
         return Refusal("S18", "static", sentence("refused-static", line=title))
-    if command.person not in exchange.signed_in.get(line.name, frozenset()):
+    signed_in = command.person in exchange.signed_in.get(line.name, frozenset())
+    covers = tuple(covering.ended(exchange, line, command.person, command.by, now))
+    if not signed_in and not covers:
         return Refusal("", "not-signed-in", sentence("refused-not-signed-in", line=title))
     if line in attendance.lines_left_empty(exchange, command.person, now):
         return referring.last_attendant(line)
-    return (SignedOut(line.name, command.person, command.by),)
+    return (*covers, *(SignedOut(line.name, command.person, command.by),) * signed_in)

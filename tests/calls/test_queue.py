@@ -110,7 +110,8 @@ async def test_s21_who_waits_is_told_the_place_and_may_keep_it_without_waiting(
     [called] = network.rings
     assert called.called == SECOND
     assert karin.rings[-1].number == SECOND
-    assert tone_s(karin.heard, CALLER_HZ) > 0.5
+    [talk] = [one for one in karin.received if one.ringing.number == SECOND]
+    assert tone_s(talk.heard, CALLER_HZ) > 0.5
 
 
 async def test_s18_callers_who_wait_at_closing_are_served_or_told_as_the_line_says(

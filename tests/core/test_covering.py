@@ -58,6 +58,15 @@ def test_f25_the_last_one_may_sign_out_once_a_colleague_has_said_yes() -> None:
     assert attending(accepted, at("2026-03-03 15:30")) == ()  # until the line closes
 
 
+def test_who_covers_signs_out_like_anybody_unless_they_are_the_last() -> None:
+    asked = after(AskCover(LEAVES, "104", by="111"), EXCHANGE)  # a backup, and no member
+    covered = after(AnswerCover("111", "104", accepts=True, by="104"), asked)
+    assert refuses(SignOut("vaxel", "104", by="104"), covered) == "last-attendant"
+    again = attended("vaxel", "111", exchange=covered)
+    assert attending(again) == ("111", "104")
+    assert attending(after(SignOut("vaxel", "104", by="104"), again)) == ("111",)
+
+
 def test_s17_a_planned_absence_begins_when_the_colleague_has_agreed() -> None:
     assert refuses(TOMORROW) == "leaves-too-few"
     asked = after(AskCover(TOMORROW, "113", by="111"), EXCHANGE)
