@@ -2,28 +2,98 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import sys
+from datetime import datetime, time, timedelta
 from typing import Annotated
 
 import typer
 
-from pbx_bridge.cli.options import CONFIG, AsJson, Config, State, clock_of, deployment_of, site_of
+from pbx_bridge.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    State,
+    clock_of,
+    deployment_of,
+    exchange_of,
+    show,
+    site_of,
+)
 from pbx_bridge.cli.people import obey, read_moment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site
 from pbx_bridge.core.commands import TECHNICIAN
+from pbx_bridge.core.hours import Cause, Reason, openings
 from pbx_bridge.core.model import Line
+from pbx_bridge.core.timetable import line_openings
 from pbx_bridge.ports import PbxRejected
+
+LONGEST_OPENING = timedelta(days=7)
+"""Of what begins before the days that are asked for, the beginning is looked for so far back."""
 
 LineArgument = Annotated[str, typer.Argument(help="A line's name or code, e.g. bygglov.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
+    app.command()(hours)
     app.command("sign-in")(sign_in)
     app.command("sign-out")(sign_out)
     app.command("break-hours")(break_hours)
     app.command("resume-hours")(resume_hours)
+
+
+def hours(
+    name: Annotated[str, typer.Argument(help="A line or a unit.")],
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; a week in all.")
+    ] = None,
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show when a line or a unit is open, and the rule behind each edge. Breaks count (S24)."""
+    site = site_of(deployment_of(config, state))
+    plan, exchange = site.plan, exchange_of(site)
+    zone = plan.organisation.zone
+    first = from_.date() if from_ else clock_of(site).now().date()
+    last = to.date() if to else first + timedelta(days=6)
+    since = datetime.combine(first - LONGEST_OPENING, time(), zone)
+    days = (last - first + 2 * LONGEST_OPENING).days
+    if name in plan.units:
+        found = openings(plan.schedules[plan.units[name].hours], plan, since, days)
+    else:
+        found = line_openings(exchange, _line(site, name), since, days)
+    shown = [one for one in found if one.start.date() <= last and one.end.date() >= first]
+    if as_json:
+        show(
+            [
+                {
+                    "since": one.start.isoformat(timespec="minutes"),
+                    "until": one.end.isoformat(timespec="minutes"),
+                    "opens": _why(one.opens),
+                    "closes": _why(one.closes),
+                }
+                for one in shown
+            ]
+        )
+        return
+    rows = (
+        f"{one.start:%a %Y-%m-%d %H:%M} ({_why(one.opens)}) - "
+        f"{one.end:%H:%M}{'' if one.end.date() == one.start.date() else f'{one.end: %a}'} "
+        f"({_why(one.closes)})"
+        for one in shown
+    )
+    sys.stdout.write(("\n".join(rows) or "never open in these days") + "\n")
+
+
+def _why(reason: Reason) -> str:
+    """`eve of Julafton`, `lunch`, `season sommar`."""
+    joined = "eve of" if reason.cause is Cause.EVE else reason.cause
+    return f"{joined} {reason.name}" if reason.name else str(reason.cause)
 
 
 def sign_in(

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from pbx_bridge.core.hours import HORIZON_DAYS, day_of
-from pbx_bridge.core.model import Person, Plan, Schedule
+from pbx_bridge.core.model import Person, Plan, Raised, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Summary:
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     holidays: Mapping[date, str] = field(default_factory=dict)
     eves: Mapping[date, str] = field(default_factory=dict)
+    raised: Mapping[str, tuple[Raised, ...]] = field(default_factory=dict)
+    """By line and unit."""
 
 
 class Kind(StrEnum):
@@ -34,6 +36,8 @@ class Kind(StrEnum):
     DUTY = "duty"
     MEMBERS = "members"
     HOURS = "hours"
+    RAISED = "raised"
+    """Days on which more have to be there (S5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,13 @@ class Change:
     of: str
     """Name of the line or unit, "" for people."""
     told: str
-    """Names, as they are spoken."""
+    """Names, as they are spoken; how many have to be there."""
     since: datetime | None = None
-    """When new hours first differ; None: now."""
+    """When new hours first differ, or more have to be there; None: now."""
+    until: datetime | None = None
+    """The last day on which more have to be there."""
+    whom: tuple[str, ...] = ()
+    """Extensions of those concerned, who are told as well (S5)."""
 
 
 def summary(plan: Plan) -> Summary:
@@ -59,6 +67,8 @@ def summary(plan: Plan) -> Summary:
         plan.schedules,
         plan.holidays,
         plan.eves,
+        {line.name: line.raised for line in plan.lines.values() if line.raised}
+        | {unit.name: unit.raised for unit in plan.units.values() if unit.raised},
     )
 
 
@@ -83,6 +93,22 @@ def changes(old: Summary, plan: Plan, now: datetime) -> Iterator[Change]:
         since = _differs(name, old, plan, now) if name in old.hours else None
         if since is not None:
             yield Change(Kind.HOURS, name, "", since)
+    yield from _raised(old, plan, now)
+
+
+def _raised(old: Summary, plan: Plan, now: datetime) -> Iterator[Change]:
+    """Yield the days on which more have to be there, of which nobody has been told (S5)."""
+    zone = plan.organisation.zone
+    for name, raised in summary(plan).raised.items():
+        line = plan.lines.get(name)
+        staff = (one.extension for one in plan.people.values() if one.unit == name)
+        whom = tuple(staff) if line is None else line.members
+        for one in raised:
+            until = datetime.combine(one.last, time(), zone)
+            is_new = one not in old.raised.get(name, ())
+            if is_new and one.last >= now.astimezone(zone).date():
+                since = datetime.combine(one.first, time(), zone)
+                yield Change(Kind.RAISED, name, str(one.minimum), since, until, whom)
 
 
 def _differs(name: str, old: Summary, plan: Plan, now: datetime) -> datetime | None:

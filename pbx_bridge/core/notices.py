@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
 from pbx_bridge.core import absence, attendance, consent, reach, referring
-from pbx_bridge.core.changes import changes
+from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.closed import emergency
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
@@ -93,14 +93,7 @@ def _of(  # noqa: PLR0912 - one case an event
                 yield _notice(About.LINE_STAFFED, line, one, Channel.MESSAGE, now)
         case PlanInForce():
             for change in changes(before.known, plan, now):
-                told = _notice(About.CHANGE, "", "", Channel.LIST, now, note=change.told)
-                yield replace(
-                    told,
-                    id=f"{told.id}-{change.kind}-{change.of or change.told}",
-                    line=change.of,
-                    cause=change.kind,
-                    since=change.since,
-                )
+                yield from _of_change(change, now)
         case CoverAsked(line, person, to, since, until):
             for channel in OUTSIDE:
                 yield _notice(
@@ -149,6 +142,21 @@ def _of(  # noqa: PLR0912 - one case an event
                 )
         case _:
             return
+
+
+def _of_change(change: Change, now: datetime) -> Iterator[Notice]:
+    """The switchboard, and those who are concerned themselves (S4, S5)."""
+    concerned = [(one, channel) for one in change.whom for channel in OUTSIDE]
+    for to, channel in (("", Channel.LIST), *concerned):
+        told = _notice(About.CHANGE, "", to, channel, now, note=change.told)
+        yield replace(
+            told,
+            id=f"{told.id}-{change.kind}-{change.of or change.told}",
+            line=change.of,
+            cause=change.kind,
+            since=change.since,
+            until=change.until,
+        )
 
 
 def _of_gaps(event: ReferralSet, after: Exchange, now: datetime) -> Iterator[Notice]:
@@ -395,6 +403,8 @@ def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentenc
 def _change(notice: Notice, plan: Plan) -> Sentence:
     """What has changed in the plan."""
     slots: dict[str, Slot] = {"name": notice.note}
+    if notice.until is not None:
+        slots |= {"until": notice.until, "count": int(notice.note)}
     if notice.line:
         slots["line"] = _title(notice.line, plan)
     if notice.since is not None:
@@ -412,7 +422,9 @@ def subject(notice: Notice, exchange: Exchange) -> Sentence:
     """The heading of a letter."""
     person = exchange.plan.people.get(notice.person)
     line = exchange.plan.lines.get(notice.person)
-    whom = person.name if person else Named(line.title) if line else notice.person
+    whom: Slot = person.name if person else Named(line.title) if line else notice.person
+    if notice.about is About.CHANGE:
+        whom = _title(notice.line, exchange.plan)
     return sentence("notice-subject", name=whom)
 
 

@@ -495,3 +495,20 @@ def test_unknown_lines_and_emergencies_are_told_with_what_there_is(run: Run) -> 
     wrong = run("break-hours", "2", "--until", "10:30", "--note", "9")
     assert "no emergency '9'; organisation.yaml has: 1 ett brådskande ärende; 2" in wrong.err
     assert run("resume-hours", "bygglov").code == 3  # no bridge runs
+
+
+def test_the_hours_of_a_line_or_unit_tell_the_rule_behind_each_edge(run: Run) -> None:
+    found = run("hours", "skola", "--from", "2027-06-23", "--to", "2027-06-28")
+    assert found.out.splitlines() == [
+        "Wed 2027-06-23 09:00 (season sommar) - 12:00 (season sommar)",
+        "Thu 2027-06-24 08:30 (eve of Midsommarafton) - 12:00 (eve of Midsommarafton)",
+        "Mon 2027-06-28 09:00 (season sommar) - 12:00 (season sommar)",
+    ]
+    lunch = run("hours", "kommunkansliet", "--from", "2027-03-01", "--to", "2027-03-01", "--json")
+    assert [(one["opens"], one["closes"]) for one in lunch.json] == [
+        ("week", "lunch"),
+        ("lunch", "week"),
+    ]
+    night = run("hours", "3", "--from", "2027-03-01", "--to", "2027-03-01")
+    assert "Mon 2027-03-01 16:00 (week) - 08:00 Tue (week)" in night.out
+    assert run("hours", "vaxeln").code == 1

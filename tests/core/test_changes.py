@@ -14,10 +14,10 @@ from pbx_bridge.core.commands import EXCHANGE as BY_ITSELF
 from pbx_bridge.core.commands import Refusal, TakeUpPlan
 from pbx_bridge.core.events import PlanInForce, fold, under
 from pbx_bridge.core.handling import handle
-from pbx_bridge.core.model import Language, Plan, Season, Span
+from pbx_bridge.core.model import Language, Plan, Raised, Season, Span
 from pbx_bridge.core.notices import due, spoken, to_be_heard
 from pbx_bridge.core.sentences import Sentence
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.wording import render
 
 KNOWN = fold(EXCHANGE, [PlanInForce(summary(PLAN), DAY)])
@@ -109,3 +109,16 @@ def test_a_notice_of_a_line_that_leaves_the_plan_is_forgotten() -> None:
     after = taken_up(replace(PLAN, lines={**PLAN.lines, "bygglov": line}))
     lines = {name: one for name, one in PLAN.lines.items() if name != "bygglov"}
     assert told(under(replace(PLAN, lines=lines), after)) == []
+
+
+def test_s5_those_concerned_are_told_of_days_that_need_more_people() -> None:
+    raised = Raised("budget", date(2026, 3, 9), date(2026, 3, 13), 2)
+    over = Raised("förra", date(2026, 2, 2), date(2026, 2, 6), 2)
+    line = replace(PLAN.lines["bygglov"], raised=(raised, over))
+    after = taken_up(replace(PLAN, lines={**PLAN.lines, "bygglov": line}))
+    said = "behöver minst två personer på plats. Det börjar på måndag och slutar fredagen den"
+    assert told(after) == [f"Bygglovsrådgivningen {said} trettonde mars."]
+    assert {(one.to, one.channel) for one in after.outbox.values()} == {
+        ("", Channel.LIST),
+        *((who, channel) for who in ("101", "102") for channel in (Channel.MAIL, Channel.MESSAGE)),
+    }

@@ -178,6 +178,7 @@ _TO_STAFF = {
     "notice-change-duty": "name",
     "notice-change-members": "line name",
     "notice-change-hours": "line since",
+    "notice-change-raised": "line count since until",
     "notice-undelivered": "name other",
     "notice-note": "note",
     "fallback-code": "",
