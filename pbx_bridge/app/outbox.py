@@ -14,7 +14,7 @@ import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.core import notices
+from pbx_bridge.core import notices, telling
 from pbx_bridge.core.commands import EXCHANGE, SettleNotices
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence, sentence
@@ -100,16 +100,16 @@ class Outbox:
         elif self._mail is None:
             raise NoticeRefused("config.yaml names no mail server")
         else:
-            subject = notices.subject(notice, self._office.exchange)
+            subject = telling.subject(notice, self._office.exchange)
             heading = self._voice.letter(subject, person.language, zone)
             await self._mail.send(Letter(notice.id, person.mail, heading, text + "\n"))
 
     def _lines(self, notice: Notice, language: Language, zone: tzinfo) -> Iterator[str]:
         exchange = self._office.exchange
-        for told in notices.spoken(notice, exchange):
+        for told in telling.spoken(notice, exchange):
             if isinstance(told, Sentence):
                 yield self._voice.letter(told, language, zone)
-        if private := notices.private_reason(notice, exchange):
+        if private := telling.private_reason(notice, exchange):
             name = exchange.plan.people[notice.person].name
             told = sentence("notice-private", name=name, reason=private)
             yield self._voice.letter(told, language, zone)

@@ -12,11 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from pbx_bridge.asterisk.files import replace_file
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.core.alarms import watched
 from pbx_bridge.core.model import Plan
+from pbx_bridge.files import replace_file
 from pbx_bridge.wire import cel
 
 ARI_USER = "pbx-bridge"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pbx_bridge.asterisk.files import replace_file
+from pbx_bridge.files import replace_file
 from pbx_bridge.ports import PbxUnavailable
 
 FILE = "exchange.json"

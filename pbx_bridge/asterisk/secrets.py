@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pbx_bridge.asterisk.files import PRIVATE, replace_file
 from pbx_bridge.core.model import Plan
+from pbx_bridge.files import PRIVATE, replace_file
 
 PASSWORD_BYTES = 24
 PIN_DIGITS = 6

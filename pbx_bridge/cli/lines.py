@@ -23,7 +23,7 @@ from pbx_bridge.cli.people import obey, read_moment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site
 from pbx_bridge.core.commands import TECHNICIAN
-from pbx_bridge.core.hours import Cause, Reason, openings
+from pbx_bridge.core.hours import Cause, Opening, Reason, openings
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.timetable import line_openings
 from pbx_bridge.ports import PbxRejected
@@ -81,13 +81,16 @@ def hours(
             ]
         )
         return
-    rows = (
-        f"{one.start:%a %Y-%m-%d %H:%M} ({_why(one.opens)}) - "
-        f"{one.end:%H:%M}{'' if one.end.date() == one.start.date() else f'{one.end: %a}'} "
-        f"({_why(one.closes)})"
-        for one in shown
+    sys.stdout.write(("\n".join(map(row, shown)) or "never open in these days") + "\n")
+
+
+def row(opening: Opening) -> str:
+    """An opening with the rule behind each edge, `Tue 2026-11-24 09:00 (week) - 11:00 (week)`."""
+    over = "" if opening.end.date() == opening.start.date() else f"{opening.end: %a}"
+    return (
+        f"{opening.start:%a %Y-%m-%d %H:%M} ({_why(opening.opens)}) - "
+        f"{opening.end:%H:%M}{over} ({_why(opening.closes)})"
     )
-    sys.stdout.write(("\n".join(rows) or "never open in these days") + "\n")
 
 
 def _why(reason: Reason) -> str:

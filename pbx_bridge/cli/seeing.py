@@ -18,6 +18,7 @@ from pbx_bridge.adapters.journal.chain import Broken, verify_file
 from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import control_socket, database_file
 from pbx_bridge.cli.doctoring import examine
+from pbx_bridge.cli.lines import row
 from pbx_bridge.cli.options import (
     CONFIG,
     AsJson,
@@ -38,6 +39,8 @@ from pbx_bridge.core import ledger, numbers, report
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.latency import fold
+from pbx_bridge.core.model import TargetKind
+from pbx_bridge.core.timetable import line_openings, opening_of
 from pbx_bridge.core.wording import render
 
 
@@ -94,15 +97,20 @@ def explain(
         phone="" if person is None else from_,
         language=language if person is None else person.language,
     )
+    exchange = exchange_of(site)
     way = list(
-        explained(
-            call, exchange_of(site), now, lambda one, lang: render(one, lang, now, site.prompts)
-        )
+        explained(call, exchange, now, lambda one, lang: render(one, lang, now, site.prompts))
     )
     if as_json:
         steps = [{"step": one.what, "why": one.why, "then": one.then} for one in way]
         show({"number": dialled, "at": now.isoformat(timespec="seconds"), "steps": steps})
         return
+    if found is not None and found.kind is TargetKind.LINE:
+        line = plan.lines[found.target]
+        opening = opening_of(exchange, line, now)
+        ahead = opening or next(line_openings(exchange, line, now), None)
+        if ahead is not None:
+            _print(f"{line.name} is {'open' if opening else 'closed'}: {row(ahead)}")
     _print(f"{dialled} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
     for count, one in enumerate(way, 1):
         _print(f"{count:>3}. {one.what}  [{one.why}]")

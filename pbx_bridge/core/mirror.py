@@ -26,6 +26,7 @@ SOUNDS = {
     "closed": "fallback-closed",
     "code": "fallback-code",
     "take": "press-one-to-take",
+    "back": "call-back-begins",
 }
 """Sentences that Asterisk speaks by itself, by their key in AstDB."""
 OPENINGS_AHEAD = 30

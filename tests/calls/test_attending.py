@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from calls.attended import alarm, at, attended_by, in_talk, town_with
 
 from pbx_bridge.bootstrap import database_file
-from pbx_bridge.softphone.behaviour import Answers, Press
-from pbx_bridge.softphone.phone import Phone
+from pbx_bridge.softphone.behaviour import Answers, NeverAnswers, Press
 from pbx_bridge.stage import Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -22,24 +23,10 @@ LONGEST_ESCALATION_S = 5.0
 TALKS = Answers(after_s=0.2, talks_s=1.0)
 
 
-async def alarm(stage: Stage, line: str) -> dict[str, object] | None:
-    """The line's alarm in the bridge's status."""
-    found = (await stage.ask("status"))["lines"]
-    raised: dict[str, object] | None = next(one["alarm"] for one in found if one["line"] == line)
-    return raised
-
-
 async def attended(stage: Stage, line: str, *, well: bool) -> None:
     """Wait until the alarm of a line is cleared, or raised."""
     async with asyncio.timeout(15):
         while (await alarm(stage, line) is None) is not well:
-            await asyncio.sleep(0.05)
-
-
-async def taken(phone: Phone, calls: int = 1) -> None:
-    """Wait until the phone has answered so many calls."""
-    async with asyncio.timeout(15):
-        while len(phone.answered) < calls:
             await asyncio.sleep(0.05)
 
 
@@ -66,7 +53,7 @@ async def test_f26_callers_of_a_line_whose_last_phone_dies_ring_at_the_backup(
             talking, second, third = (stage.caller(SWITCHBOARD) for _ in range(3))
             async with talking:
                 await last.rang()
-                await taken(last)
+                await in_talk(last)
                 await stack.enter_async_context(second)
                 await stack.enter_async_context(third)
                 await asyncio.gather(second.answered(), third.answered())  # the queue's music
@@ -117,3 +104,45 @@ async def test_s18_the_last_one_leaves_once_a_colleague_has_agreed_to_cover(stag
         caller = await stage.call(SWITCHBOARD)
         assert caller.journey.answered_by == "113"
         assert not karin.received
+
+
+async def test_s18_who_leaves_calls_ringing_is_missed_until_they_sign_in_again(
+    town: Path, tmp_path: Path
+) -> None:
+    """The second call in vain brings in the backup, for the caller who still waits."""
+    keys = {"ring_seconds": "5", "misses": "2"}
+    async with (
+        town_with(town, tmp_path, at("10:00"), vaxel=keys) as stage,
+        stage.phone("111", NeverAnswers()) as karin,
+        stage.phone("104", TALKS) as backup,
+    ):
+        await attended_by(stage, "Karin Lund")
+        made = await stage.call(SWITCHBOARD)
+        assert made.journey.answered_by == "104"
+        assert len(karin.rings) >= 2
+        assert len(backup.received) == 1
+        raised = await alarm(stage, "vaxel")
+        assert raised is not None
+        assert raised["cause"] == "no-answer"
+        heard = await stage.call("*27#", phone="111")
+        assert "Karin Lund har låtit samtal ringa." in heard.heard
+        assert "Samtalen ringer nu hos Daniel Holm." in heard.heard
+        karin.behaviour = TALKS
+        await stage.call("*28*1#", phone="111")
+        await attended_by(stage, "Karin Lund")
+
+
+async def test_s21_who_has_waited_long_rings_at_the_backup_too(town: Path, tmp_path: Path) -> None:
+    """Overflow by wait: the attendant is there and talks, so no alarm is raised."""
+    keys = {"told_seconds": "8", "overflow_seconds": "10"}
+    async with (
+        town_with(town, tmp_path, at("10:00"), vaxel=keys) as stage,
+        stage.phone("111", Answers(after_s=0.1)) as karin,
+        stage.phone("104", TALKS),
+        stage.caller(SWITCHBOARD),
+    ):
+        await in_talk(karin)
+        made = await stage.call("018000121")
+        assert made.whys == ["line-open", "wait-told", "line-open", "backup-rings"]
+        assert made.journey.answered_by == "104"
+        assert await alarm(stage, "vaxel") is None

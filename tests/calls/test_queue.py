@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from calls.attended import at, attended_by, in_talk, town_with
 from calls.conftest import mirrored, opened
 from calls.hearing import tone_s, voice
 
 from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.softphone.behaviour import Answers, Press
-from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.stage import Stage
 
@@ -28,47 +25,7 @@ ON_CALL = "018000140"
 BUSY_ALL_DAY = Answers(after_s=0.1)
 SOON = Answers(after_s=0.2, talks_s=1.0)
 FIRST, SECOND = "0401111111", "0402222222"
-CALLER_HZ = 700
-
-
-@asynccontextmanager
-async def town_with(
-    town: Path, folder: Path, now: datetime, **lines: dict[str, str]
-) -> AsyncIterator[Stage]:
-    """The sample at a moment, with other values for keys of its lines."""
-    copy = folder / "town"
-    shutil.copytree(town, copy)
-    path = copy / "dialplan/lines.yaml"
-    text = path.read_text()
-    for line, keys in lines.items():
-        before, start, rest = text.partition(f"\n{line}:\n")
-        block, end, after = rest.partition("\n\n")
-        for key, value in keys.items():
-            block = re.sub(rf"(?m)^  {key}: .*\n", "", block)
-            block = f"  {key}: {value}\n{block}"
-        text = before + start + block + end + after
-    path.write_text(text)
-    async with opened(copy, folder / "state", now) as stage:
-        yield stage
-
-
-def at(clock: str) -> datetime:
-    """A moment of a working day, given the plan's zone when it is used."""
-    return datetime.combine(datetime(2026, 11, 24), time.fromisoformat(clock))  # noqa: DTZ001
-
-
-async def attended_by(stage: Stage, name: str, line: int = 0) -> None:
-    """Wait until the phone of the line's attendant is known to be there."""
-    async with asyncio.timeout(15):
-        while (found := (await stage.ask("status"))["lines"][line])["alarm"] is not None:
-            await asyncio.sleep(0.05)
-    assert name in found["attendants"]
-
-
-async def in_talk(phone: Phone) -> None:
-    async with asyncio.timeout(15):
-        while not phone.answered:
-            await asyncio.sleep(0.05)
+CALLER_HZ, ATTENDANT_HZ = 700, 1500
 
 
 async def seconds_until(stage: Stage, clock: str) -> float:
@@ -83,7 +40,7 @@ async def test_s21_who_waits_is_told_the_place_and_may_keep_it_without_waiting(
 ) -> None:
     """The third caller presses 4 and hangs up; when it is their turn both phones are connected."""
     first_talk = Answers(after_s=0.1, talks_s=26.0)
-    talks = Answers(after_s=0.2, talks_s=4.0)
+    talks = Answers(after_s=0.2, talks_s=12.0, plays=voice(ATTENDANT_HZ))
     at_home = Answers(after_s=0.3, talks_s=2.0, plays=voice(CALLER_HZ))
     keys = {"told_seconds": "8"}
     async with (
@@ -112,6 +69,7 @@ async def test_s21_who_waits_is_told_the_place_and_may_keep_it_without_waiting(
     assert karin.rings[-1].number == SECOND
     [talk] = [one for one in karin.received if one.ringing.number == SECOND]
     assert tone_s(talk.heard, CALLER_HZ) > 0.5
+    assert tone_s(network.heard, ATTENDANT_HZ) > 0.5
 
 
 async def test_s18_callers_who_wait_at_closing_are_served_or_told_as_the_line_says(

@@ -512,3 +512,13 @@ def test_the_hours_of_a_line_or_unit_tell_the_rule_behind_each_edge(run: Run) ->
     night = run("hours", "3", "--from", "2027-03-01", "--to", "2027-03-01")
     assert "Mon 2027-03-01 16:00 (week) - 08:00 Tue (week)" in night.out
     assert run("hours", "vaxeln").code == 1
+
+
+def test_explain_says_whether_a_line_is_open_and_which_rule_says_so(run: Run) -> None:
+    lunch = run("explain", "018000130", "--at", "2027-03-01T10:00")
+    open_ = "bygglov is open: Mon 2027-03-01 09:00 (week) - 11:00 (week)"
+    assert lunch.out.splitlines()[0] == open_
+    eve = run("explain", "018000130", "--at", "2027-03-25T12:00")
+    assert (
+        eve.out.splitlines()[0] == "bygglov is closed: Tue 2027-03-30 09:00 (week) - 11:00 (week)"
+    )

@@ -12,9 +12,10 @@ from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.events import Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed, fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.notices import due, spoken
+from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Channel, Exchange
+from pbx_bridge.core.telling import spoken
 from pbx_bridge.core.timetable import line_openings, line_opens
 from pbx_bridge.core.wording import render
 

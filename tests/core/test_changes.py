@@ -15,9 +15,10 @@ from pbx_bridge.core.commands import Refusal, TakeUpPlan
 from pbx_bridge.core.events import PlanInForce, fold, under
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Plan, Raised, Season, Span
-from pbx_bridge.core.notices import due, spoken, to_be_heard
+from pbx_bridge.core.notices import due, to_be_heard
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Channel, Exchange
+from pbx_bridge.core.telling import spoken
 from pbx_bridge.core.wording import render
 
 KNOWN = fold(EXCHANGE, [PlanInForce(summary(PLAN), DAY)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from core.plans import (
@@ -22,7 +22,8 @@ from core.plans import (
     way,
 )
 
-from pbx_bridge.core.call import Attempt, Call, Hangup, Queue, Ring, Say, Why
+from pbx_bridge.core.call import Attempt, Call, Hangup, Hold, Obey, Queue, Ring, Say, Waiting, Why
+from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.decide import MOST_STEPS, decide, kind
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.model import Language, Schedule
@@ -376,3 +377,50 @@ def test_s9_the_end_of_who_is_rung_at_any_hour_is_told_as_it_is(
         exchange = replace(exchange, referrals={"109": held})
     first = decide(Call("018000109"), exchange, DAY)
     assert f"är åter {told}." in spoken(first, DAY)
+
+
+KEEPS = Call(
+    "018000100", caller="0401111111", linkedid="1.1", tried=(Attempt("queue:vaxel", "TIMEOUT"),)
+)
+
+WAITS = ("queue:vaxel", "TIMEOUT")
+
+
+def test_s21_who_waits_may_keep_the_place_and_is_called_back() -> None:
+    told = decide(KEEPS, EXCHANGE, DAY)
+    assert shown(told) == "ask:wait.vaxel wait-told: wait-on offer-keep-place"
+    held = decide(then(KEEPS, WAITS, ("ask:wait.vaxel", "4")), EXCHANGE, DAY)
+    assert held.step == Hold("vaxel", "0401111111", "PJSIP/0401111111@operator", "växeln", 2)
+    kept = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "SUCCESS"))
+    assert shown(decide(kept, EXCHANGE, DAY)) == "say:place-kept place-kept: place-kept"
+    failed = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "FAILED"))
+    assert decide(failed, EXCHANGE, DAY).step == Obey(AskCallBack("1.1", "vaxel", "0401111111"))
+
+
+@pytest.mark.parametrize("caller", ["", "+4681234567", "060012345", "112", "018000101"])
+def test_s27_nobody_is_called_back_abroad_at_a_barred_number_or_in_the_house(caller: str) -> None:
+    waits = replace(KEEPS, caller=caller)
+    assert shown(decide(waits, EXCHANGE, DAY)) == "ask:wait.vaxel wait-told: wait-on"
+    pressed = then(waits, WAITS, ("ask:wait.vaxel", "4"))
+    assert decide(pressed, EXCHANGE, DAY).mark == "queue:vaxel.1"
+
+
+def test_s7_a_place_that_was_held_in_vain_becomes_a_wish_to_be_called_back() -> None:
+    lost = Call("place/vaxel/0401111111", linkedid="2.1")
+    assert decide(lost, EXCHANGE, DAY).step == Obey(AskCallBack("2.1", "vaxel", "0401111111"))
+    for odd in ("place/", "place/nowhere/0401111111", "place/vaxel/x"):
+        assert isinstance(decide(Call(odd), EXCHANGE, DAY).step, Hangup)
+
+
+def test_s21_the_place_and_the_wait_are_told_where_they_are_known() -> None:
+    known = Waiting("vaxel", 0, timedelta())
+    for ahead, minutes, told in (
+        (0, 0, "wait-first"),
+        (0, 1, "wait-first wait-minute"),
+        (4, 7, "wait-place wait-minutes"),
+    ):
+        known = Waiting("vaxel", ahead, timedelta(minutes=minutes))
+        decision = decide(replace(KEEPS, waiting=known), EXCHANGE, DAY)
+        assert shown(decision) == f"ask:wait.vaxel wait-told: wait-on {told} offer-keep-place"
+    decision = decide(replace(KEEPS, waiting=known), EXCHANGE, DAY)
+    assert "Du är nummer fem i kön. Väntetiden är ungefär sju minuter." in spoken(decision, DAY)

@@ -107,7 +107,7 @@ def test_the_general_sentences_are_there_in_every_language() -> None:
     found = values(EXCHANGE, "pbx-sound")
     assert set(found) == {
         f"{name}-{language}"
-        for name in ("sorry", "closed", "code", "take")
+        for name in ("sorry", "closed", "code", "take", "back")
         for language in Language
     }
     assert all(said(one) for one in found.values())

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core.absence import absence
 from pbx_bridge.core.events import NoticeDue, ReferralSet, fold
-from pbx_bridge.core.notices import private_reason, spoken
 from pbx_bridge.core.reach import consenting, may_ring, takers
 from pbx_bridge.core.sentences import Named
 from pbx_bridge.core.state import About, Channel, Consent
+from pbx_bridge.core.telling import private_reason, spoken
 
 MOMENTS = tuple(
     datetime.fromisoformat(text).replace(tzinfo=ZONE)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from markupsafe import Markup
 from pbx_bridge.core.hours import Cause, Reason
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import Timetable, as_json
+from pbx_bridge.files import replace_file
 
 PAGE = "timetable.html"
 DATA = "timetable.json"
@@ -84,7 +82,7 @@ class Website:
         self._folder.mkdir(mode=READABLE_FOLDER, parents=True, exist_ok=True)
         self._folder.chmod(READABLE_FOLDER)
         for name, text in files.items():
-            _replace(self._folder / name, text)
+            replace_file(self._folder / name, text, READABLE_FILE)
 
 
 def render(told: Timetable, language: Language, data: str) -> str:
@@ -120,17 +118,3 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(handle, READABLE_FILE)
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -19,10 +19,11 @@ from pbx_bridge.core.commands import (
 )
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
-from pbx_bridge.core.notices import spoken, to_be_heard
+from pbx_bridge.core.notices import to_be_heard
 from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.telling import spoken
 
 RECORD_KEY = "0"
 NOTE_SECONDS = 8

@@ -32,7 +32,7 @@ _TO_CALLERS = {
     "wait-on": "",
     "offer-keep-place": "",
     "place-kept": "",
-    "call-back-begins": "line",
+    "call-back-begins": "",
     "line-next": "line opens",
     "line-broken": "line note opens",
     "line-broken-today": "line note",

@@ -1,0 +1,114 @@
+"""Notices in words: as the switchboard hears them, and as they stand in mails and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pbx_bridge.core.closed import emergency
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, Spoken, sentence
+from pbx_bridge.core.state import About, Channel, Exchange, Notice
+
+
+def spoken(  # noqa: PLR0912 - one case a kind of notice
+    notice: Notice, exchange: Exchange
+) -> Iterator[Spoken]:
+    """Yield a notice as it is told; health is never told, nor a note about it (S13)."""
+    plan = exchange.plan
+    title = plan.lines[notice.person].title if notice.person in plan.lines else None
+    name = plan.people[notice.person].name if notice.person in plan.people else ""
+    whom = Named(title) if title is not None else name
+    other = plan.people[notice.other].name if notice.other in plan.people else notice.other
+    until = notice.until or notice.at
+    match notice.about:
+        case About.CALL_BACK:
+            yield sentence("notice-call-back", name=whom, number=Digits(notice.other))
+        case About.HOURS_BROKEN:
+            why = Named(emergency(plan, notice.note))
+            yield sentence("notice-hours-broken", name=whom, note=why, until=until)
+            return
+        case About.CHANGE:
+            yield _change(notice, plan)
+            return
+        case About.LINE_SHORT:
+            yield from _shortage(notice, whom, plan)
+            return
+        case About.LINE_STAFFED:
+            yield sentence("notice-line-staffed", line=whom)
+            return
+        case About.COVER_ASKED | About.GAP:
+            slots: dict[str, Slot] = {"name": name, "line": _title(notice.line, plan)}
+            begins = {"since": notice.since or notice.at} if notice.about is About.GAP else {}
+            yield sentence(f"notice-{notice.about}", until=until, **slots, **begins)
+            return
+        case About.COVER_ACCEPTED | About.COVER_DECLINED:
+            title_ = _title(notice.line, plan)
+            yield sentence(f"notice-{notice.about}", name=name, other=other, line=title_)
+        case About.BACK | About.FORWARD_ENDED:
+            yield sentence(f"notice-{notice.about}", name=name)
+        case About.OFFER_ACCEPTED | About.OFFER_DECLINED | About.UNDELIVERED:
+            yield sentence(f"notice-{notice.about}", name=whom, other=other)
+        case About.OFFER | About.DEPUTY:
+            yield sentence(f"notice-{notice.about}", name=name, until=until)
+        case _:
+            reason = Named(plan.reasons_by_name[notice.reason].public)
+            yield sentence(f"notice-{notice.about}", name=name, reason=reason, until=until)
+    if notice.since is not None and notice.since > notice.at:
+        yield sentence("referral-begins", since=notice.since)
+    known = plan.reasons_by_name.get(notice.reason)
+    if known is not None and known.private and not private_reason(notice, exchange):
+        return
+    if notice.note:
+        yield sentence("notice-note", note=notice.note)
+    if notice.recording:
+        yield Recorded(notice.recording)
+
+
+def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentence]:
+    """Yield who is missing and why, and who stands in."""
+    missing = plan.people.get(notice.other)
+    if missing is None:
+        yield sentence("notice-short-nobody", line=line)
+    else:
+        yield sentence(f"notice-short-{notice.cause}", line=line, name=missing.name)
+    if notice.joined in plan.people:
+        yield sentence("notice-joined", name=plan.people[notice.joined].name)
+
+
+def _change(notice: Notice, plan: Plan) -> Sentence:
+    """What has changed in the plan."""
+    slots: dict[str, Slot] = {"name": notice.note}
+    if notice.until is not None:
+        slots |= {"until": notice.until, "count": int(notice.note)}
+    if notice.line:
+        slots["line"] = _title(notice.line, plan)
+    if notice.since is not None:
+        slots["since"] = notice.since
+    return sentence(f"notice-change-{notice.cause}", **slots)
+
+
+def _title(name: str, plan: Plan) -> Named:
+    """The title of a line or a unit."""
+    line = plan.lines.get(name)
+    return Named(line.title if line is not None else plan.units[name].title)
+
+
+def subject(notice: Notice, exchange: Exchange) -> Sentence:
+    """The heading of a letter."""
+    person = exchange.plan.people.get(notice.person)
+    line = exchange.plan.lines.get(notice.person)
+    whom: Slot = person.name if person else Named(line.title) if line else notice.person
+    if notice.about is About.CHANGE:
+        whom = _title(notice.line, exchange.plan)
+    return sentence("notice-subject", name=whom)
+
+
+def private_reason(notice: Notice, exchange: Exchange) -> str:
+    """The reason's own name, for those who have to know: the foreman and the switchboard, by
+    mail; "" for everybody else and for reasons that are told to all."""
+    reason = exchange.plan.reasons_by_name.get(notice.reason)
+    foreman = exchange.plan.people[notice.person].foreman if reason is not None else ""
+    entitled = {foreman, *exchange.plan.switchboard.members}
+    if reason is None or notice.channel is not Channel.MAIL or notice.to not in entitled:
+        return ""
+    return reason.name if reason.private else ""
