@@ -11,30 +11,36 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core.commands import (
     TECHNICIAN,
+    AnswerCover,
     AnswerForward,
     AskCallBack,
+    AskCover,
     BreakPhoneHours,
     CancelReferral,
     Command,
+    CountAttendants,
+    LapseCover,
     LapseForward,
     LiftShield,
     OfferForward,
     ProvePin,
     Refusal,
     ResumePhoneHours,
+    SeePhone,
     SetReferral,
     SettleNotices,
     SignIn,
     SignOut,
+    TakeUpPlan,
     WithdrawForward,
 )
 from pbx_bridge.core.events import Event, fold
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.notices import due
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import Exchange, Lost
 
-FEW = ("101", "102", "103", "106", "107", "109", "110", "111")
-"""People whose deputies are among them, so that much happens between few."""
+FEW = ("101", "102", "103", "104", "106", "107", "109", "110", "111", "113", "120")
+"""People whose deputies and backups are among them, so that much happens between few."""
 people = st.sampled_from(FEW)
 lines = st.sampled_from(sorted(PLAN.lines))
 emergencies = st.sampled_from(
@@ -61,16 +67,11 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
     reasons = st.sampled_from(sorted(PLAN.reasons_by_name))
     by = st.just(TECHNICIAN)
     planned = [one.since for held in exchange.referrals.values() for one in held]
+    absences = st.builds(
+        SetReferral, people, reasons, ahead, by, st.just("möte"), st.one_of(st.none(), ahead)
+    )
     return st.one_of(
-        st.builds(
-            SetReferral,
-            people,
-            reasons,
-            ahead,
-            by,
-            st.just("möte"),
-            st.one_of(st.none(), ahead),
-        ),
+        absences,
         st.builds(CancelReferral, people, by),
         st.builds(CancelReferral, people, by, st.sampled_from(planned))
         if planned
@@ -82,6 +83,10 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
         st.builds(WithdrawForward, people, by),
         st.builds(SignIn, lines, people, by),
         st.builds(SignOut, lines, people, by),
+        st.builds(SeePhone, people, st.one_of(st.none(), st.sampled_from(Lost))),
+        st.builds(CountAttendants, lines),
+        _covers(exchange, absences, by),
+        st.just(TakeUpPlan()),
         st.builds(LiftShield, people, st.just("111")),
         st.builds(AskCallBack, st.just("1.1"), people, st.just("0401234567")),
         st.builds(BreakPhoneHours, lines, emergencies, ahead, by),
@@ -94,6 +99,24 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
             st.sampled_from(("", "no such user")),
         ),
     )
+
+
+def _covers(
+    exchange: Exchange, absences: st.SearchStrategy[SetReferral], by: st.SearchStrategy[str]
+) -> st.SearchStrategy[Command]:
+    """Colleagues are asked to attend a line in somebody's place, and answer."""
+    leavings = st.one_of(absences, st.builds(SignOut, lines, people, by))
+    answers = [
+        st.builds(AskCover, leavings, people, by),
+        st.builds(AnswerCover, st.one_of(st.just(""), people), people, st.booleans(), by),
+        st.builds(LapseCover, people, people),
+    ]
+    asked = [(one.person, one.to) for held in exchange.covers.values() for one in held]
+    if asked:
+        yes = st.sampled_from(asked)
+        answers.append(yes.map(lambda pair: AnswerCover(*pair, accepts=True, by=TECHNICIAN)))
+        answers.append(yes.map(lambda pair: LapseCover(*pair)))
+    return st.one_of(answers)
 
 
 @st.composite
