@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from core.plans import EXCHANGE, PLAN
 from hypothesis import strategies as st
 
+from pbx_bridge.core.attendance import is_short
 from pbx_bridge.core.commands import (
     TECHNICIAN,
     AnswerCover,
@@ -37,7 +38,7 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.events import Event, fold
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.notices import due
-from pbx_bridge.core.state import Exchange, Lost
+from pbx_bridge.core.state import Consent, Exchange, Lost
 
 FEW = ("101", "102", "103", "104", "106", "107", "109", "110", "111", "113", "120")
 """People whose deputies and backups are among them, so that much happens between few."""
@@ -85,8 +86,8 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
         st.builds(SignOut, lines, people, by),
         st.builds(SeePhone, people, st.one_of(st.none(), st.sampled_from(Lost))),
         st.builds(CountAttendants, lines),
-        _covers(exchange, absences, by),
-        st.just(TakeUpPlan()),
+        _covers(exchange, absences),
+        st.nothing() if exchange.known.people else st.just(TakeUpPlan()),
         st.builds(LiftShield, people, st.just("111")),
         st.builds(AskCallBack, st.just("1.1"), people, st.just("0401234567")),
         st.builds(BreakPhoneHours, lines, emergencies, ahead, by),
@@ -102,21 +103,47 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
 
 
 def _covers(
-    exchange: Exchange, absences: st.SearchStrategy[SetReferral], by: st.SearchStrategy[str]
+    exchange: Exchange, absences: st.SearchStrategy[SetReferral]
 ) -> st.SearchStrategy[Command]:
     """Colleagues are asked to attend a line in somebody's place, and answer."""
-    leavings = st.one_of(absences, st.builds(SignOut, lines, people, by))
-    answers = [
-        st.builds(AskCover, leavings, people, by),
+    by = st.just(TECHNICIAN)
+    leavings = [
+        (SignOut(line.name, who, TECHNICIAN), to)
+        for line in PLAN.lines.values()
+        for who in sorted(exchange.signed_in.get(line.name, ()))
+        for to in (*line.members, *line.backups)
+        if to != who
+    ]
+    return st.one_of(
+        st.builds(AskCover, absences, people, by),
+        st.builds(AskCover, st.builds(SignOut, lines, people, by), people, by),
+        st.sampled_from(leavings).map(lambda pair: AskCover(*pair, by=TECHNICIAN))
+        if leavings
+        else st.nothing(),
         st.builds(AnswerCover, st.one_of(st.just(""), people), people, st.booleans(), by),
         st.builds(LapseCover, people, people),
+    )
+
+
+def _following(exchange: Exchange, now: datetime) -> list[Command]:
+    """What comes of the state by itself: alarms, answers to what was asked, phones found."""
+    asked = [
+        (one.person, one.to)
+        for held in exchange.covers.values()
+        for one in held
+        if one.consent in (Consent.ASKED, Consent.LAPSED)
     ]
-    asked = [(one.person, one.to) for held in exchange.covers.values() for one in held]
-    if asked:
-        yes = st.sampled_from(asked)
-        answers.append(yes.map(lambda pair: AnswerCover(*pair, accepts=True, by=TECHNICIAN)))
-        answers.append(yes.map(lambda pair: LapseCover(*pair)))
-    return st.one_of(answers)
+    return [
+        *(
+            CountAttendants(one.name)
+            for one in PLAN.lines.values()
+            if is_short(exchange, one, now) is not (one.name in exchange.shortages)
+        ),
+        *(AnswerCover(*pair, accepts=True, by=TECHNICIAN) for pair in asked),
+        *(AnswerCover(*pair, accepts=False, by=TECHNICIAN) for pair in asked),
+        *(LapseCover(*pair) for pair in asked),
+        *(SeePhone(who, None) for who in sorted(exchange.losses)),
+    ]
 
 
 @st.composite
@@ -129,7 +156,9 @@ def histories(draw: st.DrawFn, until: datetime, most: int = 8) -> History:
     events: list[Event] = []
     given_: list[Command] = []
     for minutes in steps:
-        command = draw(commands(exchange, now))
+        following = _following(exchange, now)
+        goes_on = bool(following) and draw(st.booleans())
+        command = draw(st.sampled_from(following) if goes_on else commands(exchange, now))
         found = obeyed(command, exchange, now)
         events += found
         given_.append(command)
