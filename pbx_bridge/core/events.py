@@ -426,7 +426,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
         case PhoneFound(person):
             return replace(exchange, losses=_without(exchange.losses, person))
         case LineShort(line, cause, missing, _, at):
-            short = Shortage(line, at, cause, missing)
+            raised = exchange.shortages.get(line)
+            short = Shortage(line, at if raised is None else raised.since, cause, missing)
             return replace(exchange, shortages={**exchange.shortages, line: short})
         case LineStaffed(line):
             return replace(exchange, shortages=_without(exchange.shortages, line))

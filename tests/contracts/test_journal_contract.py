@@ -1,37 +1,51 @@
 """What every journal does, the real one and the fake."""
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
+from core.plans import DAY, EXCHANGE, PLAN, at
 from fakes.journal import FakeJournal
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
+from pbx_bridge.core.changes import summary
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
     CommandRefused,
+    CoverAnswered,
+    CoverAsked,
     Decided,
     Event,
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
+    LineShort,
+    LineStaffed,
     LinkLost,
     NoticeDelivered,
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
+    PhoneFound,
+    PhoneHoursBroken,
+    PhoneHoursResumed,
+    PhoneLost,
     PinRefused,
+    PlanInForce,
     ReferralCancelled,
     ReferralSet,
     ShieldLifted,
     SignedIn,
     SignedOut,
+    fold,
 )
-from pbx_bridge.core.state import About, Channel, Consent, Notice
+from pbx_bridge.core.state import About, Channel, Consent, Exchange, Lost, Notice, Referral
 from pbx_bridge.ports import Journal
 
 ZONE = ZoneInfo("Europe/Mariehamn")
@@ -72,7 +86,33 @@ EVERY_KIND: list[Event] = [
     Decided("1795422600.1", "018000101", "ring", "person-rings"),
     LinkLost("ari", NOON),
     BridgeStarted("4f5e", "0.1.0"),
+    PhoneHoursBroken("bygglov", NOON, NOON, "ett brådskande ärende", "101"),
+    PhoneHoursResumed("bygglov", NOON, "101"),
+    PhoneLost("111", Lost.NO_ANSWER, NOON),
+    PhoneFound("111", NOON),
+    LineShort("vaxel", "no-answer", ("111", "113"), ("104",), NOON),
+    LineStaffed("vaxel", NOON),
+    CoverAsked("vaxel", "111", "113", NOON, NOON, NOON, "111"),
+    CoverAsked(
+        *("bygglov", "101", "102", NOON, NOON, NOON, "101"),
+        Referral("101", "lunch", NOON, NOON, "öå 🙂", "1795422600.1", "103"),
+        signs_out=True,
+    ),
+    CoverAnswered("vaxel", "111", "113", NOON, Consent.LAPSED, "exchange"),
+    PlanInForce(summary(PLAN), NOON),
 ]
+WATCH: list[Event] = [
+    PhoneLost("111", Lost.UNREACHABLE, DAY),
+    LineShort("vaxel", "unreachable", ("111",), ("104",), DAY),
+    CoverAsked(
+        *("bygglov", "101", "102", DAY, at("2026-03-03 11:00"), DAY, "101"),
+        Referral("101", "lunch", DAY, at("2026-03-03 11:00"), by="101"),
+    ),
+    CoverAnswered("bygglov", "101", "102", DAY, Consent.ACCEPTED, "102"),
+    ReferralSet("101", "lunch", DAY, at("2026-03-03 11:00"), "", "101", at=DAY),
+    PlanInForce(summary(PLAN), DAY),
+]
+"""A morning on which a phone is lost and a colleague covers."""
 
 
 @pytest.fixture(params=["sqlite", "fake"])
@@ -99,6 +139,32 @@ async def test_every_kind_of_event_comes_back_as_it_was(journal: Journal) -> Non
     assert isinstance(kept, ReferralSet)
     assert kept.until.astimezone(UTC) == TWICE.astimezone(UTC)
     assert [entry.event for entry in entries[1:]] == EVERY_KIND[1:]
+
+
+def test_no_kind_is_left_out() -> None:
+    assert {type(one) for one in EVERY_KIND} == set(get_args(Event))
+    filled = {
+        (type(one), field.name)
+        for one in EVERY_KIND
+        for field in fields(one)
+        if getattr(one, field.name)
+    }
+    assert {(CoverAsked, "absence"), (CoverAsked, "signs_out"), (LineShort, "missing")} <= filled
+
+
+def folded(events: list[Event]) -> list[Exchange]:
+    """The states after each event."""
+    return [fold(EXCHANGE, events[: count + 1]) for count in range(len(events))]
+
+
+async def test_f04_what_was_read_again_folds_into_the_same_states(journal: Journal) -> None:
+    await journal.append(DAY, WATCH)
+    states = folded([entry.event for entry in journal.entries()])
+    assert states == folded(WATCH)
+    assert len({repr(one) for one in states}) == len(WATCH), "each of them changes something"
+    *_, last = states
+    assert (set(last.losses), set(last.shortages)) == ({"111"}, {"vaxel"})
+    assert [one.consent for one in last.covers["bygglov"]] == [Consent.ACCEPTED]
 
 
 async def test_notes_and_appends_keep_the_order_in_which_they_were_made(journal: Journal) -> None:
