@@ -262,7 +262,8 @@ def could_cover(exchange: Exchange, gap: Gap, now: datetime) -> tuple[str, ...]:
         if other.name != line.name and sweep.openings(other)
         for extension in exchange.signed_in.get(other.name, frozenset()) & set(other.members)
     }
-    there = exchange.signed_in.get(line.name, frozenset()) if not line.roster else frozenset()
+    wanted = [(_second(gap.since), _second(gap.until))]
+    there = {one for one, held in sweep.presence(line).items() if not _minus(wanted, held)}
     able = dict.fromkeys((*line.members, *line.backups))
     return tuple(
         one for one in able if one not in there and one not in busy and sweep.is_there(one, gap)
