@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from typing import Any
 
 import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, at, attended, away, changed_line
 
 from pbx_bridge.core.absence import absence, current
-from pbx_bridge.core.attendance import attendants, lines_left_empty, next_change
+from pbx_bridge.core.attendance import (
+    attendants,
+    lines_left_empty,
+    next_change,
+    queue,
+    staffing,
+)
+from pbx_bridge.core.model import Raised, Shift, Span
 from pbx_bridge.core.reach import takers
-from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.state import Consent, Cover, Exchange, Loss, Lost, Referral
 
 BYGGLOV = PLAN.lines["bygglov"]
+TODAY, TOMORROW = date(2026, 3, 3), date(2026, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +138,125 @@ def test_f29_edges_are_ordered_as_instants() -> None:
     )
     assert next_change(exchange, at("2026-10-25 01:00")) == early
     assert next_change(exchange, early) == late
+
+
+def covered(*said: Consent, to: str = "102", exchange: Exchange = EXCHANGE) -> Exchange:
+    """Colleagues are asked to cover bygglov from ten to half past ten."""
+    ends = at("2026-03-03 10:30")
+    covers = tuple(Cover("bygglov", "101", to, DAY, ends, DAY, one) for one in said)
+    return replace(exchange, covers={"bygglov": covers})
+
+
+@pytest.mark.parametrize("said", list(Consent))
+def test_s17_who_covers_attends_after_a_yes_alone(said: Consent) -> None:
+    expected = ("101", "102") if said is Consent.ACCEPTED else ("101",)
+    assert attendants(covered(said), BYGGLOV, DAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("clock", "there"), [("09:59", False), ("10:00", True), ("10:29", True), ("10:30", False)]
+)
+def test_s17_a_cover_holds_from_its_beginning_until_its_end(clock: str, there: bool) -> None:
+    exchange = covered(Consent.ACCEPTED)
+    assert ("102" in attendants(exchange, BYGGLOV, at(f"2026-03-03 {clock}"))) is there
+
+
+def test_f28_who_covers_and_is_away_attends_nothing() -> None:
+    exchange = covered(Consent.ACCEPTED, exchange=away("102", "2026-03-03 12:00"))
+    assert attendants(exchange, BYGGLOV, DAY) == ("101",)
+
+
+def test_a_backup_who_covers_is_a_member_of_the_queue_and_the_next_one_comes_first() -> None:
+    exchange = covered(Consent.ACCEPTED, to="110", exchange=attended("bygglov"))
+    assert queue(exchange, BYGGLOV, DAY) == {"110": 0, "120": 1}
+    assert queue(exchange, BYGGLOV, at("2026-03-03 11:30")) == {"110": 1, "120": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "exchange", "found"),
+    [
+        ({}, EXCHANGE, (1, ("101",), {})),
+        ({}, attended("bygglov"), (1, (), {})),
+        ({"minimum": 2}, EXCHANGE, (2, ("101",), {})),
+        ({"static": frozenset({"102"})}, EXCHANGE, (1, ("101", "102"), {})),
+        ({"roster": (Shift("102"),)}, EXCHANGE, (1, ("101",), {"102": "not-signed-in"})),
+        (
+            {"roster": (Shift("101"), Shift("102"))},
+            EXCHANGE,
+            (2, ("101",), {"102": "not-signed-in"}),
+        ),
+        ({"roster": (Shift("101"),)}, away("101", "2026-03-03 12:00"), (1, (), {"101": "away"})),
+        (
+            {"static": frozenset({"102"}), "roster": (Shift("102"),)},
+            away("102", "2026-03-03 12:00"),
+            (1, ("101",), {"102": "away"}),
+        ),
+        ({"raised": (Raised("x", TODAY, TODAY, 3),)}, EXCHANGE, (3, ("101",), {})),
+        ({"raised": (Raised("x", TOMORROW, TOMORROW, 3),)}, EXCHANGE, (1, ("101",), {})),
+        (
+            {"minimum": 2, "raised": (Raised("x", TODAY, TODAY, 1),)},
+            EXCHANGE,
+            (2, ("101",), {}),
+        ),
+        (
+            {"raised": (Raised("x", TODAY, TODAY, 2), Raised("y", TODAY, TOMORROW, 3))},
+            EXCHANGE,
+            (3, ("101",), {}),
+        ),
+    ],
+)
+def test_s18_who_is_there_who_is_missed_and_how_many_have_to_be(
+    changes: dict[str, Any],
+    exchange: Exchange,
+    found: tuple[int, tuple[str, ...], dict[str, str]],
+) -> None:
+    line = replace(BYGGLOV, **changes)
+    exchange = replace(exchange, plan=replace(PLAN, lines={**PLAN.lines, "bygglov": line}))
+    staff = staffing(exchange, line, DAY)
+    assert (staff.required, staff.ready, dict(staff.missing)) == found
+    assert staff.is_short is (len(found[1]) < found[0])
+    missing = max(0, found[0] - len(found[1]))
+    assert staff.joined == line.backups[:missing]
+    assert queue(exchange, line, DAY) == {
+        **dict.fromkeys(found[1], 0),
+        **dict.fromkeys(staff.joined, 0),
+        **{one: count for count, one in enumerate(line.backups[missing:], 1)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("lost", "cause"), [(Lost.NO_ANSWER, "no-answer"), (Lost.UNREACHABLE, "unreachable")]
+)
+def test_f26_a_lost_phone_stays_in_the_queue_and_counts_as_missing(lost: Lost, cause: str) -> None:
+    """So that it rings again as soon as it is there."""
+    exchange = replace(EXCHANGE, losses={"101": Loss(lost, DAY)})
+    staff = staffing(exchange, BYGGLOV, DAY)
+    assert (staff.ready, dict(staff.missing)) == ((), {"101": cause})
+    assert queue(exchange, BYGGLOV, DAY) == {"101": 0, "110": 0, "120": 1}
+    both = replace(exchange, losses={**exchange.losses, "110": Loss(lost, DAY)})
+    assert staffing(both, BYGGLOV, DAY).joined == ("120",)
+    everybody = {one: Loss(lost, DAY) for one in ("101", "110", "120")}
+    assert staffing(replace(exchange, losses=everybody), BYGGLOV, DAY).joined == ()
+
+
+def test_what_is_wrong_with_a_phone_comes_before_a_shift_that_is_missed() -> None:
+    line = replace(BYGGLOV, roster=(Shift("102"),))
+    exchange = replace(
+        EXCHANGE,
+        plan=replace(PLAN, lines={**PLAN.lines, "bygglov": line}),
+        losses={"101": Loss(Lost.UNREACHABLE, DAY)},
+    )
+    staff = staffing(exchange, line, DAY)
+    assert staff.cause == "unreachable"
+    assert list(staff.missing) == ["101", "102"]
+    assert staffing(attended("bygglov"), BYGGLOV, DAY).cause == "nobody"
+
+
+def test_the_next_change_may_be_that_of_a_cover_or_a_shift() -> None:
+    assert next_change(covered(Consent.ACCEPTED), DAY) == at("2026-03-03 10:30")
+    morning = ((Span(time(7), time(10, 20)),),) * 7
+    exchange = changed_line("bygglov", roster=(Shift("101", morning),))
+    assert next_change(exchange, DAY) == at("2026-03-03 10:20")
+    night = ((Span(time(22), time(0, 40)),),) * 7
+    exchange = changed_line("bygglov", roster=(Shift("101", night),))
+    assert next_change(exchange, at("2026-03-04 00:10")) == at("2026-03-04 00:40")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pbx_bridge.core import guard, roster
 from pbx_bridge.core.absence import absence, working_hours
 from pbx_bridge.core.attendance import minimum
-from pbx_bridge.core.commands import SetReferral
+from pbx_bridge.core.commands import Refusal, SetReferral
 from pbx_bridge.core.events import (
     CoverAnswered,
     CoverAsked,
@@ -22,8 +22,9 @@ from pbx_bridge.core.events import (
     fold,
 )
 from pbx_bridge.core.guard import Gap, Of, Sweep
+from pbx_bridge.core.handling import handle
 from pbx_bridge.core.hours import is_open
-from pbx_bridge.core.model import Raised, Shift, Span
+from pbx_bridge.core.model import Guard, Raised, Shift, Span
 from pbx_bridge.core.referring import gaps as gaps_of
 from pbx_bridge.core.state import Consent, Exchange, Referral
 from pbx_bridge.core.timetable import line_open
@@ -117,6 +118,51 @@ def test_who_could_cover_works_then_is_not_away_and_attends_nothing_else() -> No
     assert guard.could_cover(away("102", "2026-03-03 12:00"), gap, DAY) == ("110", "120")
     elsewhere = attended("vaxel", "111", "113", "102")
     assert "102" in guard.could_cover(elsewhere, gap, DAY)  # no member of the switchboard
+
+
+def test_who_is_on_duty_there_already_could_not_cover() -> None:
+    """Two have to be there: whoever is static or has the shift is counted."""
+    static = with_line("bygglov", minimum=2, static=frozenset({"102"}), signed_in=())
+    static = attended("bygglov", exchange=static)
+    [gap, *_] = [one for one in guard.gaps(static, *WEEK, DAY) if one.name == "bygglov"]
+    assert (gap.there, gap.required) == (1, 2)
+    assert guard.could_cover(static, gap, DAY) == ("101", "110", "120")
+    roster = (Shift("101"),)
+    shifts = attended("bygglov", exchange=with_line("bygglov", minimum=2, roster=roster))
+    [gap, *_] = [one for one in guard.gaps(shifts, *WEEK, DAY) if one.name == "bygglov"]
+    assert guard.could_cover(shifts, gap, DAY) == ("102", "110", "120")
+
+
+@pytest.mark.parametrize("said", list(Guard))
+def test_s17_the_plan_says_what_happens_to_a_gap_of_each_line_and_unit(said: Guard) -> None:
+    line = Gap(Of.LINE, "bygglov", *WEEK, 0, 1)
+    unit = Gap(Of.UNIT, "skola", *WEEK, 0, 1)
+    assert guard.policy(with_line("bygglov", guard=said), line) is said
+    units = {**PLAN.units, "skola": replace(PLAN.units["skola"], guard=said)}
+    plan = replace(PLAN, units=units)
+    assert guard.policy(replace(EXCHANGE, plan=plan), unit) is said
+    wanted = SetReferral(
+        "106", "semester", at("2026-03-04 16:00"), by="106", since=at("2026-03-04 08:00")
+    )
+    alone = away("107", "2026-03-06 08:00", exchange=replace(EXCHANGE, plan=plan))
+    answer = handle(wanted, alone, DAY)
+    assert isinstance(answer, Refusal) is (said is Guard.REFUSE)
+    if isinstance(answer, Refusal):
+        assert (answer.clause, answer.why) == ("S17", "leaves-too-few")
+    ill = replace(wanted, reason="sjuk")
+    assert not isinstance(handle(ill, alone, DAY), Refusal)
+
+
+def test_a_gap_that_becomes_longer_or_emptier_is_told_again() -> None:
+    two = attended("bygglov", "101", "102", exchange=with_line("bygglov", minimum=2))
+    begun = away("102", "2026-03-03 10:30", exchange=two)
+    longer = replace(begun, referrals={"102": (replace(begun.referrals["102"][0], until=WEEK[1]),)})
+    first, *_ = guard.opened(begun, longer, "102", DAY, WEEK[1], DAY)
+    assert (first.since, first.until) == (DAY, at("2026-03-03 11:00"))
+    emptier = away("101", "2026-03-03 10:20", exchange=begun)
+    [found] = guard.opened(begun, emptier, "101", DAY, at("2026-03-03 10:20"), DAY)
+    assert (found.there, found.required) == (0, 2)
+    assert guard.opened(emptier, emptier, "101", DAY, WEEK[1], DAY) == ()
 
 
 def simulated(exchange: Exchange, since: datetime, until: datetime) -> dict[str, set[datetime]]:
