@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, at, attended, away
+from core.plans import DAY, EXCHANGE, PLAN, at, attended, away
 
 from pbx_bridge.core.attendance import attendants
 from pbx_bridge.core.commands import (
@@ -20,7 +21,7 @@ from pbx_bridge.core.commands import (
     SetReferral,
     SignOut,
 )
-from pbx_bridge.core.events import CoverAsked, ReferralSet, fold
+from pbx_bridge.core.events import CoverAsked, Event, ReferralSet, fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.state import Consent, Exchange
 
@@ -129,3 +130,61 @@ def test_s17_where_the_line_asks_the_absence_holds_and_the_cover_follows() -> No
     line = covered.plan.lines["bygglov"]
     assert attendants(covered, line, at("2026-03-04 09:30")) == ("102",)
     assert [one.consent for one in covered.covers["bygglov"]] == [Consent.ACCEPTED]
+
+
+def test_f04_a_bridge_that_begins_anew_knows_what_was_asked_and_answered() -> None:
+    answer = AnswerCover("", "113", accepts=True, by="113")
+    commands: list[Command] = [AskCover(LUNCH, "113", by="111"), answer]
+    exchange, events = EXCHANGE, list[Event]()
+    for command in commands:
+        found = handle(command, exchange, DAY)
+        assert not isinstance(found, Refusal)
+        events += found
+        exchange = fold(exchange, found)
+        assert fold(EXCHANGE, events) == exchange
+    assert attending(exchange) == ("113",)
+    assert [one.consent for one in exchange.covers["vaxel"]] == [Consent.ACCEPTED]
+
+
+def test_a_yes_when_the_absence_is_over_is_refused() -> None:
+    asked = after(AskCover(LUNCH, "113", by="111"), EXCHANGE)
+    late = handle(AnswerCover("", "113", accepts=True, by="113"), asked, LUNCH.until)
+    assert isinstance(late, Refusal)
+    assert late.why == "no-offer"
+
+
+def test_a_second_yes_signs_nobody_out_twice() -> None:
+    both = after(AskCover(LEAVES, "113", by="111"), EXCHANGE)
+    both = after(AskCover(LEAVES, "104", by="111"), both, DAY + timedelta(minutes=1))
+    left = after(AnswerCover("", "113", accepts=True, by="113"), both, DAY + timedelta(minutes=2))
+    assert left.signed_in["vaxel"] == frozenset()
+    said = AnswerCover("", "104", accepts=True, by="104")
+    twice = after(said, left, DAY + timedelta(minutes=3))
+    assert twice.signed_in["vaxel"] == frozenset()
+    assert attending(twice, DAY + timedelta(minutes=3)) == ("113", "104")
+
+
+def test_f28_who_asked_keeps_attending_when_the_colleague_has_gone_away_meanwhile() -> None:
+    asked = after(AskCover(LUNCH, "113", by="111"), EXCHANGE)
+    gone = away("113", "2026-03-03 12:00", exchange=asked)
+    answered = after(AnswerCover("", "113", accepts=True, by="113"), gone)
+    assert attending(answered) == ("111",)
+    assert answered.referrals.get("111") is None
+
+
+def test_s17_a_colleague_is_asked_for_every_line_that_is_left() -> None:
+    members = ("101", "111", "113")
+    lines = {**PLAN.lines, "bygglov": replace(PLAN.lines["bygglov"], members=members)}
+    plan = replace(PLAN, lines=lines)
+    exchange = attended("bygglov", "111", exchange=replace(EXCHANGE, plan=plan))
+    events = handle(AskCover(LUNCH, "113", by="111"), exchange, DAY)
+    assert not isinstance(events, Refusal)
+    assert [one.line for one in events if isinstance(one, CoverAsked)] == ["bygglov", "vaxel"]
+    asked = fold(exchange, events)
+    covered = after(AnswerCover("", "113", accepts=True, by="113"), asked)
+    for name in ("vaxel", "bygglov"):
+        assert attendants(covered, plan.lines[name], DAY) == ("113",)
+    assert [one.reason for one in covered.referrals["111"]] == ["lunch"]
+    declined = after(AnswerCover("", "113", accepts=False, by="113"), asked)
+    said = {one.consent for held in declined.covers.values() for one in held}
+    assert said == {Consent.DECLINED}
