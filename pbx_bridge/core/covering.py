@@ -54,7 +54,7 @@ def ask(command: AskCover, exchange: Exchange, now: datetime) -> Answer:
             line.name,
             wanted.person,
             to,
-            since,
+            _uncovered(exchange, line, to, since),
             _ends(wanted, line, exchange, now).astimezone(UTC),
             now.astimezone(UTC),
             command.by,
@@ -141,6 +141,16 @@ def begins(wanted: SetReferral | SignOut, now: datetime) -> datetime:
     """When the leaving begins."""
     planned = wanted.since if isinstance(wanted, SetReferral) else None
     return max(now, planned or now, key=lambda one: one.astimezone(UTC)).astimezone(UTC)
+
+
+def _uncovered(exchange: Exchange, line: Line, to: str, since: datetime) -> datetime:
+    """The end of what `to` has agreed to from `since` on: what is asked anew begins there, so that
+    a no takes nothing back."""
+    for one in sorted(exchange.covers.get(line.name, ()), key=lambda one: one.since):
+        holds = one.since.astimezone(UTC) <= since < one.until.astimezone(UTC)
+        if one.to == to and one.consent is Consent.ACCEPTED and holds:
+            since = one.until.astimezone(UTC)
+    return since
 
 
 def _ends(wanted: SetReferral | SignOut, line: Line, exchange: Exchange, now: datetime) -> datetime:

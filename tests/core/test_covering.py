@@ -188,3 +188,16 @@ def test_s17_a_colleague_is_asked_for_every_line_that_is_left() -> None:
     declined = after(AnswerCover("", "113", accepts=False, by="113"), asked)
     said = {one.consent for held in declined.covers.values() for one in held}
     assert said == {Consent.DECLINED}
+
+
+def test_s18_asking_for_longer_takes_nothing_back_that_was_agreed() -> None:
+    asked = after(AskCover(TOMORROW, "113", by="111"), EXCHANGE)
+    agreed = after(AnswerCover("", "113", accepts=True, by="113"), asked)
+    longer = replace(TOMORROW, until=at("2026-03-05 16:00"))
+    again = after(AskCover(longer, "113", by="111"), agreed)
+    assert attending(again, at("2026-03-04 12:00")) == ("113",)
+    no = after(AnswerCover("111", "113", accepts=False, by="113"), again)
+    assert attending(no, at("2026-03-04 12:00")) == ("113",)
+    yes = after(AnswerCover("111", "113", accepts=True, by="113"), again)
+    assert attending(yes, at("2026-03-04 12:00")) == ("113",)
+    assert attending(yes, at("2026-03-05 12:00")) == ("113",)
