@@ -162,11 +162,12 @@ class Calls:
         while isinstance(decision.step, Obey):
             call, decision = await self._obeyed(call, decision.mark, decision.step.command)
             self._note(offer, call, decision)
+        after = call.tried[-1].result if call.tried else ""
         call = calls.with_attempt(call, decision.mark)
         audio = await self._audio(decision, call)
         people = self._office.exchange.plan.people
         carried = {"PBX_CALL": calls.encode(call), "PBX_RESULT": ""}
-        found = {**carried, **variables(decision, audio, people)}
+        found = {**carried, **variables(decision, audio, people, after)}
         return await self._telephony.proceed(offer.channel, kind(decision.step), found)
 
     async def _placed(self, offer: Offer, call: Call, now: datetime) -> Call:

@@ -30,12 +30,16 @@ NOBODY: Mapping[str, Person] = MappingProxyType({})
 
 
 def variables(
-    decision: Decision, audio: Sequence[Path], people: Mapping[str, Person] = NOBODY
+    decision: Decision,
+    audio: Sequence[Path],
+    people: Mapping[str, Person] = NOBODY,
+    after: str = "",
 ) -> Mapping[str, str]:
     """What extension `kind(step)` of the step context needs.
 
     `audio` is what is spoken, or the one file that a note is recorded into, without suffix;
-    `people` are the plan's, by extension.
+    `people` are the plan's, by extension. `after` is how the step before went; of that, words of
+    Asterisk's stand in its record, and never keys that somebody pressed.
     """
     step = decision.step
     files = "&".join(str(path) for path in audio)
@@ -77,6 +81,8 @@ def variables(
         case _:
             assert_never(step)
     when = "|when" if decision.tells_when else ""
+    if after.isalpha() and after.isupper():
+        when = f"{when or '|'}|{after}"
     found["PBX_NOTE"] = f"{kind(step)}|{decision.why}|{detail}{when}"
     return found
 

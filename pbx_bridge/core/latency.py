@@ -11,13 +11,13 @@ told when somebody can be reached (S7), or `untold` says by which rule it ended 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import Leg, Mark, Trace
+from pbx_bridge.core.trace import Leg, Mark, Talk, Trace
 
 
 class Outcome(StrEnum):
@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     """Told that the line is closed."""
     ABANDONED = "abandoned"
     """The call ended while a telephone rang or the caller waited."""
+    LOST = "lost"
+    """Asterisk died before anybody had answered."""
     CODE = "code"
     """A feature code, or the voice menu."""
     OUTGOING = "outgoing"
@@ -48,6 +50,9 @@ NO_STEP = "no-step"
 """In place of a rule's name: nothing was begun for the caller."""
 UNCOUNTED = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.ANNOUNCEMENT, Outcome.OPEN})
 """Outcomes of what is no call to a person or line of the house, or none yet."""
+NOBODY_THERE = frozenset({"JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"})
+"""Asterisk's words for a queue that nobody attends (app_queue, QUEUESTATUS)."""
+QUEUE_FULL = "FULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,12 @@ class Journey:
     legs: tuple[Leg, ...]
     ended_by_caller: bool = True
     """False when the record doesn't name the caller as the one who hung up."""
+    talks: tuple[Talk, ...] = ()
+    """With whom the caller talked, in order; more than one after transfers."""
+    diversions: int = 0
+    """Phones that sent the call elsewhere by themselves."""
+    cut: bool = False
+    """Asterisk died in the midst of it; it ended with the last that is known of it."""
 
     @property
     def wait_s(self) -> float | None:
@@ -107,28 +118,45 @@ class Journey:
         return (telling or rules or [NO_STEP])[-1]
 
     @property
+    def blocked(self) -> bool:
+        """Nobody answered, and nobody attended the line."""
+        return self._unreached and any(step.after in NOBODY_THERE for step in self.steps)
+
+    @property
+    def saturated(self) -> bool:
+        """Nobody answered, and the line took no more callers."""
+        return self._unreached and any(step.after == QUEUE_FULL for step in self.steps)
+
+    @property
     def _unreached(self) -> bool:
         return self.counted and self.outcome is not Outcome.ANSWERED
 
 
-def fold(events: Iterable[CelEvent]) -> list[Journey]:
+def fold(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Journey]:
     """The journeys in `events`, in order of their start.
 
     Events may come in any order and more than once. A call of whose caller there is no
-    event is left out.
+    event is left out. `starts` are the moments at which Asterisk was started: what has not
+    ended before one of them was cut off by its death (F07).
     """
     traces: dict[str, Trace] = {}
     # Asterisk stamps several events with one time; sorting keeps their order in the file.
     for event in sorted(dict.fromkeys(events), key=lambda event: event.time):
         traces.setdefault(event.linkedid, Trace(event.linkedid)).see(event)
-    journeys = [found for trace in traces.values() if (found := _journey(trace))]
+    journeys = [found for trace in traces.values() if (found := _journey(trace, starts))]
     return sorted(journeys, key=lambda journey: journey.started)
 
 
-def _journey(trace: Trace) -> Journey | None:
-    first = trace.first
-    if first is None:
+def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:
+    first, last = trace.first, trace.last
+    if first is None or last is None:
         return None
+    cut = trace.ended_at is None and any(last < start for start in starts)
+    if cut:
+        trace.ended_at = last
+    talks = [
+        replace(talk, until=trace.ended_at) if talk.until is None else talk for talk in trace.talks
+    ]
     return Journey(
         linkedid=trace.linkedid,
         caller=trace.caller,
@@ -138,14 +166,17 @@ def _journey(trace: Trace) -> Journey | None:
         answered_at=trace.answered_at,
         answered_by=trace.answered_by,
         ended_at=trace.ended_at,
-        outcome=_outcome(trace, first),
+        outcome=_outcome(trace, first, cut=cut),
         steps=tuple(trace.marks),
         legs=tuple(trace.legs.values()),
         ended_by_caller=trace.ended_by == first.channel,
+        talks=tuple(talks),
+        diversions=trace.diversions,
+        cut=cut,
     )
 
 
-def _outcome(trace: Trace, first: CelEvent) -> Outcome:
+def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
     if trace.announces:
         return Outcome.ANNOUNCEMENT
     if first.exten.startswith(("*", "#")):
@@ -157,12 +188,15 @@ def _outcome(trace: Trace, first: CelEvent) -> Outcome:
         return Outcome.OUTGOING
     if trace.answered_at is not None:
         return Outcome.ANSWERED
-    return Outcome.OPEN if trace.ended_at is None else _unanswered(trace.marks)
+    if trace.ended_at is None:
+        return Outcome.OPEN
+    return Outcome.LOST if cut else _unanswered(trace.marks)
 
 
 def _unanswered(marks: Sequence[Mark]) -> Outcome:
     steps = [mark.step for mark in marks if mark.step != "hangup"]
-    if "voicemail" in steps:
+    failed = any(mark.rule == Why.MESSAGE_NOT_TAKEN for mark in marks)
+    if "voicemail" in steps and not failed:
         return Outcome.MESSAGE
     if any(mark.rule == Why.LINE_CLOSED for mark in marks):
         return Outcome.CLOSED

@@ -47,6 +47,8 @@ class Report:
     told: int
     closed: int
     messages: int
+    lost: int
+    """Cut off by Asterisk's death before anybody had answered."""
     untold: int
     """Ended without a human and without the caller being told when one can be reached (S7);
     the aim is none. Without those of `untold_short`."""
@@ -127,6 +129,7 @@ def summarise(
         told=len(_waits(counted, Outcome.TOLD)),
         closed=len(_waits(counted, Outcome.CLOSED)),
         messages=len(_waits(counted, Outcome.MESSAGE)),
+        lost=len(_waits(counted, Outcome.LOST)),
         untold=sum(reasons.values()),
         untold_short=len(untold) - sum(reasons.values()),
         untold_by_reason=reasons,

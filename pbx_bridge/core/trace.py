@@ -19,7 +19,8 @@ from pbx_bridge.core.record import CelEvent
 
 MARK = "PBX_STEP"
 """Name of the user event that the dialplan makes when a step begins,
-`step|why|detail|when`; the last field is empty or absent unless the step tells when."""
+`step|why|detail|when|after`; the last two are empty or absent unless the step tells when, and
+unless Asterisk had a word for how the step before went."""
 WHEN = "when"
 TELEPHONE = "PJSIP/"
 """Channels of telephones and trunks; the others are inside Asterisk and nobody's voice."""
@@ -40,6 +41,8 @@ ORIGINATED = "s"
 `Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
 context, as if the telephone had called."""
 _ENDS = ("HANGUP", "CHAN_END")
+_TOGETHER = frozenset({"ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", *_ENDS})
+"""Events that change who is with whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Mark:
     tells: bool = False
     """It tells the caller the next moment when somebody can be reached (S7). Whether the caller
     listened isn't in the record."""
+    after: str = ""
+    """How the step before it went, in Asterisk's word (`NOANSWER`, `JOINEMPTY`), where known."""
 
     @property
     def rule(self) -> str:
@@ -80,6 +85,19 @@ class Leg:
     """ITU-T Q.850 cause of its end, 0 when unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A stretch in which the caller and somebody who answered were together.
+
+    A transfer or a pick-up ends one and begins the next.
+    """
+
+    by: str
+    """Endpoint, of a mobile its number as dialled."""
+    since: datetime
+    until: datetime | None = None
+
+
 def mark_of(event: CelEvent) -> Mark | None:
     """The mark that `event` is, if it is one.
 
@@ -92,8 +110,8 @@ def mark_of(event: CelEvent) -> Mark | None:
     elif event.type != MARK:
         return None
     text = value(event.extra, "extra") or event.data.removeprefix(f"{MARK},")
-    step, why, detail, when, *_ = [*text.split("|"), "", "", ""]
-    return Mark(event.time, step, why, detail, tells=when.strip() == WHEN)
+    step, why, detail, when, after, *_ = [*text.split("|"), "", "", "", ""]
+    return Mark(event.time, step, why, detail, when.strip() == WHEN, after.strip())
 
 
 def endpoint_of(channel: str) -> str:
@@ -135,14 +153,34 @@ class Trace:
         self.legs: dict[str, Leg] = {}
         """By channel name, in the order in which they were called."""
         self.marks: list[Mark] = []
-        self.answered_at: datetime | None = None
-        self.answered_by = ""
-        """Endpoint whose answer was the first human voice; of a mobile the number dialled, as
-        its endpoint is only the trunk."""
+        self.talks: list[Talk] = []
+        """With whom the caller was together, in order; never two at once."""
+        self.diversions = 0
+        """Phones that sent the call elsewhere by themselves (SIP 302): nobody has agreed to it."""
         self.ended_at: datetime | None = None
         self.ended_by = ""
         """Channel that hung up, "" when the exchange did or it isn't known."""
+        self._last: datetime | None = None
         self._bridges: dict[str, str] = {}
+        self._from_elsewhere: set[str] = set()
+        """Legs that began in another call and came into this one by a transfer or a pick-up:
+        their answer stands there."""
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the caller heard the first human voice."""
+        return self.talks[0].since if self.talks else None
+
+    @property
+    def answered_by(self) -> str:
+        """Endpoint of the first human voice, "" for none; of a mobile the number dialled, as its
+        endpoint is only the trunk."""
+        return self.talks[0].by if self.talks else ""
+
+    @property
+    def last(self) -> datetime | None:
+        """The time of the last event."""
+        return self._last
 
     @property
     def announces(self) -> bool:
@@ -158,11 +196,22 @@ class Trace:
             self._see_caller(event)
         elif event.channel.startswith(TELEPHONE):
             self._see_leg(event)
+        self._last = event.time
         if event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
-        self._see_bridge(event)
-        if self.answered_at is None and (who := self._with_the_caller()) is not None:
-            self.answered_at, self.answered_by = event.time, who
+        elif event.type == "FORWARD":
+            self.diversions += 1
+        if event.type in _TOGETHER:
+            self._see_bridge(event)
+            self._see_talk(event.time)
+
+    def _see_talk(self, time: datetime) -> None:
+        who = self._with_the_caller()
+        before = self.talks[-1] if self.talks and self.talks[-1].until is None else None
+        if before is not None and before.by != who:
+            self.talks[-1] = replace(before, until=time)
+        if who is not None and (before is None or before.by != who):
+            self.talks.append(Talk(who, time))
 
     def _see_caller(self, event: CelEvent) -> None:
         if self.first is None:
@@ -178,7 +227,10 @@ class Trace:
         leg = self.legs.get(event.channel)
         if leg is None:
             leg = Leg(event.channel, endpoint_of(event.channel), event.time)
-        if event.type == "ANSWER" and leg.answered is None:
+            if event.type != "CHAN_START":
+                self._from_elsewhere.add(event.channel)
+        joins = event.type == "BRIDGE_ENTER" and event.channel in self._from_elsewhere
+        if (event.type == "ANSWER" or joins) and leg.answered is None:
             leg = replace(leg, answered=event.time)
         elif event.type in _ENDS and leg.ended is None:
             cause = value(event.extra, "hangupcause")
@@ -192,8 +244,19 @@ class Trace:
             known = [self._bridges[peer] for peer in event.peer.split(",") if peer in self._bridges]
             bridge = value(event.extra, "bridge_id") or (known[0] if known else event.channel)
             self._bridges[event.channel] = bridge
+            for peer in event.peer.split(","):
+                self._see_peer(peer, bridge, event.time)
         elif event.type == "BRIDGE_EXIT" or event.type in _ENDS:
             self._bridges.pop(event.channel, None)
+
+    def _see_peer(self, peer: str, bridge: str, time: datetime) -> None:
+        """Somebody who is in the bridge; who came there in another call is only seen so."""
+        if peer in self._bridges or peer in self.legs or not peer.startswith(TELEPHONE):
+            return
+        self._bridges[peer] = bridge
+        if self.first is None or peer != self.first.channel:
+            self._from_elsewhere.add(peer)
+            self.legs[peer] = Leg(peer, endpoint_of(peer), time, answered=time)
 
     def _with_the_caller(self) -> str | None:
         """Who has answered and can talk to the caller, over `Local` channels too."""

@@ -269,3 +269,117 @@ def test_whatever_the_record_holds_it_is_folded(events: list[CelEvent]) -> None:
         assert call.outcome is not Outcome.OPEN or call.wait_s is None
         assert call.wait_s is None or call.wait_s >= 0
         assert call.answered_at is None or call.started <= call.answered_at
+
+
+TRANSFERRED = """
+0.000000  CHAN_START    PJSIP/trunk-00000001
+0.004000  MARK          PJSIP/trunk-00000001  ring|person-rings|101
+0.006000  CHAN_START    PJSIP/101-00000002
+2.310000  ANSWER        PJSIP/101-00000002
+2.312000  BRIDGE_ENTER  PJSIP/101-00000002    b1
+2.313000  BRIDGE_ENTER  PJSIP/trunk-00000001  b1
+8.000000  BRIDGE_ENTER  PJSIP/102-00000004    b1
+8.001000  BRIDGE_EXIT   PJSIP/101-00000002    b1
+8.002000  HANGUP        PJSIP/101-00000002    16
+9.102000  BRIDGE_EXIT   PJSIP/trunk-00000001  b1
+9.103000  HANGUP        PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
+"""
+ASTERISK_DIED = """
+0.000000  CHAN_START    PJSIP/trunk-00000001
+0.010000  MARK          PJSIP/trunk-00000001  queue|line-open|vaxeln
+0.011000  ANSWER        PJSIP/trunk-00000001
+0.020000  CHAN_START    PJSIP/101-00000002
+"""
+
+
+def test_a_transfer_begins_another_talk_and_the_first_voice_stays_the_answer() -> None:
+    call = journey(TRANSFERRED)
+    assert (call.answered_by, call.wait_s) == ("101", pytest.approx(2.313))
+    assert [(one.by, (one.since - START).total_seconds()) for one in call.talks] == [
+        ("101", 2.313),
+        ("102", 8.001),
+    ]
+    assert call.talks[0].until == call.talks[1].since
+    assert call.talks[1].until == START + timedelta(seconds=9.102)
+
+
+def test_f07_what_was_open_when_asterisk_died_is_lost() -> None:
+    events = read_table(ASTERISK_DIED)
+    (open_,) = fold(events, [START])
+    assert open_.outcome is Outcome.OPEN, "Asterisk was started before the call"
+    (lost,) = fold(events, [START + timedelta(minutes=1)])
+    assert (lost.outcome, lost.cut) == (Outcome.LOST, True)
+    assert lost.ended_at == START + timedelta(seconds=0.02)
+    assert lost.counted
+    assert lost.untold == "line-open"
+
+
+def test_f07_a_talk_that_asterisk_cut_was_answered_and_has_ended() -> None:
+    (call,) = fold(read_table(TRANSFERRED)[:6], [START + timedelta(minutes=1)])
+    assert (call.outcome, call.cut) == (Outcome.ANSWERED, True)
+    assert call.talks[-1].until == call.ended_at
+
+
+@pytest.mark.parametrize(
+    ("word", "blocked", "saturated"),
+    [("JOINEMPTY", True, False), ("LEAVEEMPTY", True, False), ("FULL", False, True)],
+)
+def test_a_line_without_attendants_blocks_and_a_full_one_is_saturated(
+    word: str, blocked: bool, saturated: bool
+) -> None:
+    note = f"0.5 MARK PJSIP/trunk-00000001 say|line-no-answer|sorry||{word}"
+    call = journey(GAVE_UP_IN_THE_QUEUE.replace("15.02000", f"{note}\n15.02000"))
+    assert (call.blocked, call.saturated) == (blocked, saturated)
+    answered = PERSON_ANSWERS.replace("2.310400", f"{note}\n2.310400")
+    assert not journey(answered).blocked, "somebody has answered after all"
+
+
+def test_a_message_that_could_not_be_kept_is_none() -> None:
+    failed = MESSAGE_LEFT.replace(
+        "31.00000", "30.0 MARK PJSIP/trunk-00000001 say|message-not-taken|sorry||FAILED\n31.00000"
+    )
+    assert journey(failed).outcome is Outcome.CLOSED
+
+
+def test_a_phone_that_sends_the_call_elsewhere_by_itself_is_counted() -> None:
+    assert journey(PERSON_ANSWERS.replace("2.310400", "1.0 FORWARD PJSIP/101-2\n2.31")).diversions
+
+
+def talks(name: str) -> list[tuple[str, float]]:
+    call = next(one for one in fold(recorded(name)) if one.origin == "from-trunk")
+    return [(one.by, round((one.since - call.started).total_seconds(), 2)) for one in call.talks]
+
+
+def test_an_attended_transfer_hands_the_caller_to_the_one_who_was_consulted() -> None:
+    caller, consultation = fold(recorded("cel_attended_transfer.csv"))
+    assert (caller.outcome, caller.answered_by) == (Outcome.ANSWERED, "101")
+    assert talks("cel_attended_transfer.csv") == [("101", 0.01), ("102", 1.02)]
+    assert caller.talks[-1].until is not None
+    assert (caller.talks[-1].until - caller.started).total_seconds() == pytest.approx(
+        6.008, abs=0.01
+    )
+    assert (consultation.origin, consultation.caller) == ("from-phone", "101")
+    assert (consultation.answered_by, consultation.outcome) == ("102", Outcome.ANSWERED)
+    assert consultation.ended_at is not None
+
+
+def test_a_blind_transfer_takes_the_caller_through_the_rules_again() -> None:
+    (caller,) = fold(recorded("cel_blind_transfer.csv"))
+    assert talks("cel_blind_transfer.csv") == [("101", 0.0), ("102", 0.51)]
+    assert [step.detail for step in caller.steps] == ["101", "102"]
+
+
+def test_a_blind_transfer_to_nobody_was_answered_all_the_same() -> None:
+    (caller,) = fold(recorded("cel_blind_transfer_unanswered.csv"))
+    assert caller.outcome is Outcome.ANSWERED
+    assert talks("cel_blind_transfer_unanswered.csv") == [("101", 0.0)]
+    assert [step.rule for step in caller.steps][-1] == "line-no-answer"
+    words = ["", "", "NOANSWER", "SUCCESS", "JOINEMPTY", "JOINEMPTY"]
+    assert [step.after for step in caller.steps] == words
+
+
+def test_who_picks_a_call_up_is_the_one_who_answered_it() -> None:
+    caller, picker = fold(recorded("cel_pickup.csv"))
+    assert (caller.answered_by, caller.outcome) == ("103", Outcome.ANSWERED)
+    assert caller.wait_s == pytest.approx(1.667, abs=0.001)
+    assert picker.outcome is Outcome.CODE

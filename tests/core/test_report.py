@@ -148,7 +148,7 @@ def test_the_keys_of_json_and_csv_are_stable() -> None:
     figures = as_dict(summarise(ICMI))
     assert list(figures) == [
         "target_s", "short_s", "offered", "answered", "within", "abandoned",
-        "abandoned_within", "abandoned_short", "told", "closed", "messages", "untold",
+        "abandoned_within", "abandoned_short", "told", "closed", "messages", "lost", "untold",
         "untold_short", "untold_by_reason", "wait_mean_s", "wait_p50_s", "wait_p90_s",
         "wait_p95_s", "wait_p99_s", "wait_max_s", "service_level",
         "service_level_of_answered", "service_level_with_quick_abandons",
@@ -203,7 +203,10 @@ def test_f23_a_right_to_left_override_and_ten_kilobytes_are_shown_harmless() -> 
 @settings(max_examples=100, deadline=None)
 def test_every_call_is_counted_once_and_ratios_are_shares(journeys: list[Journey]) -> None:
     report = summarise(journeys)
-    parts = (report.answered, report.abandoned, report.told, report.closed, report.messages)
+    parts = (
+        *(report.answered, report.abandoned, report.told),
+        *(report.closed, report.messages, report.lost),
+    )
     assert sum(parts) == report.offered
     assert report.untold + report.untold_short == report.offered - report.answered
     assert sum(report.untold_by_reason.values()) == report.untold
