@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.municipality import DAYS, municipality
 from benchmarks.stand import BRIDGE, PERSON
-from pbx_bridge.adapters.cel import CelTail
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.core import guard
 from pbx_bridge.core.call import Call, Why
 from pbx_bridge.core.decide import decide

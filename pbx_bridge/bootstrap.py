@@ -22,12 +22,12 @@ from pbx_bridge.adapters.agi import FastAgi
 from pbx_bridge.adapters.ami import Ami
 from pbx_bridge.adapters.ari import Ari, Dialect
 from pbx_bridge.adapters.ari_socket import AriAddress
-from pbx_bridge.adapters.cel import CelTail
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking

@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pbx_bridge.adapters.cel import read_cel
+from pbx_bridge.adapters.record import read_cel
 from pbx_bridge.cli.options import log_to_stderr, reading
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core import report

@@ -1,21 +1,17 @@
-"""Commands that change nothing: check, explain, status, report, verify, doctor."""
+"""Commands that change nothing: check, explain, status, verify, doctor."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from pbx_bridge.adapters import control
-from pbx_bridge.adapters.cel import read_cel
 from pbx_bridge.adapters.journal.chain import Broken, verify_file
-from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import control_socket, database_file
 from pbx_bridge.cli.doctoring import examine
 from pbx_bridge.cli.lines import row
@@ -28,35 +24,24 @@ from pbx_bridge.cli.options import (
     deployment_of,
     exchange_of,
     readable,
-    reading,
     show,
     site_of,
     today,
 )
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import site_problems
-from pbx_bridge.core import ledger, numbers, report
+from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
-from pbx_bridge.core.latency import fold
 from pbx_bridge.core.model import TargetKind
 from pbx_bridge.core.timetable import line_openings, opening_of
 from pbx_bridge.core.wording import render
-
-
-class Format(StrEnum):
-    """How a report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (check, explain, status, doctor, verify):
         app.command()(command)
-    app.command("report")(report_of)
 
 
 def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
@@ -150,48 +135,6 @@ def _status_text(found: Any) -> str:
     return "\n".join(rows)
 
 
-def report_of(
-    from_: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
-    ] = None,
-    to: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; the first.")
-    ] = None,
-    format_: Annotated[Format, typer.Option("--format")] = Format.TEXT,
-    config: Config = CONFIG,
-    state: State = None,
-) -> None:
-    """Answered, abandoned, untold and waits, from Asterisk's own record (S2, S7, S21)."""
-    deployment = deployment_of(config, state)
-    site = site_of(deployment)
-    zone = site.plan.organisation.zone
-    first = clock_of(site).now().date() if from_ is None else from_.date()
-    last = first if to is None else to.date()
-    if last < first:
-        raise typer.BadParameter(f"--to {last} is before --from {first}")
-    since, until = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
-    with reading(deployment.state) as connection:
-        events = [] if connection is None else list(read_cel(connection, since, until))
-        entries = [] if connection is None else list(read_entries(connection))
-    journal = [entry.event for entry in entries if entry.at < until]
-    short = ledger.shortages(journal, since, min(until, clock_of(site).now()))
-    broken = ledger.broken_days(journal, site.plan, since, until)
-    journeys = fold(events)
-    whole, groups = report.summarise(journeys), report.by_number(journeys)
-    match format_:
-        case Format.TEXT:
-            period = f"{first}" if first == last else f"{first} to {last}"
-            _print(f"{site.plan.organisation.title[site.plan.organisation.language]}, {period}")
-            _print(report.as_text(whole) + ledger.as_text(short, broken, site.plan))
-        case Format.CSV:
-            sys.stdout.write(report.as_csv({"all": whole, **groups}))
-        case Format.JSON:
-            by_number = {number: report.as_dict(one) for number, one in groups.items()}
-            period_ = {"from": str(first), "to": str(last)}
-            attended = ledger.as_dict(short, broken)
-            show({**period_, "all": report.as_dict(whole), "by_number": by_number, **attended})
-
-
 def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
     """Check the journal's chain: nothing edited, deleted, reordered or cut off."""
     path = database_file(deployment_of(config, state).state)
@@ -225,10 +168,6 @@ def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False
         for one in findings:
             _print(f"{'ok ' if one.well else 'ILL'}  {one.part:<14} {one.what}")
     raise typer.Exit(0 if all(one.well for one in findings) else 1)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
 
 
 def _print(words: str) -> None:

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import Leg, Mark, Talk, Trace
+from pbx_bridge.core.trace import Leg, Mark, Talk, Trace, endpoint_of
 
 
 class Outcome(StrEnum):
@@ -46,6 +46,8 @@ class Outcome(StrEnum):
     """Not ended, and not answered yet."""
 
 
+FROM_PHONE = "from-phone"
+"""Context in which the calls of our own phones begin."""
 NO_STEP = "no-step"
 """In place of a rule's name: nothing was begun for the caller."""
 UNCOUNTED = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.ANNOUNCEMENT, Outcome.OPEN})
@@ -80,6 +82,8 @@ class Journey:
     """With whom the caller talked, in order; more than one after transfers."""
     diversions: int = 0
     """Phones that sent the call elsewhere by themselves."""
+    phone: str = ""
+    """Extension whose phone calls, "" from outside and for announcements."""
     cut: bool = False
     """Asterisk died in the midst of it; it ended with the last that is known of it."""
 
@@ -88,6 +92,14 @@ class Journey:
         """Seconds until the answer, or until the end without one; None while it is open."""
         until = self.answered_at or self.ended_at
         return None if until is None else (until - self.started).total_seconds()
+
+    @property
+    def other_end(self) -> str:
+        """The number outside the house: the caller's, or of an outgoing call the one called; ""
+        when it is withheld or there is none."""
+        if self.outcome is Outcome.OUTGOING:
+            return self.dialled
+        return "" if self.phone or self.outcome is Outcome.ANNOUNCEMENT else self.caller
 
     @property
     def counted(self) -> bool:
@@ -172,6 +184,7 @@ def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:
         ended_by_caller=trace.ended_by == first.channel,
         talks=tuple(talks),
         diversions=trace.diversions,
+        phone=endpoint_of(first.channel) if first.context == FROM_PHONE else "",
         cut=cut,
     )
 

@@ -13,14 +13,19 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
+
+from pbx_bridge.core.figures import Calls, Column, Kind
 from pbx_bridge.core.inert import cell, shown
 from pbx_bridge.core.latency import Journey, Outcome
 
 TARGET_S = 20.0
 SHORT_S = 5.0
+SECOND = 1_000_000
+"""Microseconds."""
 
 Figure = float | None | Mapping[str, int]
 
@@ -49,6 +54,14 @@ class Report:
     messages: int
     lost: int
     """Cut off by Asterisk's death before anybody had answered."""
+    told_when: int
+    """Reached nobody, but were told when somebody can be reached (S7)."""
+    blocked: int
+    """Reached nobody, and nobody attended the line; counted under their outcome too."""
+    saturated: int
+    """Reached nobody, and the line took no more callers; counted under their outcome too."""
+    diverted: int
+    """A phone sent the call elsewhere by itself, to somebody who has not agreed (S14)."""
     untold: int
     """Ended without a human and without the caller being told when one can be reached (S7);
     the aim is none. Without those of `untold_short`."""
@@ -109,48 +122,51 @@ _RATIOS = (
 
 
 def summarise(
-    journeys: Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
+    calls: Calls | Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
 ) -> Report:
-    """The figures of `journeys`."""
-    counted = [journey for journey in journeys if journey.counted]
-    answered = _waits(counted, Outcome.ANSWERED)
-    abandoned = _waits(counted, Outcome.ABANDONED)
-    untold = [journey for journey in counted if journey.untold]
-    reasons = _by_reason(one for one in untold if not _gave_up_within(short_s, one))
+    """The figures of `calls`."""
+    calls = calls if isinstance(calls, Calls) else Calls.of(calls)
+    kinds = calls.kinds
+    count = np.bincount(calls.kind, minlength=len(kinds)) if len(calls) else np.zeros(len(kinds))
+    target, short = threshold_s * SECOND, short_s * SECOND
+
+    def number(chosen: Callable[[Kind], bool]) -> int:
+        return int(sum(n for kind, n in zip(kinds, count, strict=True) if n and chosen(kind)))
+
+    def waits(chosen: Callable[[Kind], bool]) -> Column:
+        return calls.wait[calls.having([chosen(kind) for kind in kinds])]
+
+    answered = np.sort(waits(lambda kind: kind.outcome is Outcome.ANSWERED))
+    abandoned = waits(lambda kind: kind.outcome is Outcome.ABANDONED)
+    early = calls.having([_gives_up_untold(kind) for kind in kinds]) & (calls.wait <= short)
+    reasons = _by_reason(kinds, count - np.bincount(calls.kind[early], minlength=len(kinds)))
     return Report(
         target_s=threshold_s,
         short_s=short_s,
-        offered=len(counted),
+        offered=number(lambda kind: kind.counted),
         answered=len(answered),
-        within=_up_to(threshold_s, answered),
+        within=int(np.count_nonzero(answered <= target)),
         abandoned=len(abandoned),
-        abandoned_within=_up_to(threshold_s, abandoned),
-        abandoned_short=_up_to(short_s, abandoned),
-        told=len(_waits(counted, Outcome.TOLD)),
-        closed=len(_waits(counted, Outcome.CLOSED)),
-        messages=len(_waits(counted, Outcome.MESSAGE)),
-        lost=len(_waits(counted, Outcome.LOST)),
+        abandoned_within=int(np.count_nonzero(abandoned <= target)),
+        abandoned_short=int(np.count_nonzero(abandoned <= short)),
+        told=number(lambda kind: kind.outcome is Outcome.TOLD),
+        closed=number(lambda kind: kind.outcome is Outcome.CLOSED),
+        messages=number(lambda kind: kind.outcome is Outcome.MESSAGE),
+        lost=number(lambda kind: kind.outcome is Outcome.LOST),
+        told_when=number(lambda kind: kind.told),
+        blocked=number(lambda kind: kind.blocked),
+        saturated=number(lambda kind: kind.saturated),
+        diverted=number(lambda kind: kind.diverted),
         untold=sum(reasons.values()),
-        untold_short=len(untold) - sum(reasons.values()),
+        untold_short=int(np.count_nonzero(early)),
         untold_by_reason=reasons,
-        wait_mean_s=math.fsum(answered) / len(answered) if answered else None,
+        wait_mean_s=float(answered.mean()) / SECOND if len(answered) else None,
         wait_p50_s=_percentile(answered, 50),
         wait_p90_s=_percentile(answered, 90),
         wait_p95_s=_percentile(answered, 95),
         wait_p99_s=_percentile(answered, 99),
         wait_max_s=_percentile(answered, 100),
     )
-
-
-def by_number(
-    journeys: Iterable[Journey], threshold_s: float = TARGET_S, short_s: float = SHORT_S
-) -> dict[str, Report]:
-    """The figures of each dialled number, in the order of the numbers."""
-    groups: dict[str, list[Journey]] = {}
-    for journey in journeys:
-        groups.setdefault(journey.dialled, []).append(journey)
-    reports = {number: summarise(groups[number], threshold_s, short_s) for number in sorted(groups)}
-    return {number: report for number, report in reports.items() if report.offered}
 
 
 def as_dict(report: Report) -> dict[str, Figure]:
@@ -163,8 +179,8 @@ def as_dict(report: Report) -> dict[str, Figure]:
     }
 
 
-def as_csv(reports: Mapping[str, Report]) -> str:
-    """One row a group (a dialled number, a line, a day), under a heading; the reasons of
+def as_csv(groups: Mapping[str, Mapping[str, Report]]) -> str:
+    """One row a group (`by` a number, a line, an hour …), under a heading; the reasons of
     untold calls are a JSON object in one cell.
 
     Group names may come from callers: none of them becomes a formula.
@@ -172,10 +188,11 @@ def as_csv(reports: Mapping[str, Report]) -> str:
     text = io.StringIO()
     rows = csv.writer(text)
     names = [*(field.name for field in fields(Report)), *_RATIOS]
-    rows.writerow(["group", *names])
-    for group, report in reports.items():
-        figures = as_dict(report)
-        rows.writerow([cell(group), *(_blank(figures[name]) for name in names)])
+    rows.writerow(["by", "group", *names])
+    for dimension, reports in groups.items():
+        for group, report in reports.items():
+            figures = as_dict(report)
+            rows.writerow([dimension, cell(group), *(_blank(figures[name]) for name in names)])
     return text.getvalue()
 
 
@@ -193,6 +210,9 @@ Calls                {report.offered}
   told               {report.told}
   closed             {report.closed}
   messages           {report.messages}
+  lost               {report.lost} (Asterisk died)
+Nobody attended      {report.blocked} blocked, {report.saturated} saturated
+Sent on by a phone   {report.diverted} (without consent; aim: none)
 Untold               {report.untold} (aim: none), {report.untold_short} more gave up within {short}
 {reasons}\
 Answered in {target:<7}  {_percent(report.service_level)}  A≤T / (A + B), the headline
@@ -210,30 +230,24 @@ Wait for an answer   {_seconds(report.wait_mean_s)}  mean
 """
 
 
-def _waits(journeys: Iterable[Journey], outcome: Outcome) -> list[float]:
-    return [journey.wait_s or 0.0 for journey in journeys if journey.outcome is outcome]
+def _gives_up_untold(kind: Kind) -> bool:
+    """A caller's own abandon. A call that the exchange ended is none."""
+    return bool(kind.untold) and kind.outcome is Outcome.ABANDONED and kind.by_caller
 
 
-def _gave_up_within(limit_s: float, journey: Journey) -> bool:
-    """A caller's short abandon. A call that the exchange ended so soon is none."""
-    gave_up = journey.outcome is Outcome.ABANDONED and journey.ended_by_caller
-    return gave_up and (journey.wait_s or 0.0) <= limit_s
+def _by_reason(kinds: Sequence[Kind], counts: Column) -> dict[str, int]:
+    sums = Counter[str]()
+    for kind, count in zip(kinds, counts, strict=True):
+        if kind.untold and count:
+            sums[kind.untold] += int(count)
+    return dict(sorted(sums.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _by_reason(untold: Iterable[Journey]) -> dict[str, int]:
-    counts = Counter(journey.untold for journey in untold)
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _up_to(limit_s: float, waits: Iterable[float]) -> int:
-    return sum(wait <= limit_s for wait in waits)
-
-
-def _percentile(waits: Sequence[float], percent: int) -> float | None:
-    """Nearest rank: a wait that some caller really had."""
-    if not waits:
+def _percentile(waits: Column, percent: int) -> float | None:
+    """Nearest rank in sorted waits: a wait that some caller really had."""
+    if not len(waits):
         return None
-    return sorted(waits)[max(0, math.ceil(len(waits) * percent / 100) - 1)]
+    return float(waits[max(0, math.ceil(len(waits) * percent / 100) - 1)]) / SECOND
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from pbx_bridge.adapters import cel as module
-from pbx_bridge.adapters.cel import CelTail, read_cel
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journeys
+from pbx_bridge.adapters.record import tail as module
+from pbx_bridge.core.figures import Calls
+from pbx_bridge.core.latency import Journey, Outcome, fold
 from pbx_bridge.core.record import CelEvent
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_LINE_BYTES
 
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 RECORDED = Path(__file__).parent.parent / "recordings" / "cel_local_call.csv"
 START_S = 1795470954
 TEST_TIMEOUT_S = 5
@@ -32,6 +35,24 @@ def line(number: int) -> str:
 
 def lines(*numbers: int) -> str:
     return "".join(line(number) for number in numbers)
+
+
+def ended_call(number: int, *, ends: bool = True) -> str:
+    """Call `number`: its beginning, and its end two seconds later."""
+    id_ = f"{START_S}.{100 + number}"
+
+    def event(at_s: int, kind: str) -> str:
+        channel = f"PJSIP/operator-{number}"
+        values = (kind, id_, id_, channel, "0401234567", "018000101", "from-trunk", "", "", "", "")
+        quoted = ",".join(f'"{value}"' for value in (f"{START_S + at_s}.000000", *values))
+        return f"{quoted}\n"
+
+    return event(number, "CHAN_START") + (event(number + 2, "HANGUP") if ends else "")
+
+
+def calls(store: Database) -> list[Journey]:
+    with store.reader() as connection:
+        return list(read_journeys(connection, datetime.min.replace(tzinfo=UTC), FAR))
 
 
 def append(path: Path, text: str) -> None:
@@ -226,12 +247,8 @@ async def test_f19_a_replay_from_the_start_adds_nothing(
 ) -> None:
     append(path, lines(1, 2, 3))
     await tail.catch_up()
-    heard: list[CelEvent] = []
-    tail.on_events = heard.extend
     fill(path, lines(0, 1, 2, 3, 4))
     assert await tail.catch_up() == 2
-    assert [event.type for event in heard] == ["EVENT_0", "EVENT_4"]
-
     await store.write(lambda connection: connection.execute("DELETE FROM cel_cursor"))
     assert await CelTail(path, store).catch_up() == 0
     assert kept(store) == [1, 2, 3, 0, 4]
@@ -310,34 +327,12 @@ async def test_f33_while_the_database_is_locked_nothing_is_lost(
     assert kept(store) == [1]
 
 
-async def test_events_are_told_soon_after_they_were_written(
-    path: Path, store: Database, tail: CelTail
-) -> None:
-    heard: asyncio.Queue[CelEvent] = asyncio.Queue()
-
-    def hear(events: Sequence[CelEvent]) -> None:
-        for event in events:
-            heard.put_nowait(event)
-
-    tail.on_events = hear
-    following = asyncio.create_task(tail.run())
-    try:
-        for number in range(3):
-            append(path, lines(number))
-            async with asyncio.timeout(TEST_TIMEOUT_S):
-                assert (await heard.get()).type == f"EVENT_{number}"
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-    assert kept(store) == [0, 1, 2]
-
-
 async def test_trouble_does_not_end_the_following(
     path: Path, store: Database, tail: CelTail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_INTERVAL_S", 0.01)
     told, tried = asyncio.Event(), asyncio.Event()
-    tail.on_events = lambda _: told.set()
+    tail.on_calls = lambda _: told.set()
     mark = tail._mark
 
     def marked(*, well: bool, why: str = "") -> None:
@@ -352,23 +347,143 @@ async def test_trouble_does_not_end_the_following(
         async with asyncio.timeout(TEST_TIMEOUT_S):
             await tried.wait()
             in_the_way.remove()
-            append(path, lines(1))
+            append(path, ended_call(1))
             await told.wait()
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-    assert kept(store) == [1]
 
 
 async def test_a_listener_that_fails_does_not_stop_the_record(
     path: Path, store: Database, tail: CelTail
 ) -> None:
-    def fail(_: Sequence[CelEvent]) -> None:
+    def fail(_: Sequence[Journey]) -> None:
         raise LookupError("a bug in a listener")
 
-    tail.on_events = fail
-    append(path, lines(1))
-    assert await tail.catch_up() == 1
-    append(path, lines(2))
-    assert await tail.catch_up() == 1
-    assert kept(store) == [1, 2]
+    tail.on_calls = fail
+    append(path, ended_call(1))
+    assert await tail.catch_up() == 2
+    append(path, ended_call(2))
+    assert await tail.catch_up() == 2
+    assert len(calls(store)) == 2
+
+
+async def test_calls_are_told_soon_after_their_end(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    heard: asyncio.Queue[Journey] = asyncio.Queue()
+
+    def hear(ended: Sequence[Journey]) -> None:
+        for journey in ended:
+            heard.put_nowait(journey)
+
+    tail.on_calls = hear
+    following = asyncio.create_task(tail.run())
+    try:
+        for number in range(3):
+            append(path, ended_call(number))
+            async with asyncio.timeout(TEST_TIMEOUT_S):
+                assert (await heard.get()).linkedid == f"{START_S}.{100 + number}"
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert len(calls(store)) == 3
+
+
+RECORDINGS = sorted(RECORDED.parent.glob("cel_*.csv"))
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+async def test_f19_calls_are_kept_once_whatever_parts_the_file_comes_in(
+    recording: Path, path: Path, store: Database, tail: CelTail
+) -> None:
+    """And they are what a fold over all of the log says."""
+    rng = random.Random(recording.stem)
+    data = recording.read_bytes()
+    heard: list[Journey] = []
+    tail.on_calls = heard.extend
+    for start in sorted({0, *(rng.randrange(len(data)) for _ in range(12))}):
+        path.write_bytes(data[:start])
+        await tail.catch_up()
+    path.write_bytes(data)
+    await tail.catch_up()
+    with store.reader() as connection:
+        expected = [one for one in fold(read_cel(connection)) if one.ended_at is not None]
+        figures = read_calls(connection, datetime(2000, 1, 1, tzinfo=UTC), FAR)
+    assert calls(store) == expected
+    assert sorted(one.linkedid for one in heard) == sorted(one.linkedid for one in expected)
+    assert facts(figures) == facts(Calls.of(expected))
+    assert expected
+
+
+def facts(calls: Calls) -> list[tuple[object, ...]]:
+    rows = zip(calls.started.tolist(), calls.wait.tolist(), calls.kind.tolist(), strict=True)
+    return sorted((started, wait, str(calls.kinds[kind])) for started, wait, kind in rows)
+
+
+async def test_f19_calls_survive_rotation_replay_and_a_new_beginning(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, ended_call(1) + ended_call(2, ends=False))
+    await tail.catch_up()
+    rotate(path)
+    end_of_two = ended_call(2).splitlines(keepends=True)[1]
+    append(path, end_of_two + ended_call(3))
+    await tail.catch_up()
+    fill(path, ended_call(1) + ended_call(2) + ended_call(3))
+    await CelTail(path, store).catch_up()
+    numbers = [one.linkedid.rpartition(".")[2] for one in calls(store)]
+    assert numbers == ["101", "102", "103"]
+
+
+async def test_f07_what_was_open_at_asterisks_death_is_lost_once_and_told_once(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    heard: list[Journey] = []
+    tail.on_calls = heard.extend
+    append(path, ended_call(1) + ended_call(2, ends=False))
+    await tail.catch_up()
+    again = datetime.fromtimestamp(START_S + 60, UTC)
+    append(path, ended_call(100, ends=False))  # a call of the Asterisk that runs now
+    await tail.asterisk_started(again)
+    await tail.asterisk_started(again)
+    assert [(one.outcome, one.cut) for one in calls(store)] == [
+        (Outcome.ABANDONED, False),
+        (Outcome.LOST, True),
+    ]
+    assert len(heard) == 2
+
+
+async def test_an_event_that_comes_after_the_end_corrects_the_call(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, ended_call(1))
+    await tail.catch_up()
+    mark = ended_call(1).splitlines()[0].replace("CHAN_START", "PBX_STEP")
+    append(path, mark.removesuffix('""') + '"{""extra"":""say|line-closed|x|when""}"\n')
+    await tail.catch_up()
+    (call,) = calls(store)
+    assert call.outcome is Outcome.CLOSED
+    assert call.told_when
+
+
+async def test_numbers_are_known_by_their_pseudonym(path: Path, store: Database) -> None:
+    append(path, ended_call(1))
+    await CelTail(path, store, pseudonym=lambda number: f"somebody {number[-1]}").catch_up()
+    with store.reader() as connection:
+        row = connection.execute("SELECT number, pseudonym, phone FROM calls").fetchone()
+    assert row == ("0401234567", "somebody 7", "")
+
+
+async def test_a_log_from_before_calls_were_kept_is_folded(path: Path, store: Database) -> None:
+    append(path, ended_call(1) + ended_call(2))
+    await CelTail(path, store).catch_up()
+
+    def forget(connection: sqlite3.Connection) -> None:
+        for table in ("calls", "call_kinds", "asterisk_starts"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name > '003'")
+
+    await store.write(forget)
+    CelTail(path, store)
+    assert len(calls(store)) == 2

@@ -177,7 +177,8 @@ def test_a_report_on_an_empty_state_has_no_calls(run: Run, town: Path) -> None:
     assert said.code == 0
     assert said.out.startswith("Norrskärs kommun, 2026-03-02 to 2026-03-03\n")
     found = run("report", "--from", "2026-03-02", "--format", "json")
-    keys = {"from", "to", "all", "by_number", "too_few", "phone_hours_broken"}
+    groups = {f"by_{one}" for one in ("number", "line", "unit", "hour", "weekday", "day")}
+    keys = {"from", "to", "all", "too_few", "phone_hours_broken", *groups}
     assert found.json.keys() == keys
     assert found.json["by_number"] == {}
     rows = list(csv.reader(run("report", "--format", "csv").out.splitlines()))

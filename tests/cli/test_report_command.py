@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from core.plans import ROOT
 
-from pbx_bridge.adapters.cel import CelTail
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.app import main
 

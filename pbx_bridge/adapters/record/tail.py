@@ -1,4 +1,4 @@
-"""Follows Asterisk's call event log and keeps each event exactly once.
+"""Follows Asterisk's call event log and keeps each event, and each call, exactly once.
 
 Asterisk writes the file whether a bridge runs or not, so the file is the truth and this is
 its copy: the place up to which it has been read is committed together with the rows, and a
@@ -16,19 +16,27 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import sqlite_utils
 import structlog
 
 from pbx_bridge.adapters.database import Database
-from pbx_bridge.core.record import CelEvent
+from pbx_bridge.adapters.record.calls import (
+    CallKeeper,
+    Pseudonym,
+    call_tables,
+    calls_of_before,
+    is_kept,
+    no_pseudonym,
+)
+from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, hashed
+from pbx_bridge.core.latency import Journey
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
 
@@ -44,23 +52,10 @@ writer; one more than a line may have, so that a longer one is seen to be."""
 ROTATIONS = 9
 """How many older files (`path.1` …) are looked through for the one that was being read."""
 _ANCHOR_BYTES = 256
-_HASH_BYTES = 16
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
+_ENDS = ("HANGUP", "CHAN_END", "LINKEDID_END")
 
-OnEvents = Callable[[Sequence[CelEvent]], None]
-
-
-def _cel_tables(database: sqlite_utils.Database) -> None:
-    types: dict[str, type] = dict.fromkeys(_COLUMNS.split(", "), str)
-    cel = database.table("cel")
-    cel.create({"line_hash": bytes} | types | {"time": int}, pk="line_hash", not_null=types.keys())
-    cel.create_index(["linkedid"])
-    cel.create_index(["time"])
-    database.table("cel_cursor").create({"path": str, "offset": int, "anchor": bytes}, pk="path")
-
-
-MIGRATIONS = (_cel_tables,)
+OnCalls = Callable[[Sequence[Journey]], None]
+MIGRATIONS = (cel_tables, cel_in_order, call_tables, calls_of_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +91,23 @@ class CelTail:
     machine's (0 in service).
     """
 
-    def __init__(self, path: Path, store: Database, offset_s: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Database,
+        offset_s: int = 0,
+        pseudonym: Pseudonym = no_pseudonym,
+    ) -> None:
         store.migrate("cel", MIGRATIONS)
-        self.on_events: OnEvents | None = None
-        """Called with new events after they were committed, in the order of the file."""
+        self.on_calls: OnCalls | None = None
+        """Called with calls that have ended, after they were committed. A bridge that dies in
+        between tells nobody: whoever must not miss one looks for it at the start."""
         self.malformed = 0
         """Lines that held no event, since the start; a replay counts them again."""
         self._path = path.absolute()
         self._store = store
         self._offset_s = offset_s
+        self._keeper = CallKeeper(pseudonym)
         self._turn = asyncio.Lock()
         self._place = self._stored_place()
         self._seen: tuple[int, int, int] | None = None
@@ -138,6 +141,15 @@ class CelTail:
                     new += await self._read(source)
             self._seen = seen
             return new
+
+    async def asterisk_started(self, at: datetime) -> None:
+        """Asterisk says that it was started at `at` (its clock): what was open then is lost (F07).
+
+        Told again, it changes nothing. Raises `OSError` and `JournalUnavailable`.
+        """
+        await self.catch_up()
+        shifted = at + timedelta(seconds=self._offset_s)
+        self._tell(await self._store.write(partial(self._keeper.started, at=shifted)))
 
     def _look(self) -> tuple[int, int, int] | None:
         """What changes when something was written: cheap enough to ask at every poll."""
@@ -178,41 +190,44 @@ class CelTail:
     async def _read(self, source: _Source) -> int:
         new, offset = 0, source.offset
         while (chunk := _chunk(source, offset)) is not None:
-            events, malformed = await self._store.write(self._keeper(chunk))
+            found, ended, malformed = await self._store.write(partial(self._keep, chunk))
             self._place = chunk.after
             offset = chunk.after.offset
-            new += len(events)
+            new += found
             self.malformed += malformed
             if malformed:
                 log.warning("cel_malformed", lines=malformed, before_offset=offset)
-            self._tell(events)
+            self._tell(ended)
         return new
 
-    def _keeper(self, chunk: _Chunk) -> Callable[[sqlite3.Connection], tuple[list[CelEvent], int]]:
-        """The write that commits rows and place together.
+    def _keep(
+        self, chunk: _Chunk, connection: sqlite3.Connection
+    ) -> tuple[int, list[Journey], int]:
+        """Commit rows, place and the calls that end in them together.
 
-        It returns the events that are new, and how many lines were malformed.
+        Returns how many events are new, the calls, and how many lines were malformed.
         """
-        shift_us = self._offset_s * 1_000_000
-        path = str(self._path)
-
-        def keep(connection: sqlite3.Connection) -> tuple[list[CelEvent], int]:
-            events, malformed = [], 0
-            for line in chunk.lines:
-                row = parse(line)
-                if row is None:
-                    malformed += 1
-                    continue
-                values: tuple[int | str, ...] = (row.time_us + shift_us, *row.values)
-                if connection.execute(_INSERT, (_hash(line), *values)).rowcount:
-                    events.append(_event(values))
-            connection.execute(
-                "INSERT OR REPLACE INTO cel_cursor (path, offset, anchor) VALUES (?, ?, ?)",
-                (path, chunk.after.offset, chunk.after.anchor),
-            )
-            return events, malformed
-
-        return keep
+        malformed = new = 0
+        touched: dict[str, bool] = {}
+        for line in chunk.lines:
+            row = parse(line)
+            if row is None:
+                malformed += 1
+                continue
+            event = add(connection, line, row, self._offset_s * 1_000_000)
+            if event is not None:
+                new += 1
+                ends = event.type in _ENDS or touched.get(event.linkedid, False)
+                touched[event.linkedid] = ends
+        # What comes after a call's end corrects it.
+        late = [one for one, ends in touched.items() if not ends and is_kept(connection, one)]
+        ended = self._keeper.ended(connection, [one for one, ends in touched.items() if ends])
+        self._keeper.ended(connection, late)
+        connection.execute(
+            "INSERT OR REPLACE INTO cel_cursor (path, offset, anchor) VALUES (?, ?, ?)",
+            (str(self._path), chunk.after.offset, chunk.after.anchor),
+        )
+        return new, ended, malformed
 
     def _stored_place(self) -> _Place | None:
         with self._store.reader() as connection:
@@ -221,14 +236,14 @@ class CelTail:
             ).fetchone()
         return _Place(*row) if row else None
 
-    def _tell(self, events: Sequence[CelEvent]) -> None:
-        if self.on_events is None or not events:
+    def _tell(self, ended: Sequence[Journey]) -> None:
+        if self.on_calls is None or not ended:
             return
         try:
-            self.on_events(events)
+            self.on_calls(ended)
         except Exception:
-            # The events are stored; whoever listens must not stop the record.
-            log.exception("cel_listener_failed", events=len(events))
+            # The calls are stored; whoever listens must not stop the record.
+            log.exception("cel_listener_failed", calls=len(ended))
 
     def _mark(self, *, well: bool, why: str = "") -> None:
         if well == self._well:
@@ -240,54 +255,12 @@ class CelTail:
             log.error("cel_not_followed", path=str(self._path), why=why)
 
 
-def read_cel(
-    connection: sqlite3.Connection,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    linkedid: str | None = None,
-) -> Iterator[CelEvent]:
-    """Stored events by time, `since` included and `until` not; ties in the file's order.
-
-    A database that no bridge has kept a record in yet holds none.
-    """
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cel'").fetchone() is None:
-        return iter(())
-    conditions, values = ["1"], list[int | str]()
-    if since is not None:
-        conditions.append("time >= ?")
-        values.append(_microseconds(since))
-    if until is not None:
-        conditions.append("time < ?")
-        values.append(_microseconds(until))
-    if linkedid is not None:
-        conditions.append("linkedid = ?")
-        values.append(linkedid)
-    where = " AND ".join(conditions)
-    query = f"SELECT {_COLUMNS} FROM cel WHERE {where} ORDER BY time, rowid"  # noqa: S608 - ours
-    return map(_event, connection.execute(query, values))
-
-
-_INSERT = (
-    f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
-    f"VALUES ({', '.join('?' * 13)})"
-)
-
-
-def _event(row: Sequence[int | str]) -> CelEvent:
-    time_us, *texts = row
-    return CelEvent(_EPOCH + timedelta(microseconds=int(time_us)), *map(str, texts))
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def _anchor(file: BinaryIO, offset: int) -> bytes | None:
     """Hash of the bytes before `offset`, None when the file is shorter."""
     if os.fstat(file.fileno()).st_size < offset:
         return None
     start = max(0, offset - _ANCHOR_BYTES)
-    return _hash(os.pread(file.fileno(), offset - start, start))
+    return hashed(os.pread(file.fileno(), offset - start, start))
 
 
 def _chunk(source: _Source, offset: int) -> _Chunk | None:
@@ -305,7 +278,3 @@ def _chunk(source: _Source, offset: int) -> _Chunk | None:
     if anchor is None:  # truncated this very moment; the next look will see it
         return None
     return _Chunk(lines, _Place(offset + taken, anchor))
-
-
-def _hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=_HASH_BYTES).digest()

@@ -1,0 +1,203 @@
+"""What became of each caller: a row a call, folded from the log when the call has ended.
+
+A row has what figures are made of (`started`, `wait`, `kind`), the numbers of both ends, and
+the whole journey as JSON. What many calls have in common stands once, in `call_kinds`: the
+figures of a year are then read from an index of three whole numbers a call.
+
+Times are microseconds, since 1970 or of a stretch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import get_type_hints
+
+import numpy as np
+import sqlite_utils
+from pydantic import TypeAdapter
+
+from pbx_bridge.adapters.record.events import has_table, microseconds, moment, read_cel
+from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
+from pbx_bridge.core.latency import Journey, fold
+
+Pseudonym = Callable[[str], str]
+"""A caller's number to the name by which they are known where numbers aren't kept."""
+_JOURNEY = TypeAdapter(Journey)
+_KIND = Kind.__slots__
+_TYPES: Mapping[str, type] = get_type_hints(Kind)
+_ROW = np.dtype([("started", np.int64), ("wait", np.int64), ("kind", np.int32)])
+
+
+def call_tables(database: sqlite_utils.Database) -> None:
+    """Calls, and the starts of Asterisk that cut some of them off."""
+    kinds: dict[str, type] = {"id": int} | {
+        name: int if _TYPES[name] is bool else str for name in _KIND
+    }
+    database.table("call_kinds").create(kinds, pk="id", not_null=_KIND)
+    database.table("call_kinds").create_index(_KIND, unique=True)
+    calls = database.table("calls")
+    texts = ("phone", "answered_by", "number", "pseudonym", "journey")
+    calls.create(
+        {"id": int, "linkedid": str, "started": int, "wait": int, "talked": int, "kind": int}
+        | dict.fromkeys(texts, str),
+        pk="id",
+        not_null={"linkedid", "started", "wait", "talked", "kind", "phone", "answered_by"},
+    )
+    calls.create_index(["linkedid"], unique=True)
+    calls.create_index(["started", "kind", "wait"])
+    database.table("asterisk_starts").create({"time": int}, pk="time")
+
+
+def no_pseudonym(_: str) -> str:
+    """Nobody is known by anything."""
+    return ""
+
+
+class CallKeeper:
+    """Folds the calls that end, in the writer's thread and within its transaction."""
+
+    def __init__(self, pseudonym: Pseudonym = no_pseudonym) -> None:
+        self._pseudonym = pseudonym
+        self._kinds: dict[Kind, int] = {}
+
+    def ended(self, connection: sqlite3.Connection, linkedids: Iterable[str]) -> list[Journey]:
+        """Keep those of the calls that have ended; an event that comes late corrects its call.
+
+        Returns the calls that are kept only now.
+        """
+        self._kinds = self._kinds or _stored_kinds(connection)
+        starts = _starts(connection)
+        new: list[Journey] = []
+        for linkedid in linkedids:
+            found = fold(read_cel(connection, linkedid=linkedid), starts)
+            over = (journey for journey in found if journey.ended_at is not None)
+            new += [journey for journey in over if self._keep(connection, journey)]
+        return new
+
+    def started(self, connection: sqlite3.Connection, at: datetime) -> list[Journey]:
+        """Asterisk was started at `at`: what had not ended before was cut off (F07)."""
+        time = microseconds(at)
+        if not connection.execute(
+            "INSERT OR IGNORE INTO asterisk_starts (time) VALUES (?)", (time,)
+        ).rowcount:
+            return []
+        rows = connection.execute(
+            "SELECT DISTINCT linkedid FROM cel WHERE time < ? EXCEPT SELECT linkedid FROM calls",
+            (time,),
+        ).fetchall()
+        return self.ended(connection, [linkedid for (linkedid,) in rows])
+
+    def _keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
+        known = connection.execute(
+            "SELECT id FROM calls WHERE linkedid = ?", (journey.linkedid,)
+        ).fetchone()
+        number = journey.other_end
+        values = {
+            "linkedid": journey.linkedid,
+            "started": microseconds(journey.started),
+            "wait": microseconds_of(journey),
+            "talked": sum(
+                microseconds(talk.until) - microseconds(talk.since)
+                for talk in journey.talks
+                if talk.until is not None
+            ),
+            "kind": self._kind(connection, kind_of(journey)),
+            "phone": journey.phone,
+            "answered_by": journey.answered_by,
+            "number": number,
+            "pseudonym": self._pseudonym(number) if number else "",
+            "journey": _JOURNEY.dump_json(journey).decode(),
+        }
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        if known is None:
+            connection.execute(f"INSERT INTO calls ({names}) VALUES ({marks})", values)  # noqa: S608
+        else:
+            changes = ", ".join(f"{name} = :{name}" for name in values)
+            connection.execute(
+                f"UPDATE calls SET {changes} WHERE linkedid = :linkedid",  # noqa: S608
+                values,
+            )
+        return known is None
+
+    def _kind(self, connection: sqlite3.Connection, kind: Kind) -> int:
+        found = self._kinds.get(kind)
+        if found is None:
+            names, marks = ", ".join(_KIND), ", ".join("?" * len(_KIND))
+            values = [getattr(kind, name) for name in _KIND]
+            connection.execute(
+                f"INSERT OR IGNORE INTO call_kinds ({names}) VALUES ({marks})",  # noqa: S608
+                values,
+            )
+            same = " AND ".join(f"{name} = ?" for name in _KIND)
+            (found,) = connection.execute(
+                f"SELECT id FROM call_kinds WHERE {same}",  # noqa: S608
+                values,
+            ).fetchone()
+            self._kinds[kind] = int(found)
+        return int(found)
+
+
+def read_calls(connection: sqlite3.Connection, since: datetime, until: datetime) -> Calls:
+    """The calls that began from `since` on, before `until`, as columns.
+
+    Takes about a second for a million calls.
+    """
+    if not has_table(connection, "calls"):
+        return Calls.none()
+    stored = _stored_kinds(connection)
+    kinds = {number: kind for kind, number in stored.items()}
+    rows = connection.execute(
+        "SELECT started, wait, kind FROM calls WHERE started >= ? AND started < ?",
+        (microseconds(since), microseconds(until)),
+    )
+    table = np.fromiter(rows, dtype=_ROW)
+    places = np.zeros(max(kinds, default=0) + 1, dtype=np.int32)
+    places[list(kinds)] = np.arange(len(kinds), dtype=np.int32)
+    return Calls(table["started"], table["wait"], places[table["kind"]], tuple(kinds.values()))
+
+
+def read_journeys(
+    connection: sqlite3.Connection, since: datetime, until: datetime
+) -> Iterator[Journey]:
+    """The calls that began from `since` on, before `until`, in order of their beginning.
+
+    Those whose details were deleted by retention are left out.
+    """
+    if not has_table(connection, "calls"):
+        return
+    for (text,) in connection.execute(
+        "SELECT journey FROM calls WHERE started >= ? AND started < ? AND journey IS NOT NULL "
+        "ORDER BY started, id",
+        (microseconds(since), microseconds(until)),
+    ):
+        yield _JOURNEY.validate_json(text)
+
+
+def is_kept(connection: sqlite3.Connection, linkedid: str) -> bool:
+    """Whether the call has ended, as far as was known."""
+    query = "SELECT 1 FROM calls WHERE linkedid = ?"
+    return connection.execute(query, (linkedid,)).fetchone() is not None
+
+
+def calls_of_before(database: sqlite_utils.Database) -> None:
+    """Keep the calls of a log that was there before calls were kept."""
+    rows = database.execute("SELECT DISTINCT linkedid FROM cel").fetchall()
+    CallKeeper().ended(database.conn, [linkedid for (linkedid,) in rows])
+
+
+def _starts(connection: sqlite3.Connection) -> Sequence[datetime]:
+    rows = connection.execute("SELECT time FROM asterisk_starts ORDER BY time").fetchall()
+    return [moment(time) for (time,) in rows]
+
+
+def _stored_kinds(connection: sqlite3.Connection) -> dict[Kind, int]:
+    rows = connection.execute(f"SELECT id, {', '.join(_KIND)} FROM call_kinds")  # noqa: S608
+    return {_read_kind(tuple(values)): int(number) for number, *values in rows}
+
+
+def _read_kind(values: tuple[str | int, ...]) -> Kind:
+    typed = (_TYPES[name](value) for name, value in zip(_KIND, values, strict=True))
+    return Kind(*typed)

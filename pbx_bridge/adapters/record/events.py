@@ -1,0 +1,108 @@
+"""The events of the log, a row each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+import sqlite_utils
+
+from pbx_bridge.core.record import CelEvent
+from pbx_bridge.wire.cel import Row
+
+HASH_BYTES = 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
+_INSERT = (
+    f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
+    f"VALUES ({', '.join('?' * 13)})"
+)
+
+
+def cel_tables(database: sqlite_utils.Database) -> None:
+    """The first shape: the hash of a line was its key."""
+    types: dict[str, type] = dict.fromkeys(_COLUMNS.split(", "), str)
+    cel = database.table("cel")
+    cel.create({"line_hash": bytes} | types | {"time": int}, pk="line_hash", not_null=types.keys())
+    cel.create_index(["linkedid"])
+    cel.create_index(["time"])
+    database.table("cel_cursor").create({"path": str, "offset": int, "anchor": bytes}, pk="path")
+
+
+def cel_in_order(database: sqlite_utils.Database) -> None:
+    """Rows in the order of their times, so that new ones are written beside one another: a key
+    that is a hash scatters them over the whole file."""
+    types: dict[str, type] = dict.fromkeys(_COLUMNS.split(", "), str)
+    columns = {"id": int, "line_hash": bytes} | types | {"time": int}
+    new = database.table("cel_new")
+    new.create(columns, pk="id", not_null=types.keys())
+    names = f"line_hash, {_COLUMNS}"
+    database.execute(
+        f"INSERT INTO cel_new ({names}) SELECT {names} FROM cel ORDER BY time, rowid"  # noqa: S608
+    )
+    database.execute("DROP TABLE cel")
+    database.execute("ALTER TABLE cel_new RENAME TO cel")
+    database.table("cel").create_index(["time", "line_hash"], unique=True)
+    database.table("cel").create_index(["linkedid"])
+
+
+def add(connection: sqlite3.Connection, line: bytes, row: Row, shift_us: int) -> CelEvent | None:
+    """The event, if it is stored only now; a line that was seen before is none (F19)."""
+    values: tuple[int | str, ...] = (row.time_us + shift_us, *row.values)
+    added = connection.execute(_INSERT, (hashed(line), *values)).rowcount
+    return _event(values) if added else None
+
+
+def read_cel(
+    connection: sqlite3.Connection,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    linkedid: str | None = None,
+) -> Iterator[CelEvent]:
+    """Stored events by time, `since` included and `until` not; ties in the file's order.
+
+    A database that no bridge has kept a record in yet holds none.
+    """
+    if not has_table(connection, "cel"):
+        return iter(())
+    conditions, values = ["1"], list[int | str]()
+    if since is not None:
+        conditions.append("time >= ?")
+        values.append(microseconds(since))
+    if until is not None:
+        conditions.append("time < ?")
+        values.append(microseconds(until))
+    if linkedid is not None:
+        conditions.append("linkedid = ?")
+        values.append(linkedid)
+    where = " AND ".join(conditions)
+    query = f"SELECT {_COLUMNS} FROM cel WHERE {where} ORDER BY time, id"  # noqa: S608 - ours
+    return map(_event, connection.execute(query, values))
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a bridge has made it yet."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(time_us: int) -> datetime:
+    """The instant so many microseconds after 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=time_us)
+
+
+def hashed(data: bytes) -> bytes:
+    """What a line, or a place in a file, is known by."""
+    return blake2b(data, digest_size=HASH_BYTES).digest()
+
+
+def _event(row: Sequence[int | str]) -> CelEvent:
+    time_us, *texts = row
+    return CelEvent(moment(int(time_us)), *map(str, texts))
