@@ -154,7 +154,10 @@ def fold(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Jo
     traces: dict[str, Trace] = {}
     # Asterisk stamps several events with one time; sorting keeps their order in the file.
     for event in sorted(dict.fromkeys(events), key=lambda event: event.time):
-        traces.setdefault(event.linkedid, Trace(event.linkedid)).see(event)
+        trace = traces.get(event.linkedid)
+        if trace is None:
+            trace = traces[event.linkedid] = Trace(event.linkedid)
+        trace.see(event)
     journeys = [found for trace in traces.values() if (found := _journey(trace, starts))]
     return sorted(journeys, key=lambda journey: journey.started)
 

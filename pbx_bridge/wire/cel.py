@@ -36,9 +36,9 @@ MAPPING = ",".join("${CSV_QUOTE(${" + variable + "})}" for variable in FIELDS.va
 """The right-hand side in cel_custom.conf. Only functions that Asterisk 22 knows to replace
 with a direct look-up (`res_cdrel_custom`), which is several times cheaper."""
 
-_FIELD = rb'"([^"]*(?:""[^"]*)*)"'
-_LINE = re.compile(b",".join([_FIELD] * len(FIELDS)))
-_TIME = re.compile(rb"([0-9]{1,11})\.([0-9]{6})")
+_FIELD = r'"([^"]*(?:""[^"]*)*)"'
+_LINE = re.compile(",".join([_FIELD] * len(FIELDS)))
+_TIME = re.compile(r"([0-9]{1,11})\.([0-9]{6})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ def parse(line: bytes) -> Row | None:
     """The event in `line`, None when it is malformed."""
     if len(line) > MAX_LINE_BYTES:
         return None
-    found = _LINE.fullmatch(line)
+    found = _LINE.fullmatch(line.decode("utf-8", "replace"))
     if found is None:
         return None
     time, *values = found.groups()
     moment = _TIME.fullmatch(time)
     if moment is None:
         return None
-    text = (value.replace(b'""', b'"').decode("utf-8", "replace") for value in values)
+    text = [value.replace('""', '"') if '""' in value else value for value in values]
     return Row(int(moment[1]) * 1_000_000 + int(moment[2]), tuple(text))

@@ -73,7 +73,7 @@ class CallKeeper:
         for linkedid in linkedids:
             found = fold(read_cel(connection, linkedid=linkedid), starts)
             over = (journey for journey in found if journey.ended_at is not None)
-            new += [journey for journey in over if self._keep(connection, journey)]
+            new += [journey for journey in over if self.keep(connection, journey)]
         return new
 
     def started(self, connection: sqlite3.Connection, at: datetime) -> list[Journey]:
@@ -89,7 +89,8 @@ class CallKeeper:
         ).fetchall()
         return self.ended(connection, [linkedid for (linkedid,) in rows])
 
-    def _keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
+    def keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
+        """Store one call. Returns whether it was not kept before."""
         known = connection.execute(
             "SELECT id FROM calls WHERE linkedid = ?", (journey.linkedid,)
         ).fetchone()

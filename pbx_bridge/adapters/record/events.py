@@ -48,11 +48,10 @@ def cel_in_order(database: sqlite_utils.Database) -> None:
     database.table("cel").create_index(["linkedid"])
 
 
-def add(connection: sqlite3.Connection, line: bytes, row: Row, shift_us: int) -> CelEvent | None:
-    """The event, if it is stored only now; a line that was seen before is none (F19)."""
-    values: tuple[int | str, ...] = (row.time_us + shift_us, *row.values)
-    added = connection.execute(_INSERT, (hashed(line), *values)).rowcount
-    return _event(values) if added else None
+def add(connection: sqlite3.Connection, line: bytes, row: Row, shift_us: int) -> bool:
+    """Whether the event is stored only now; a line that was seen before isn't (F19)."""
+    values = (hashed(line), row.time_us + shift_us, *row.values)
+    return connection.execute(_INSERT, values).rowcount > 0
 
 
 def read_cel(

@@ -214,11 +214,10 @@ class CelTail:
             if row is None:
                 malformed += 1
                 continue
-            event = add(connection, line, row, self._offset_s * 1_000_000)
-            if event is not None:
+            if add(connection, line, row, self._offset_s * 1_000_000):
                 new += 1
-                ends = event.type in _ENDS or touched.get(event.linkedid, False)
-                touched[event.linkedid] = ends
+                kind, linkedid = row.values[:2]
+                touched[linkedid] = kind in _ENDS or touched.get(linkedid, False)
         # What comes after a call's end corrects it.
         late = [one for one, ends in touched.items() if not ends and is_kept(connection, one)]
         ended = self._keeper.ended(connection, [one for one, ends in touched.items() if ends])
