@@ -77,9 +77,10 @@ def _journey(rng: Random, number: int, started: datetime) -> Journey:
     by = f"1{rng.randrange(1, 12):02}"
     rule, step = ("line-open", "queue") if open_ else ("line-closed", "ask")
     mark = Mark(started + timedelta(milliseconds=4), step, rule, "vaxel", tells=not open_)
+    legs: tuple[Leg, ...] = ()
     leg = Leg(f"PJSIP/{by}-{number:08x}", by, started + timedelta(milliseconds=9))
     if not open_:
-        outcome, wait_s, legs = Outcome.CLOSED, 12.0, ()
+        outcome, wait_s = Outcome.CLOSED, 12.0
     elif patience_s < wait_s:
         outcome, wait_s, legs = Outcome.ABANDONED, patience_s, (leg,)
     else:

@@ -37,6 +37,7 @@ from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.publishing import Publishing
+from pbx_bridge.app.recording import Recording
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.voice import Voice
@@ -131,6 +132,7 @@ class Bridge:
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
+        self.recording = Recording(self.ari, self.tail, self.office, clock)
         self.control = Control(
             state / SOCKET,
             {"status": self._status, "command": self._command, "reload": self._reload},
@@ -157,6 +159,7 @@ class Bridge:
                     ("publishing", self.publishing.run()),
                     ("outbox", self.outbox.run()),
                     ("record", self.tail.run()),
+                    ("recording", self.recording.run()),
                     ("watch", self._watch()),
                 ):
                     tasks.create_task(work, name=name)
@@ -181,6 +184,7 @@ class Bridge:
         self._lost_at = self._clock.now()
 
     async def _link_back(self) -> None:
+        self.recording.connected.set()
         if self._lost_at is not None:
             self.office.note(LinkLost("ari", self._lost_at))
             self._lost_at = None

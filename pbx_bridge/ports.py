@@ -6,6 +6,7 @@ held to the same contract suite.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pbx_bridge.core.events import Event
+from pbx_bridge.core.latency import Journey
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import Timetable
 from pbx_bridge.core.waiting import Waiters
@@ -91,8 +93,35 @@ class Mail(Protocol):
         ...
 
 
+class Record(Protocol):
+    """What Asterisk recorded of calls, as calls that are over."""
+
+    changed: asyncio.Event
+    """Set when calls have ended; whoever waits for it clears it."""
+
+    async def asterisk_started(self, at: datetime) -> None:
+        """Asterisk says that it was started at `at`, by its own clock: what was open then is
+        lost (F07). Raises `JournalUnavailable`, `OSError`."""
+        ...
+
+    async def unsettled(self) -> Sequence[Journey]:
+        """Calls that have ended and are not settled, oldest first; some of them, if many.
+
+        Raises `JournalUnavailable`.
+        """
+        ...
+
+    async def settle(self, calls: Sequence[Journey]) -> None:
+        """Whatever follows from the calls was done. Raises `JournalUnavailable`."""
+        ...
+
+
 class Telephony(Protocol):
     """Channels that ask for a decision, and the way to give it (ARI)."""
+
+    async def started_at(self) -> datetime:
+        """When Asterisk was started, by its own clock. Raises `PbxUnavailable`."""
+        ...
 
     def offers(self) -> AsyncIterator[Offer]:
         """Yield offers until the adapter is closed, over every reconnection."""

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 import structlog
@@ -153,6 +154,18 @@ class Ari:
             if outcome is not Done.DONE:
                 return outcome
         return await self._command("POST", f"{path}/continue", query)
+
+    async def started_at(self) -> datetime:
+        """When Asterisk was started, by its own clock, to the millisecond."""
+        path = "asterisk/info"
+        answer = await self._connected_socket().request("GET", path, {"only": "status"})
+        self._accepted(answer, f"GET {path}")
+        status = answer.body.get("status") if isinstance(answer.body, dict) else None
+        told = status.get("startup_time") if isinstance(status, dict) else None
+        try:
+            return datetime.fromisoformat(str(told))
+        except ValueError:
+            raise ProtocolError(f"ARI's answer to GET {path} has no start-up time") from None
 
     async def message(self, extension: str, text: str) -> None:
         """Show `text` on the phones of `extension`; Asterisk doesn't tell whether they took it."""

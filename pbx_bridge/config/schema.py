@@ -265,6 +265,8 @@ class CodesShape(Shape):
     override: Code = "*29*"
     break_hours: Code = "*24*"
     resume_hours: Code = "#24*"
+    hear_returns: Code = "*96#"
+    promise: Code = "*95*"
 
 
 class TrunkShape(Shape):

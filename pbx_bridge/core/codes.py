@@ -24,6 +24,7 @@ from pbx_bridge.core.commands import (
     Command,
     LiftShield,
     OfferForward,
+    Promise,
     ResumePhoneHours,
     SetReferral,
     SignIn,
@@ -34,6 +35,8 @@ from pbx_bridge.core.model import Line, Person, Plan, ReferralReason, Text
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
+MOST_TIME_DIGITS = 4
+"""Of a clock time or a date; a telephone number has more."""
 EXTENSION_DIGITS = 6
 """Of an extension at most, where one is asked for."""
 
@@ -46,6 +49,10 @@ class Hear:
     """The code asks for the switchboard's notices."""
 
 
+class Returns:
+    """The code asks for the callers who have to be reached."""
+
+
 def is_code(digits: str) -> bool:
     """Feature codes begin with a star or a square; numbers never do."""
     return digits.startswith(("*", "#"))
@@ -53,7 +60,7 @@ def is_code(digits: str) -> bool:
 
 def read(
     digits: str, person: Person, exchange: Exchange, now: datetime
-) -> Command | Ask | Hear | Sentence:
+) -> Command | Ask | Hear | Returns | Sentence:
     """What `person` asks with a code; a `Sentence` says why it can't be understood."""
     codes, plan, own = exchange.plan.codes, exchange.plan, person.extension
     match digits:
@@ -65,6 +72,8 @@ def read(
             return WithdrawForward(own, by=own)
         case codes.hear_notices:
             return Hear()
+        case codes.hear_returns:
+            return Returns()
         case codes.accept_forward | codes.decline_forward:
             return _answer(own, digits == codes.accept_forward, exchange, now)
     body, planned = digits.removesuffix("#"), codes.cancel_referral.removesuffix("#") + "*"
@@ -77,6 +86,7 @@ def read(
         (codes.override, lambda rest: LiftShield(rest, by=own)),
         (codes.break_hours, lambda rest: _break(rest.split("*"), own, plan, now)),
         (codes.resume_hours, lambda rest: _resume(rest, own, plan)),
+        (codes.promise, lambda rest: _promise(rest.split("*"), own, exchange, now)),
         (codes.sign_in, lambda rest: _attend(SignIn, rest, own, plan)),
         (codes.sign_out, lambda rest: _attend(SignOut, rest, own, plan)),
     ):
@@ -136,6 +146,15 @@ def _break(parts: list[str], own: str, plan: Plan, now: datetime) -> BreakPhoneH
 def _resume(code: str, own: str, plan: Plan) -> ResumePhoneHours | Sentence:
     line = _line(code, plan)
     return sentence("refused-unknown-code") if line is None else ResumePhoneHours(line.name, by=own)
+
+
+def _promise(parts: list[str], own: str, exchange: Exchange, now: datetime) -> Promise | Sentence:
+    """`HHMM` or `MMDD*HHMM` to the one talked to last, with `NUMBER*` before it to that one."""
+    number = exchange.last_talks.get(own, ("", now))[0]
+    if len(parts[0]) > MOST_TIME_DIGITS:
+        number, parts = parts[0], parts[1:]
+    due = ends.clock_or_day(parts, exchange.plan, now)
+    return due if isinstance(due, Sentence) else Promise(own, number, due, by=own)
 
 
 def _line(code: str, plan: Plan) -> Line | None:

@@ -219,6 +219,53 @@ class AskCallBack:
     by: str = CALLER
 
 
+@dataclass(frozen=True, slots=True)
+class NoteCall:
+    """A call between the house and a number outside has ended, as Asterisk recorded it (S16)."""
+
+    call: str
+    """Asterisk's linkedid."""
+    at: datetime
+    """When it was answered, else when it ended."""
+    number: str
+    """Outside the house, in national form, "" when withheld."""
+    sought: str
+    """Extension, or name of the line; "" for an outgoing call."""
+    reached: str
+    """Extension of who answered, "" for nobody."""
+    calling: str = ""
+    """Extension whose phone made an outgoing call, "" for an incoming one."""
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Get back to `number` by `due` (aware) (S23)."""
+
+    person: str
+    number: str
+    due: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordContact:
+    """The caller behind a return was reached in another way than by the exchange (S16)."""
+
+    target: str
+    """Extension sought, or name of the line."""
+    number: str
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemindOfReturns:
+    """See whose callers still wait, and tell those whose turn it is (S16)."""
+
+    by: str = EXCHANGE
+
+
 Command = (
     SetReferral
     | CancelReferral
@@ -240,6 +287,10 @@ Command = (
     | LiftShield
     | SettleNotices
     | AskCallBack
+    | NoteCall
+    | Promise
+    | RecordContact
+    | RemindOfReturns
 )
 
 MOST_REFUSALS = 10

@@ -20,8 +20,12 @@ from pbx_bridge.core.commands import (
     LapseCover,
     LapseForward,
     LiftShield,
+    NoteCall,
     OfferForward,
+    Promise,
     ProvePin,
+    RecordContact,
+    RemindOfReturns,
     ResumePhoneHours,
     SeePhone,
     SetReferral,
@@ -33,7 +37,7 @@ from pbx_bridge.core.commands import (
 )
 from pbx_bridge.core.hours import Cause
 from pbx_bridge.core.model import Line, Person
-from pbx_bridge.core.sentences import Named, Sentence, sentence
+from pbx_bridge.core.sentences import Digits, Named, Sentence, sentence
 from pbx_bridge.core.state import Consent, Exchange, Referral
 
 
@@ -72,6 +76,10 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (sentence("hours-resumed", line=Named(plan.lines[name].title), until=until),)
         case AskCallBack():
             return (sentence("call-back-noted"),)
+        case Promise(_, number, due):
+            return (sentence("promise-made", number=Digits(number), until=due),)
+        case RecordContact():
+            return (sentence("return-closed"),)
         case AskCover(to=to):
             return (sentence("cover-asked", name=plan.people[to].name),)
         case AnswerCover(to=to, accepts=True):
@@ -87,6 +95,8 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | SeePhone()
             | CountAttendants()
             | TakeUpPlan()
+            | NoteCall()
+            | RemindOfReturns()
         ):
             return ()
         case _:

@@ -96,6 +96,19 @@ def clock_today(four: str, plan: Plan, now: datetime) -> datetime | Sentence:
     return ahead(datetime.combine(now.astimezone(zone).date(), clock, zone), now)
 
 
+def clock_or_day(parts: list[str], plan: Plan, now: datetime) -> datetime | Sentence:
+    """`[HHMM]` of today or `[MMDD, HHMM]`, which has to lie ahead."""
+    if len(parts) != 2:
+        return clock_today(parts[0], plan, now) if len(parts) == 1 else sentence("refused-bad-time")
+    if not all(len(part) == 4 and part.isdecimal() for part in parts):
+        return sentence("refused-bad-time")
+    day = _day(parts[0], now.astimezone(plan.organisation.zone).date())
+    clock = _clock(parts[1])
+    if day is None or clock is None:
+        return sentence("refused-bad-time")
+    return ahead(datetime.combine(day, clock, plan.organisation.zone), now)
+
+
 def at_day(day: date, person: Person, plan: Plan, now: datetime) -> datetime | Sentence:
     """The person is back when their unit opens on that day, or next after it."""
     midnight = datetime.combine(day, time(), plan.organisation.zone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TypeVar, assert_never
 
 from pbx_bridge.core.changes import Summary
@@ -18,8 +19,11 @@ from pbx_bridge.core.state import (
     Loss,
     Lost,
     Notice,
+    Opened,
     Referral,
+    Return,
     Shortage,
+    Stage,
 )
 
 T = TypeVar("T")
@@ -167,6 +171,69 @@ class CallBackAsked:
     target: str
     """Extension sought, or name of the line."""
     number: str
+    at: datetime
+
+
+class Closed(StrEnum):
+    """How a caller was reached."""
+
+    CALLED = "called"
+    """By an outgoing call that was answered."""
+    ANSWERED = "answered"
+    """They called again, and somebody answered."""
+    CONTACT = "contact"
+    """In another way, which somebody has recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTaken:
+    """Somebody talked to a number outside; `at` is when the talk began."""
+
+    call: str
+    """Asterisk's linkedid."""
+    person: str
+    number: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnDue:
+    """A caller has to be reached by `due` (S16, S23); for one who waits already, once more."""
+
+    target: str
+    """Extension sought, or name of the line."""
+    number: str
+    """As `Return.number`."""
+    call: str
+    """Asterisk's linkedid, or the message's id."""
+    how: Opened
+    at: datetime
+    due: datetime
+    by: str = ""
+    """Who has promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnClosed:
+    """The caller was reached."""
+
+    target: str
+    number: str
+    at: datetime
+    how: Closed
+    by: str
+    call: str = ""
+    """Asterisk's linkedid of the call in which they were."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnReminded:
+    """Those of a stage are told that the caller still waits."""
+
+    target: str
+    number: str
+    stage: Stage
     at: datetime
 
 
@@ -318,6 +385,10 @@ Event = (
     | PinRefused
     | ShieldLifted
     | CallBackAsked
+    | CallTaken
+    | ReturnDue
+    | ReturnClosed
+    | ReturnReminded
     | SignedIn
     | SignedOut
     | PhoneLost
@@ -391,6 +462,11 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
             and (known_ := tuple(one for one in held if {one.person, one.to} <= people.keys()))
         },
         shortages={one: held for one, held in exchange.shortages.items() if one in plan.lines},
+        returns={
+            key: one
+            for key, one in exchange.returns.items()
+            if one.target in people or one.target in plan.lines
+        },
     )
 
 
@@ -433,6 +509,11 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, shortages=_without(exchange.shortages, line))
         case CoverAsked() | CoverAnswered():
             return _covered(exchange, event)
+        case CallTaken(_, person, number, at):
+            talks = {**exchange.last_talks, person: (number, at)}
+            return replace(exchange, last_talks=talks)
+        case ReturnDue() | ReturnClosed() | ReturnReminded():
+            return _returned(exchange, event)
         case PlanInForce(known):
             return replace(exchange, known=known)
         case ShieldLifted() | CallBackAsked() | Decided() | LinkLost() | BridgeStarted():
@@ -504,6 +585,39 @@ def _covered(exchange: Exchange, event: CoverAsked | CoverAnswered) -> Exchange:
             for one in held
         ]
     return replace(exchange, covers=_with(exchange.covers, event.line, held))
+
+
+def _returned(exchange: Exchange, event: ReturnDue | ReturnClosed | ReturnReminded) -> Exchange:
+    key = event.target, event.number
+    held = exchange.returns.get(key)
+    match event:
+        case ReturnDue():
+            found = _due(event, held)
+        case ReturnReminded(stage=stage) if held is not None:
+            found = replace(held, told=stage.rank)
+        case _:
+            left = {one: kept for one, kept in exchange.returns.items() if one != key}
+            return replace(exchange, returns=left)
+    return replace(exchange, returns={**exchange.returns, key: found})
+
+
+def _due(event: ReturnDue, held: Return | None) -> Return:
+    """A promise sets the time anew; a caller who calls again keeps the first one."""
+    promised = event.how is Opened.PROMISED
+    if held is None:
+        by = event.by if promised else ""
+        return Return(
+            *(event.target, event.number, event.at, event.at, event.due, (event.call,)),
+            (event.how,),
+            by,
+        )
+    found = replace(
+        held,
+        last=event.at,
+        calls=(*held.calls, event.call),
+        how=tuple(dict.fromkeys((*held.how, event.how))),
+    )
+    return replace(found, due=event.due, promised_by=event.by, told=0) if promised else found
 
 
 def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> Exchange:

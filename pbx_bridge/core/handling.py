@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from pbx_bridge.core import alarms, attendance, breaking, consent, covering, referring
+from pbx_bridge.core import (
+    alarms,
+    attendance,
+    breaking,
+    consent,
+    covering,
+    referring,
+    returning,
+)
 from pbx_bridge.core.changes import summary
 from pbx_bridge.core.commands import (
     CALLER,
@@ -25,9 +33,13 @@ from pbx_bridge.core.commands import (
     LapseCover,
     LapseForward,
     LiftShield,
+    NoteCall,
     OfferForward,
+    Promise,
     ProvePin,
+    RecordContact,
     Refusal,
+    RemindOfReturns,
     ResumePhoneHours,
     SeePhone,
     SetReferral,
@@ -109,7 +121,16 @@ def handle(  # noqa: PLR0912 - one case a command
                 return tuple(NoticeUndeliverable(one, why) for one in held)
             return tuple(NoticeDelivered(one, by) for one in held)
         case AskCallBack(call, target, number):
-            return (CallBackAsked(call, target, number, now),)
+            due = returning.asked(exchange, call, target, number, now)
+            return (CallBackAsked(call, target, number, now), *due)
+        case NoteCall():
+            return returning.note_call(command, exchange, now)
+        case Promise():
+            return returning.promise(command, exchange, now)
+        case RecordContact():
+            return returning.record_contact(command, exchange, now)
+        case RemindOfReturns():
+            return returning.remind(command, exchange, now)
         case _:
             assert_never(command)
 
@@ -142,6 +163,8 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | SeePhone(by=by)
             | CountAttendants(by=by)
             | TakeUpPlan(by=by)
+            | NoteCall(by=by)
+            | RemindOfReturns(by=by)
         ):
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):
@@ -151,6 +174,8 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             return None
         case BreakPhoneHours(line=line, by=by) | ResumePhoneHours(line=line, by=by):
             return _not_of_the_line(line, by, exchange)
+        case RecordContact(target=target, by=by):
+            return _not_of_the_target(target, by, exchange)
         case AskCallBack(target=target):
             known = target in exchange.plan.people or target in exchange.plan.lines
             return None if known else _unknown_person()
@@ -185,6 +210,18 @@ def _not_of_the_line(name: str, by: str, exchange: Exchange) -> Refusal | None:
     actor, line = exchange.plan.people.get(by), exchange.plan.lines.get(name)
     members = line.members if line is not None else ()
     if by == TECHNICIAN or (actor is not None and (actor.operator or by in members)):
+        return None
+    return _not_for_others()
+
+
+def _not_of_the_target(target: str, by: str, exchange: Exchange) -> Refusal | None:
+    """A person's returns: themselves, their unit, their foreman; a line's: its members."""
+    person = exchange.plan.people.get(target)
+    if person is None:
+        return _not_of_the_line(target, by, exchange)
+    actor = exchange.plan.people.get(by)
+    allowed = by in (TECHNICIAN, target, person.foreman)
+    if allowed or (actor is not None and (actor.operator or actor.unit == person.unit)):
         return None
     return _not_for_others()
 

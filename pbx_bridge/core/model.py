@@ -302,6 +302,8 @@ class Codes:
     override: str = "*29*"
     break_hours: str = "*24*"
     resume_hours: str = "#24*"
+    hear_returns: str = "*96#"
+    promise: str = "*95*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,11 @@ from pbx_bridge.core.events import (
     PlanInForce,
     ReferralCancelled,
     ReferralSet,
+    ReturnReminded,
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Person, Plan
-from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice
+from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice, Stage
 from pbx_bridge.core.timetable import line_openings
 
 MOST_SPOKEN = 10
@@ -132,6 +133,8 @@ def _of(  # noqa: PLR0912 - one case an event
                     yield _notice(About.CALL_BACK, target, target, channel, now, other=number)
             else:
                 yield _notice(About.CALL_BACK, target, "", Channel.LIST, now, other=number)
+        case ReturnReminded(target, _, stage):
+            yield from _of_returns(target, stage, after, now)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -140,6 +143,42 @@ def _of(  # noqa: PLR0912 - one case an event
                 )
         case _:
             return
+
+
+def _of_returns(target: str, stage: Stage, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """Whoever was sought, then the unit's others who are there, then the foreman (S16)."""
+    held = [one for one in after.returns.values() if one.target == target and one.told > 0]
+    until = min((one.due for one in held), key=lambda due: due.astimezone(UTC))
+    about, told = _whom(target, stage, after, now)
+    for to, channel in told:
+        yield _notice(about, target, to, channel, now, until=until, note=str(len(held)))
+
+
+def _whom(
+    target: str, stage: Stage, after: Exchange, now: datetime
+) -> tuple[About, list[tuple[str, Channel]]]:
+    plan = after.plan
+    person, line = plan.people.get(target), plan.lines.get(target)
+    attending = [] if line is None else attendance.attendants(after, line, now)
+    match stage:
+        case Stage.SOUGHT if person is not None:
+            return About.RETURNS, [(target, channel) for channel in OUTSIDE]
+        case Stage.SOUGHT:
+            return About.RETURNS, [(one, Channel.MESSAGE) for one in attending]
+        case Stage.UNIT if person is not None:
+            others = [one for one in plan.people.values() if one.unit == person.unit]
+            there = [one for one in others if reach.may_ring(after, one, now) and one != person]
+            return About.RETURNS_LEFT, [(one.extension, Channel.MESSAGE) for one in there]
+        case Stage.UNIT:
+            members = line.members if line is not None else ()
+            rest = [plan.people[one] for one in members if one not in attending]
+            there = [one for one in rest if reach.may_ring(after, one, now)]
+            others_ = [(one.extension, Channel.MESSAGE) for one in there]
+            return About.RETURNS_LEFT, [("", Channel.LIST), *others_]
+        case Stage.FOREMAN:
+            members = (target,) if line is None else line.members
+            foremen = sorted({plan.people[one].foreman for one in members} - {""})
+            return About.RETURNS_OVERDUE, [(one, how) for one in foremen for how in OUTSIDE]
 
 
 def _of_change(change: Change, now: datetime) -> Iterator[Notice]:
@@ -303,6 +342,8 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
             return False
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages
+        case About.RETURNS | About.RETURNS_LEFT | About.RETURNS_OVERDUE:
+            return all(one.target != notice.person for one in exchange.returns.values())
         case About.COVER_ASKED:
             covers = exchange.covers.get(notice.line, ())
             asked = [one for one in covers if one.consent in (Consent.ASKED, Consent.LAPSED)]

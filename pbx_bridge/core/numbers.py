@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pbx_bridge.core.model import Dialling, Number, Person, Plan, TargetKind
 
+SHORTEST = 5
+"""Digits of a telephone number at least."""
 _NATIONAL = re.compile(r"0[0-9]{4,12}")
 """Digits of a number in national form, the leading 0 counted (E.164 allows 15 in all)."""
 

@@ -113,6 +113,57 @@ class Channel(StrEnum):
     """Spoken to the switchboard when it asks."""
 
 
+class Opened(StrEnum):
+    """Why a caller has to be reached."""
+
+    MISSED = "missed"
+    MESSAGE = "message"
+    ASKED = "asked"
+    """They have asked to be called back."""
+    PROMISED = "promised"
+    """Somebody has said by when (S23)."""
+
+
+class Stage(StrEnum):
+    """Who is told that a caller still waits, one after the other (S16)."""
+
+    SOUGHT = "sought"
+    UNIT = "unit"
+    FOREMAN = "foreman"
+
+    @property
+    def rank(self) -> int:
+        """1, 2, 3 in the order in which they are told."""
+        return list(Stage).index(self) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A caller whom somebody has to reach (S16, S23)."""
+
+    target: str
+    """Extension of the one sought, or name of the line."""
+    number: str
+    """The caller's in national form; of a message without a number the message's id."""
+    since: datetime
+    last: datetime
+    """When they called last."""
+    due: datetime
+    calls: tuple[str, ...]
+    """Asterisk's linkedids of the calls, ids of the messages."""
+    how: tuple[Opened, ...]
+    """Why, once each."""
+    promised_by: str = ""
+    """Extension of who has promised, "" for none."""
+    told: int = 0
+    """Rank of the last stage that was told."""
+
+    @property
+    def withheld(self) -> bool:
+        """The number isn't known: there is a message, and nothing to dial."""
+        return self.number in self.calls
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """Phone hours that an emergency breaks, with its end (S24)."""
@@ -160,6 +211,12 @@ class About(StrEnum):
     """The plan has changed (S4)."""
     CALL_BACK = "call-back"
     """A caller asks to be called back."""
+    RETURNS = "returns"
+    """Callers whom somebody sought has to reach before the day ends."""
+    RETURNS_LEFT = "returns-left"
+    """To the unit: somebody's callers still wait."""
+    RETURNS_OVERDUE = "returns-overdue"
+    """To the foreman: they weren't reached in time."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -217,5 +274,9 @@ class Exchange:
     """By line, in the order in which they were asked."""
     shortages: Mapping[str, Shortage] = field(default_factory=dict)
     """By line: the alarms of now."""
+    returns: Mapping[tuple[str, str], Return] = field(default_factory=dict)
+    """By the one sought and the caller's number: who has to be reached, oldest first."""
+    last_talks: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    """By extension: the number outside that they talked to last, and when it began."""
     known: Summary = field(default_factory=Summary)
     """The plan that the switchboard knows of."""

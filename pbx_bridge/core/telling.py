@@ -30,6 +30,12 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
         case About.CHANGE:
             yield _change(notice, plan)
             return
+        case About.RETURNS | About.RETURNS_LEFT:
+            yield sentence(f"notice-{notice.about}", name=whom, count=int(notice.note), until=until)
+            return
+        case About.RETURNS_OVERDUE:
+            yield sentence(f"notice-{notice.about}", name=whom, count=int(notice.note))
+            return
         case About.LINE_SHORT:
             yield from _shortage(notice, whom, plan)
             return

@@ -137,6 +137,8 @@ class FakeAri:
             case ["applications", name]:
                 held = [one.id for one in self.channels.values() if one.in_stasis]
                 return 200, {"name": name, "channel_ids": held}
+            case ["asterisk", "info"]:
+                return 200, {"status": {"startup_time": "2026-11-24T10:19:43.123+0000"}}
             case ["asterisk", "ping"]:
                 return 200, {"ping": "pong"}
             case ["events", "claim"]:

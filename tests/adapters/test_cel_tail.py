@@ -6,7 +6,7 @@ import asyncio
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -331,8 +331,8 @@ async def test_trouble_does_not_end_the_following(
     path: Path, store: Database, tail: CelTail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_INTERVAL_S", 0.01)
-    told, tried = asyncio.Event(), asyncio.Event()
-    tail.on_calls = lambda _: told.set()
+    tried = asyncio.Event()
+    tail.changed.clear()
     mark = tail._mark
 
     def marked(*, well: bool, why: str = "") -> None:
@@ -348,46 +348,30 @@ async def test_trouble_does_not_end_the_following(
             await tried.wait()
             in_the_way.remove()
             append(path, ended_call(1))
-            await told.wait()
+            await tail.changed.wait()
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_a_listener_that_fails_does_not_stop_the_record(
+async def test_calls_are_told_soon_after_their_end_until_they_are_settled(
     path: Path, store: Database, tail: CelTail
 ) -> None:
-    def fail(_: Sequence[Journey]) -> None:
-        raise LookupError("a bug in a listener")
-
-    tail.on_calls = fail
-    append(path, ended_call(1))
-    assert await tail.catch_up() == 2
-    append(path, ended_call(2))
-    assert await tail.catch_up() == 2
-    assert len(calls(store)) == 2
-
-
-async def test_calls_are_told_soon_after_their_end(
-    path: Path, store: Database, tail: CelTail
-) -> None:
-    heard: asyncio.Queue[Journey] = asyncio.Queue()
-
-    def hear(ended: Sequence[Journey]) -> None:
-        for journey in ended:
-            heard.put_nowait(journey)
-
-    tail.on_calls = hear
     following = asyncio.create_task(tail.run())
     try:
         for number in range(3):
+            tail.changed.clear()
             append(path, ended_call(number))
             async with asyncio.timeout(TEST_TIMEOUT_S):
-                assert (await heard.get()).linkedid == f"{START_S}.{100 + number}"
+                await tail.changed.wait()
+            (ended,) = await CelTail(path, store).unsettled()
+            assert ended.linkedid == f"{START_S}.{100 + number}"
+            await tail.settle([ended])
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert len(calls(store)) == 3
+    assert await tail.unsettled() == []
 
 
 RECORDINGS = sorted(RECORDED.parent.glob("cel_*.csv"))
@@ -400,8 +384,6 @@ async def test_f19_calls_are_kept_once_whatever_parts_the_file_comes_in(
     """And they are what a fold over all of the log says."""
     rng = random.Random(recording.stem)
     data = recording.read_bytes()
-    heard: list[Journey] = []
-    tail.on_calls = heard.extend
     for start in sorted({0, *(rng.randrange(len(data)) for _ in range(12))}):
         path.write_bytes(data[:start])
         await tail.catch_up()
@@ -411,6 +393,7 @@ async def test_f19_calls_are_kept_once_whatever_parts_the_file_comes_in(
         expected = [one for one in fold(read_cel(connection)) if one.ended_at is not None]
         figures = read_calls(connection, datetime(2000, 1, 1, tzinfo=UTC), FAR)
     assert calls(store) == expected
+    heard = await tail.unsettled()
     assert sorted(one.linkedid for one in heard) == sorted(one.linkedid for one in expected)
     assert facts(figures) == facts(Calls.of(expected))
     assert expected
@@ -439,8 +422,6 @@ async def test_f19_calls_survive_rotation_replay_and_a_new_beginning(
 async def test_f07_what_was_open_at_asterisks_death_is_lost_once_and_told_once(
     path: Path, store: Database, tail: CelTail
 ) -> None:
-    heard: list[Journey] = []
-    tail.on_calls = heard.extend
     append(path, ended_call(1) + ended_call(2, ends=False))
     await tail.catch_up()
     again = datetime.fromtimestamp(START_S + 60, UTC)
@@ -451,7 +432,7 @@ async def test_f07_what_was_open_at_asterisks_death_is_lost_once_and_told_once(
         (Outcome.ABANDONED, False),
         (Outcome.LOST, True),
     ]
-    assert len(heard) == 2
+    assert len(await tail.unsettled()) == 2
 
 
 async def test_an_event_that_comes_after_the_end_corrects_the_call(
@@ -485,5 +466,6 @@ async def test_a_log_from_before_calls_were_kept_is_folded(path: Path, store: Da
         connection.execute("DELETE FROM _sqlite_migrations WHERE name > '003'")
 
     await store.write(forget)
-    CelTail(path, store)
+    again = CelTail(path, store)
     assert len(calls(store)) == 2
+    assert await again.unsettled() == [], "what follows from them was done by the bridge of then"

@@ -17,6 +17,8 @@ from pbx_bridge.core.changes import summary
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
+    CallTaken,
+    Closed,
     CommandRefused,
     CoverAnswered,
     CoverAsked,
@@ -40,12 +42,25 @@ from pbx_bridge.core.events import (
     PlanInForce,
     ReferralCancelled,
     ReferralSet,
+    ReturnClosed,
+    ReturnDue,
+    ReturnReminded,
     ShieldLifted,
     SignedIn,
     SignedOut,
     fold,
 )
-from pbx_bridge.core.state import About, Channel, Consent, Exchange, Lost, Notice, Referral
+from pbx_bridge.core.state import (
+    About,
+    Channel,
+    Consent,
+    Exchange,
+    Lost,
+    Notice,
+    Opened,
+    Referral,
+    Stage,
+)
 from pbx_bridge.ports import Journal
 
 ZONE = ZoneInfo("Europe/Mariehamn")
@@ -100,6 +115,10 @@ EVERY_KIND: list[Event] = [
     ),
     CoverAnswered("vaxel", "111", "113", NOON, Consent.LAPSED, "exchange"),
     PlanInForce(summary(PLAN), NOON),
+    CallTaken("1795422600.1", "101", "0401234567", NOON),
+    ReturnDue("101", "0401234567", "1795422600.2", Opened.MISSED, NOON, NOON),
+    ReturnReminded("101", "0401234567", Stage.UNIT, NOON),
+    ReturnClosed("101", "0401234567", NOON, Closed.CONTACT, "102", "", "öå 🙂"),
 ]
 WATCH: list[Event] = [
     PhoneLost("111", Lost.UNREACHABLE, DAY),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -180,3 +181,11 @@ async def test_an_asterisk_out_of_reach_is_unavailable(both: Both) -> None:
         await telephony.claim(offer)
     with pytest.raises(PbxUnavailable):
         await telephony.proceed("17.1", "ring", {"A": "b"})
+
+
+async def test_asterisk_says_when_it_was_started(both: Both) -> None:
+    telephony, world = both
+    assert await telephony.started_at() == datetime(2026, 11, 24, 10, 19, 43, 123000, tzinfo=UTC)
+    await world.lose()
+    with pytest.raises(PbxUnavailable):
+        await telephony.started_at()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxUnavailable
 
@@ -25,6 +26,7 @@ class FakeTelephony:
     def __init__(self) -> None:
         self.callers: dict[str, FakeCaller] = {}
         self.down = False
+        self.started = datetime(2026, 11, 24, 10, 19, 43, 123000, tzinfo=UTC)
         self.unregistered: set[str] = set()
         self.messages: list[tuple[str, str]] = []
         """Extension and text of what was shown."""
@@ -32,6 +34,11 @@ class FakeTelephony:
         """Extension and variables of whom we rang up."""
         self._offers: asyncio.Queue[Offer] = asyncio.Queue()
         self._went: asyncio.Queue[str] = asyncio.Queue()
+
+    async def started_at(self) -> datetime:
+        if self.down:
+            raise PbxUnavailable("down")
+        return self.started
 
     async def offers(self) -> AsyncIterator[Offer]:
         while True:

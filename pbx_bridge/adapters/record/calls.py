@@ -41,10 +41,13 @@ def call_tables(database: sqlite_utils.Database) -> None:
     texts = ("phone", "answered_by", "number", "pseudonym", "journey")
     calls.create(
         {"id": int, "linkedid": str, "started": int, "wait": int, "talked": int, "kind": int}
+        | {"settled": int}
         | dict.fromkeys(texts, str),
         pk="id",
         not_null={"linkedid", "started", "wait", "talked", "kind", "phone", "answered_by"},
+        defaults={"settled": 0},
     )
+    database.execute("CREATE INDEX calls_unsettled ON calls (id) WHERE settled = 0")
     calls.create_index(["linkedid"], unique=True)
     calls.create_index(["started", "kind", "wait"])
     database.table("asterisk_starts").create({"time": int}, pk="time")
@@ -177,6 +180,21 @@ def read_journeys(
         yield _JOURNEY.validate_json(text)
 
 
+def read_unsettled(connection: sqlite3.Connection, most: int) -> list[Journey]:
+    """Calls of which it wasn't noted that all that follows from them was done, oldest first."""
+    rows = connection.execute(
+        "SELECT journey FROM calls WHERE settled = 0 AND journey IS NOT NULL ORDER BY id LIMIT ?",
+        (most,),
+    )
+    return [_JOURNEY.validate_json(text) for (text,) in rows]
+
+
+def settle(connection: sqlite3.Connection, linkedids: Iterable[str]) -> None:
+    """All that follows from these calls was done."""
+    rows = [(linkedid,) for linkedid in linkedids]
+    connection.executemany("UPDATE calls SET settled = 1 WHERE linkedid = ?", rows)
+
+
 def is_kept(connection: sqlite3.Connection, linkedid: str) -> bool:
     """Whether the call has ended, as far as was known."""
     query = "SELECT 1 FROM calls WHERE linkedid = ?"
@@ -184,9 +202,10 @@ def is_kept(connection: sqlite3.Connection, linkedid: str) -> bool:
 
 
 def calls_of_before(database: sqlite_utils.Database) -> None:
-    """Keep the calls of a log that was there before calls were kept."""
+    """Keep the calls of a log that was there before calls were kept; nothing follows from them."""
     rows = database.execute("SELECT DISTINCT linkedid FROM cel").fetchall()
     CallKeeper().ended(database.conn, [linkedid for (linkedid,) in rows])
+    database.execute("UPDATE calls SET settled = 1")
 
 
 def _starts(connection: sqlite3.Connection) -> Sequence[datetime]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +34,8 @@ from pbx_bridge.adapters.record.calls import (
     calls_of_before,
     is_kept,
     no_pseudonym,
+    read_unsettled,
+    settle,
 )
 from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, hashed
 from pbx_bridge.core.latency import Journey
@@ -54,7 +56,8 @@ ROTATIONS = 9
 _ANCHOR_BYTES = 256
 _ENDS = ("HANGUP", "CHAN_END", "LINKEDID_END")
 
-OnCalls = Callable[[Sequence[Journey]], None]
+MOST_UNSETTLED = 500
+"""Calls that are taken up at a time."""
 MIGRATIONS = (cel_tables, cel_in_order, call_tables, calls_of_before)
 
 
@@ -99,9 +102,9 @@ class CelTail:
         pseudonym: Pseudonym = no_pseudonym,
     ) -> None:
         store.migrate("cel", MIGRATIONS)
-        self.on_calls: OnCalls | None = None
-        """Called with calls that have ended, after they were committed. A bridge that dies in
-        between tells nobody: whoever must not miss one looks for it at the start."""
+        self.changed = asyncio.Event()
+        """Set when calls have ended, after they were committed."""
+        self.changed.set()
         self.malformed = 0
         """Lines that held no event, since the start; a replay counts them again."""
         self._path = path.absolute()
@@ -150,6 +153,20 @@ class CelTail:
         await self.catch_up()
         shifted = at + timedelta(seconds=self._offset_s)
         self._tell(await self._store.write(partial(self._keeper.started, at=shifted)))
+
+    async def unsettled(self) -> Sequence[Journey]:
+        """Calls that have ended and weren't settled, oldest first; at most `MOST_UNSETTLED`."""
+
+        def look() -> list[Journey]:
+            with self._store.reader() as connection:
+                return read_unsettled(connection, MOST_UNSETTLED)
+
+        return await asyncio.to_thread(look)
+
+    async def settle(self, calls: Sequence[Journey]) -> None:
+        """Whatever follows from the calls was done, and won't be done again."""
+        linkedids = [call.linkedid for call in calls]
+        await self._store.write(partial(settle, linkedids=linkedids))
 
     def _look(self) -> tuple[int, int, int] | None:
         """What changes when something was written: cheap enough to ask at every poll."""
@@ -236,13 +253,8 @@ class CelTail:
         return _Place(*row) if row else None
 
     def _tell(self, ended: Sequence[Journey]) -> None:
-        if self.on_calls is None or not ended:
-            return
-        try:
-            self.on_calls(ended)
-        except Exception:
-            # The calls are stored; whoever listens must not stop the record.
-            log.exception("cel_listener_failed", calls=len(ended))
+        if ended:
+            self.changed.set()
 
     def _mark(self, *, well: bool, why: str = "") -> None:
         if well == self._well:

@@ -20,7 +20,6 @@ LINE_KEY = "3"
 CALL_BACK_KEY = "4"
 NUMBER_DIGITS = 15
 """Of a telephone number at most (E.164)."""
-SHORTEST_NUMBER = 5
 
 
 def ending(
@@ -136,4 +135,4 @@ def _call_back(call: Call, exchange: Exchange, sought: Person | Line) -> Route:
 
 def _is_number(text: str, call: Call) -> bool:
     digits = text.isascii() and text.isdecimal()
-    return digits and (text == call.phone or SHORTEST_NUMBER <= len(text) <= NUMBER_DIGITS)
+    return digits and (text == call.phone or numbers.SHORTEST <= len(text) <= NUMBER_DIGITS)

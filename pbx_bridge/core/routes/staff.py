@@ -21,6 +21,7 @@ from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
 from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes.returns import returns_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.telling import spoken
@@ -46,6 +47,8 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
     match codes.read(call.dialled, person, exchange, now):
         case codes.Ask():
             yield say("code", Why.CODE_ASKED, *status_of(person, exchange, now))
+        case codes.Returns():
+            yield from returns_route(call, exchange, person)
         case codes.Hear():
             yield from _hear(call, exchange, person, now)
         case Sentence() as problem:

@@ -1,0 +1,298 @@
+"""The return ledger: missed calls, messages and promises, until the caller was reached (S16, S23).
+
+One entry for each person or line sought and each caller: repeated calls are the same entry. It
+is closed by an answered call to or from that number, or by a contact that somebody records. It
+is due at the end of the working day on which it can be returned first, or when it was promised.
+Before that whoever was sought is reminded, then the unit, and when it is due the foreman.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from pbx_bridge.core import absence, numbers
+from pbx_bridge.core.commands import (
+    NoteCall,
+    Promise,
+    RecordContact,
+    Refusal,
+    RemindOfReturns,
+)
+from pbx_bridge.core.events import (
+    CallTaken,
+    Closed,
+    Event,
+    ReturnClosed,
+    ReturnDue,
+    ReturnReminded,
+)
+from pbx_bridge.core.hours import Opening, openings
+from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.model import Person, Plan, TargetKind
+from pbx_bridge.core.sentences import sentence
+from pbx_bridge.core.state import Exchange, Opened, Return, Stage
+from pbx_bridge.core.timetable import line_openings
+
+Answer = tuple[Event, ...] | Refusal
+
+BEFORE: Mapping[Stage, timedelta] = {
+    Stage.SOUGHT: timedelta(minutes=60),
+    Stage.UNIT: timedelta(minutes=30),
+    Stage.FOREMAN: timedelta(0),
+}
+"""How long before an entry is due somebody is told, in the order in which they are."""
+LONGEST_PROMISE = timedelta(days=366)
+
+
+def noted(journey: Journey, plan: Plan) -> NoteCall | None:
+    """What a call that has ended means to the ledger; None when nothing.
+
+    Calls to or from a number outside the house only: colleagues see each other's calls on
+    their phones.
+    """
+    number = numbers.national(journey.other_end, plan.dialling)
+    reached = _extension(journey.answered_by, plan)
+    at = journey.answered_at or journey.ended_at or journey.started
+    if journey.outcome is Outcome.OUTGOING:
+        if not (journey.talks and number and journey.phone):
+            return None
+        return NoteCall(journey.linkedid, at, number, "", "", journey.phone)
+    sought = numbers.target(numbers.national(journey.dialled, plan.dialling), plan)
+    if not journey.counted or journey.phone or sought is None:
+        return None
+    if sought.kind is TargetKind.MENU or not (number or reached):
+        return None
+    return NoteCall(journey.linkedid, at, number, sought.target, reached)
+
+
+def note_call(command: NoteCall, exchange: Exchange, now: datetime) -> Answer:
+    """Open an entry for a call that was missed; close those of a number that was reached.
+
+    Told again, it changes nothing (F19).
+    """
+    number, at = command.number, command.at
+    person = command.reached or command.calling
+    if person:
+        if not number or _known(exchange.last_talks.get(person), number, at):
+            return ()
+        how = Closed.ANSWERED if command.reached else Closed.CALLED
+        taken = CallTaken(command.call, person, number, at)
+        return (taken, *_closed_by(exchange, number, person, how, command.call, at))
+    if not number or command.sought not in {*exchange.plan.people, *exchange.plan.lines}:
+        return ()
+    held = exchange.returns.get((command.sought, number))
+    if held is not None and command.call in held.calls:
+        return ()
+    due = due_at(exchange, command.sought, max(at, now, key=_instant))
+    return (ReturnDue(command.sought, number, command.call, Opened.MISSED, at, due),)
+
+
+def message_left(
+    exchange: Exchange, sought: str, number: str, message: str, at: datetime, now: datetime
+) -> tuple[ReturnDue, ...]:
+    """Open an entry for a message; one without a number is known by the message's own id."""
+    id_ = number or message
+    held = exchange.returns.get((sought, id_))
+    if held is not None and message in held.calls:
+        return ()
+    due = due_at(exchange, sought, max(at, now, key=_instant))
+    return (ReturnDue(sought, id_, message, Opened.MESSAGE, at, due),)
+
+
+def asked(
+    exchange: Exchange, call: str, target: str, number: str, now: datetime
+) -> tuple[ReturnDue, ...]:
+    """Open an entry for a caller outside who has asked to be called back."""
+    if number in exchange.plan.people:
+        return ()
+    return (ReturnDue(target, number, call, Opened.ASKED, now, due_at(exchange, target, now)),)
+
+
+def promise(command: Promise, exchange: Exchange, now: datetime) -> Answer:
+    """Somebody gets back to a caller by a time that they have named (S23)."""
+    number = numbers.national(command.number, exchange.plan.dialling)
+    if not number:
+        return Refusal("S23", "no-number", sentence("refused-no-last-call"))
+    if not command.due.astimezone(UTC) > now.astimezone(UTC):
+        return Refusal("S23", "time-passed", sentence("refused-time-passed"))
+    if command.due.astimezone(UTC) > now.astimezone(UTC) + LONGEST_PROMISE:
+        return Refusal("S23", "too-late", sentence("refused-bad-time"))
+    id_ = f"promise-{int(now.timestamp())}"
+    return (ReturnDue(command.person, number, id_, Opened.PROMISED, now, command.due, command.by),)
+
+
+def record_contact(command: RecordContact, exchange: Exchange, now: datetime) -> Answer:
+    """The caller was reached in another way."""
+    number = numbers.national(command.number, exchange.plan.dialling)
+    if (command.target, number) not in exchange.returns:
+        return Refusal("S16", "no-such-return", sentence("refused-no-such-return"))
+    return (
+        ReturnClosed(command.target, number, now, Closed.CONTACT, command.by, note=command.note),
+    )
+
+
+def remind(_: RemindOfReturns, exchange: Exchange, now: datetime) -> Answer:
+    """Tell those whose turn it is; of several stages that have passed, the last one."""
+    found = []
+    for one in exchange.returns.values():
+        stage = _stage(one, now)
+        if stage is not None:
+            found.append(ReturnReminded(one.target, one.number, stage, now))
+    return tuple(found)
+
+
+def next_reminder(exchange: Exchange) -> datetime | None:
+    """When somebody has to be told next; it may have passed."""
+    moments = [moment for one in exchange.returns.values() for moment in _moments(one)]
+    return min(moments, key=_instant, default=None)
+
+
+def open_for(exchange: Exchange, person: Person) -> tuple[Return, ...]:
+    """What somebody has to return: their own, and that of the lines they are signed in to; the
+    one that is due first comes first."""
+    lines = {
+        line.name
+        for line in exchange.plan.lines_of(person.extension)
+        if person.extension in exchange.signed_in.get(line.name, ())
+    }
+    mine = {person.extension, *lines}
+    found = (one for one in exchange.returns.values() if one.target in mine)
+    return tuple(sorted(found, key=lambda one: (_instant(one.due), _instant(one.since))))
+
+
+def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
+    """The end of the working day on which the one sought is there first; of a line, the end of
+    the day on which it is open first. Without any hours ahead: a day from now.
+    """
+    plan = exchange.plan
+    person, line = plan.people.get(sought), plan.lines.get(sought)
+    if person is not None:
+        back = absence.back_at(exchange, person, now)
+        found = openings(absence.working_hours(person, plan), plan, _midnight(back, plan))
+    elif line is not None:
+        first = next(line_openings(exchange, line, now), None)
+        back = now if first is None else max(now, first.start, key=_instant)
+        found = line_openings(exchange, line, _midnight(back, plan))
+    else:
+        back, found = now, iter(())
+    day = back.astimezone(plan.organisation.zone).date()
+    last = _last_of(found, day)
+    return now + timedelta(days=1) if last is None else last
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How returns went in a period."""
+
+    opened: int
+    in_time: int
+    late: int
+    """Closed after they were due."""
+    overdue: int
+    """Due in the period, and still open at its end."""
+    promised: int
+    """Of them all, promises (S23)."""
+    promises_late: int
+    """Promises that were kept late, or not at all yet."""
+
+
+def kept(events: Iterable[Event], since: datetime, until: datetime) -> Kept:
+    """Of the entries that were due from `since` on, before `until`: how they went.
+
+    An entry is judged by the time that it was due at last, e.g. as promised.
+    """
+    open_: dict[tuple[str, str], ReturnDue] = {}
+    found: list[tuple[ReturnDue, datetime | None]] = []
+    first, last = since.astimezone(UTC), until.astimezone(UTC)
+    for event in events:
+        if isinstance(event, ReturnDue):
+            before = open_.get((event.target, event.number))
+            open_[event.target, event.number] = event if before is None else _merged(before, event)
+        elif isinstance(event, ReturnClosed):
+            entry = open_.pop((event.target, event.number), None)
+            if entry is not None and event.at.astimezone(UTC) < last:
+                found.append((entry, event.at))
+            elif entry is not None:
+                found.append((entry, None))
+    found += [(entry, None) for entry in open_.values()]
+    judged = [(entry, at) for entry, at in found if first <= entry.due.astimezone(UTC) < last]
+    in_time = [at is not None and _instant(at) <= _instant(entry.due) for entry, at in judged]
+    promises = [entry.how is Opened.PROMISED for entry, _ in judged]
+    return Kept(
+        opened=len(judged),
+        in_time=sum(in_time),
+        late=sum(
+            at is not None and not good for (_, at), good in zip(judged, in_time, strict=True)
+        ),
+        overdue=sum(at is None for _, at in judged),
+        promised=sum(promises),
+        promises_late=sum(
+            is_promise and not good for is_promise, good in zip(promises, in_time, strict=True)
+        ),
+    )
+
+
+def _merged(before: ReturnDue, event: ReturnDue) -> ReturnDue:
+    """What an entry is judged by: a promise, else what came first."""
+    return event if event.how is Opened.PROMISED else before
+
+
+def _closed_by(
+    exchange: Exchange, number: str, person: str, how: Closed, call: str, at: datetime
+) -> Iterator[ReturnClosed]:
+    """A promise is kept by the one who made it; everything else by anybody who talks to them."""
+    for one in exchange.returns.values():
+        mine = not one.promised_by or person in (one.promised_by, one.target)
+        if one.number == number and mine and _instant(one.since) <= _instant(at):
+            yield ReturnClosed(one.target, number, at, how, person, call)
+
+
+def _known(last: tuple[str, datetime] | None, number: str, at: datetime) -> bool:
+    """Whether that talk was noted before."""
+    return last is not None and (last[0], _instant(last[1])) == (number, _instant(at))
+
+
+def _stage(one: Return, now: datetime) -> Stage | None:
+    """The last stage whose time has come and which wasn't told."""
+    passed = [
+        stage
+        for stage, before in BEFORE.items()
+        if _instant(one.due) - before <= _instant(now) and not one.told >= stage.rank
+    ]
+    return passed[-1] if passed else None
+
+
+def _moments(one: Return) -> Iterator[datetime]:
+    for stage, before in BEFORE.items():
+        if one.told < stage.rank:
+            yield one.due - before
+
+
+def _extension(endpoint: str, plan: Plan) -> str:
+    """Whose phone or mobile answered; the endpoint itself for nobody's."""
+    if endpoint in plan.people or not endpoint:
+        return endpoint
+    owner = numbers.owner(endpoint, plan)
+    return endpoint if owner is None else owner.extension
+
+
+def _last_of(found: Iterable[Opening], day: date) -> datetime | None:
+    """The end of the last opening that begins on `day`, of openings in order."""
+    last = None
+    for opening in found:
+        if opening.start.date() > day:
+            break
+        if opening.start.date() == day:
+            last = opening.end
+    return last
+
+
+def _midnight(moment: datetime, plan: Plan) -> datetime:
+    zone = plan.organisation.zone
+    return datetime.combine(moment.astimezone(zone).date(), time(), zone)
+
+
+def _instant(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
