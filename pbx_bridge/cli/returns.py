@@ -24,6 +24,7 @@ from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site
 from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.core.inert import shown
+from pbx_bridge.core.returning import as_dict
 from pbx_bridge.core.state import Return
 from pbx_bridge.ports import PbxRejected
 
@@ -52,7 +53,7 @@ def returns(
         key=lambda one: one.due,
     )
     if as_json:
-        show([_as_dict(one) for one in found])
+        show([as_dict(one) for one in found])
         return
     rows = [_row(one, site, late=one.due <= now) for one in found]
     sys.stdout.write("\n".join(rows or ["nobody waits"]) + "\n")
@@ -123,16 +124,3 @@ def _row(one: Return, site: Site, *, late: bool) -> str:
         f"{mark}by {due:%Y-%m-%d %H:%M}  {number:<14} for {name} ({one.target}): "
         f"{why}, last {last:%Y-%m-%d %H:%M}{times}"
     )
-
-
-def _as_dict(one: Return) -> dict[str, object]:
-    return {
-        "sought": one.target,
-        "number": None if one.withheld else one.number,
-        "since": one.since.isoformat(),
-        "last": one.last.isoformat(),
-        "due": one.due.isoformat(),
-        "why": list(one.how),
-        "calls": list(one.calls),
-        "promised_by": one.promised_by,
-    }

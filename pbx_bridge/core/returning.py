@@ -182,6 +182,20 @@ def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
     return now + timedelta(days=1) if last is None else last
 
 
+def as_dict(one: Return) -> dict[str, object]:
+    """An entry for JSON; moments in ISO 8601."""
+    return {
+        "sought": one.target,
+        "number": None if one.withheld else one.number,
+        "since": one.since.isoformat(),
+        "last": one.last.isoformat(),
+        "due": one.due.isoformat(),
+        "why": list(one.how),
+        "calls": list(one.calls),
+        "promised_by": one.promised_by,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """How returns went in a period."""

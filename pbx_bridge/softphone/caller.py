@@ -105,6 +105,7 @@ class Caller:
         self._answered, self._ended = _Milestone(), _Milestone()
         self._status = 0
         self._ended_by: Literal["caller", "exchange"] = "exchange"
+        self._dead = False
 
     async def __aenter__(self) -> Caller:
         """Return when the INVITE has been sent. Raises `SoftphoneFailed`."""
@@ -115,7 +116,7 @@ class Caller:
             sipp = Sipp(
                 self._sipp_command, self._server, self._hear, makes=text, transport=self._transport
             )
-            self._line = Line(sipp)
+            self._line, self._sipp = Line(sipp), sipp
             await stack.enter_async_context(sipp)
             async with asyncio.timeout(INVITE_TIMEOUT_S):
                 await self._invited.passed.wait()
@@ -173,6 +174,11 @@ class Caller:
             self._status, self._ended_by = 408, "caller"
             self._ended.pass_at(self._now())
 
+    async def die(self) -> None:
+        """Be gone without a word, as by a cut cable."""
+        self._dead = True
+        await self._sipp.kill()
+
     async def follow(self, press: Sequence[Press] = (), hold_s: float | None = None) -> None:
         """Once answered, press keys in order, hold for `hold_s`, hang up; return at the end.
 
@@ -204,7 +210,7 @@ class Caller:
         )
 
     async def _leave(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._failure is not None:
+        if self._dead or self._failure is not None:
             return
         if kind is None:
             await self.hang_up()

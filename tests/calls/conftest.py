@@ -89,6 +89,9 @@ async def restore(stage: Stage) -> None:
         await command(stage, "CancelReferral", person=referral["extension"])
     for planned in status["planned"]:
         await command(stage, "CancelReferral", person=planned["extension"], at=planned["since"])
+    for waits in status["returns"]:
+        known = waits["number"]
+        await command(stage, "RecordContact", target=waits["sought"], number=known)
     while heard := (await stage.ask("status"))["notices"]["to_be_heard"]:
         await command(stage, "SettleNotices", ids=[one["id"] for one in heard], by="111")
     for line in plan.lines.values():
