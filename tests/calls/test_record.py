@@ -160,7 +160,7 @@ async def test_an_attended_transfer_is_one_call_with_two_talks(stage: Stage) -> 
             consultation = await cecilia.dial("102")
             await taken
             await cecilia.refer(talk, "102", consultation)
-            await talk.over.wait()
+            await cecilia.hang_up(talk)
             await cecilia.hang_up(consultation)
             await caller.follow(hold_s=1.0)
             ended = await caller.ended()
@@ -180,7 +180,7 @@ async def test_a_blind_transfer_goes_by_the_rules_and_the_caller_is_told(stage: 
         async with stage.caller("018000103") as caller:
             talk = await cecilia.answer()
             await cecilia.refer(talk, "101")
-            await talk.over.wait()
+            await cecilia.hang_up(talk)
             ended = await caller.ended()
         made = await stage.made(ended, first, "018000103")
     assert [one.by for one in made.journey.talks] == ["103", "102"]
