@@ -1,30 +1,39 @@
-"""`report`: what callers met, in text, JSON, CSV and HTML."""
+"""`report` and `compliance`: what callers met, and what the policy says of it."""
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pbx_bridge.adapters.journal.store import read_entries
-from pbx_bridge.adapters.record import read_calls
+from pbx_bridge.adapters.record import read_abroad, read_calls, read_minutes
 from pbx_bridge.cli.options import (
     CONFIG,
     Config,
     State,
     clock_of,
     deployment_of,
+    exchange_of,
     reading,
     show,
     site_of,
 )
-from pbx_bridge.core import chart, ledger, report
+from pbx_bridge.config.site import Site
+from pbx_bridge.core import chart, compliance, ledger, report, returning
 from pbx_bridge.core.figures import Calls
-from pbx_bridge.core.grouping import groups
+from pbx_bridge.core.grouping import By, groups
+from pbx_bridge.core.inert import cell
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.report import Report
 
 From = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
@@ -38,63 +47,215 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     CSV = "csv"
+    HTML = "html"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="html is one page that prints well, also to PDF.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days."""
+
+    first: date
+    last: date
+    since: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that is said of a period."""
+
+    period: Period
+    plan: Plan
+    facts: compliance.Facts
+    groups: dict[By, dict[str, Report]]
+    minutes: dict[str, dict[str, float]]
+    """By extension and month."""
+
+    @property
+    def clauses(self) -> tuple[compliance.Row, ...]:
+        """The policy, clause by clause."""
+        return compliance.clauses(self.facts)
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command("report")(report_of)
+    app.command("compliance")(compliance_of)
 
 
 def report_of(
     from_: From = None,
     to: To = None,
-    format_: Annotated[Format, typer.Option("--format")] = Format.TEXT,
+    format_: FormatOption = Format.TEXT,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
     """Answered, abandoned, untold and waits, from Asterisk's own record (S2, S7, S21)."""
-    deployment = deployment_of(config, state)
-    site = site_of(deployment)
-    plan = site.plan
-    now = clock_of(site).now()
-    first, last, since, until = period(from_, to, now, plan.organisation.zone)
-    with reading(deployment.state) as connection:
-        calls = Calls.none() if connection is None else read_calls(connection, since, until)
-        entries = [] if connection is None else list(read_entries(connection))
-    journal = [entry.event for entry in entries if entry.at < until]
-    short = ledger.shortages(journal, since, min(until, now))
-    broken = ledger.broken_days(journal, plan, since, until)
-    whole, found = report.summarise(calls), groups(calls, plan)
+    site = site_of(deployment_of(config, state))
+    found = gather(site, from_, to)
     match format_:
         case Format.TEXT:
-            days = f"{first}" if first == last else f"{first} to {last}"
-            sys.stdout.write(f"{plan.organisation.title[plan.organisation.language]}, {days}\n")
-            sys.stdout.write(report.as_text(whole))
-            charts = (chart.bars(by.capitalize(), one) for by, one in found.items() if one)
-            sys.stdout.write("\n\n".join(charts) + "\n\n")
-            sys.stdout.write(ledger.as_text(short, broken, plan) + "\n")
+            sys.stdout.write(as_text(found))
         case Format.CSV:
-            sys.stdout.write(
-                report.as_csv({"all": {"all": whole}} | {str(by): one for by, one in found.items()})
-            )
+            named = {str(by): one for by, one in found.groups.items()}
+            sys.stdout.write(report.as_csv({"all": {"all": found.facts.calls}, **named}))
         case Format.JSON:
-            by = {
-                f"by_{by}": {name: report.as_dict(one) for name, one in reports.items()}
-                for by, reports in found.items()
-            }
-            days_ = {"from": str(first), "to": str(last)}
-            show({**days_, "all": report.as_dict(whole), **by, **ledger.as_dict(short, broken)})
+            show(as_dict(found))
+        case Format.HTML:
+            sys.stdout.write(as_html(found))
 
 
-def period(
-    from_: datetime | None, to: datetime | None, now: datetime, zone: ZoneInfo
-) -> tuple[date, date, datetime, datetime]:
+def compliance_of(
+    from_: From = None,
+    to: To = None,
+    format_: FormatOption = Format.TEXT,
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """The policy clause by clause: met, not met or not measured, and by which figure (S2)."""
+    site = site_of(deployment_of(config, state))
+    found = gather(site, from_, to)
+    match format_:
+        case Format.TEXT:
+            sys.stdout.write(f"{_title(found)}\n{compliance.as_text(found.clauses)}\n")
+        case Format.CSV:
+            sys.stdout.write(_clauses_csv(found.clauses))
+        case Format.JSON:
+            show(_days(found) | {"clauses": compliance.as_dict(found.clauses)})
+        case Format.HTML:
+            sys.stdout.write(as_html(found))
+
+
+def gather(site: Site, from_: datetime | None, to: datetime | None) -> Found:
+    """Read journal and record, and fold them."""
+    plan, now = site.plan, clock_of(site).now()
+    when = period(from_, to, now, plan.organisation.zone)
+    since, until = when.since, when.until
+    with reading(site.deployment.state) as connection:
+        if connection is None:
+            calls, entries, minutes, abroad = Calls.none(), [], {}, 0
+        else:
+            calls = read_calls(connection, since, until)
+            entries = list(read_entries(connection))
+            minutes = read_minutes(connection, since, until, plan.organisation.zone)
+            abroad = read_abroad(connection, since, until)
+    journal = [entry.event for entry in entries if entry.at < until]
+    waiting = exchange_of(site).returns.values()
+    facts = compliance.Facts(
+        plan=plan,
+        events=[entry.event for entry in entries if since <= entry.at < until],
+        calls=report.summarise(calls),
+        short=ledger.shortages(journal, since, min(until, now)),
+        broken=ledger.broken_days(journal, plan, since, until),
+        returns=returning.kept(journal, waiting, since, min(until, now)),
+        minutes={who: max(months.values()) for who, months in minutes.items()},
+        abroad=abroad,
+    )
+    found = {by: dict(one) for by, one in groups(calls, plan).items()}
+    return Found(when, plan, facts, found, minutes)
+
+
+def period(from_: datetime | None, to: datetime | None, now: datetime, zone: ZoneInfo) -> Period:
     """First and last day, and the moments where they begin and end."""
     first = now.date() if from_ is None else from_.date()
     last = first if to is None else to.date()
     if last < first:
         raise typer.BadParameter(f"--to {last} is before --from {first}")
-    return first, last, _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+    return Period(first, last, _midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+
+
+def as_text(found: Found) -> str:
+    """The whole report, with bars."""
+    facts, returns = found.facts, found.facts.returns
+    charts = [chart.bars(by.capitalize(), one) for by, one in found.groups.items() if one]
+    minutes = [
+        f"  {_name(who, found.plan):<24} {month}  {spent:6.1f} min"
+        for who, months in sorted(found.minutes.items())
+        for month, spent in sorted(months.items())
+    ]
+    returned = (
+        f"Returns due           {returns.opened}: {returns.in_time} in time, {returns.late} late, "
+        f"{returns.overdue} open (promises: {returns.promised}, {returns.promises_late} not kept)"
+    )
+    parts = [
+        f"{_title(found)}\n{report.as_text(facts.calls)}",
+        *charts,
+        ledger.as_text(facts.short, facts.broken, found.plan),
+        returned,
+        "\n".join(["Outgoing minutes", *(minutes or ["  none"])]),
+        compliance.as_text(found.clauses),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_dict(found: Found) -> dict[str, object]:
+    """The whole report for programs."""
+    facts = found.facts
+    by = {
+        f"by_{by}": {name: report.as_dict(one) for name, one in reports.items()}
+        for by, reports in found.groups.items()
+    }
+    return {
+        **_days(found),
+        "all": report.as_dict(facts.calls),
+        **by,
+        **ledger.as_dict(facts.short, facts.broken),
+        "returns": asdict(facts.returns),
+        "outgoing_minutes": {
+            who: {month: round(spent, 2) for month, spent in months.items()}
+            for who, months in found.minutes.items()
+        },
+        "clauses": compliance.as_dict(found.clauses),
+    }
+
+
+def as_html(found: Found) -> str:
+    """The whole report as one page, without anything from elsewhere."""
+    pages = Environment(
+        loader=PackageLoader("pbx_bridge.cli", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    most = {
+        by: max((one.offered for one in reports.values()), default=1)
+        for by, reports in found.groups.items()
+    }
+    page = pages.get_template("report.html.j2")
+    return page.render(found=found, title=_title(found), most=most)
+
+
+def _clauses_csv(rows: tuple[compliance.Row, ...]) -> str:
+    text = io.StringIO()
+    written = csv.writer(text)
+    written.writerow(["clause", "about", "status", "figure", "unit", "query"])
+    for one in rows:
+        figure = "" if one.figure is None else f"{one.figure:g}"
+        texts = [cell(part) for part in (one.unit, one.query)]
+        written.writerow([one.clause, cell(one.about), str(one.status), figure, *texts])
+    return text.getvalue()
+
+
+def _days(found: Found) -> dict[str, object]:
+    return {"from": str(found.period.first), "to": str(found.period.last)}
+
+
+def _title(found: Found) -> str:
+    organisation = found.plan.organisation
+    return f"{organisation.title[organisation.language]}, {found.period}"
+
+
+def _name(extension: str, plan: Plan) -> str:
+    return plan.people[extension].name if extension in plan.people else extension
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

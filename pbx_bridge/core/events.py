@@ -228,6 +228,19 @@ class ReturnClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnKept:
+    """How a return went, without the caller's number: it stays when that is deleted."""
+
+    target: str
+    since: datetime
+    due: datetime
+    at: datetime
+    """When the caller was reached."""
+    how: Closed
+    promised: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnReminded:
     """Those of a stage are told that the caller still waits."""
 
@@ -388,6 +401,7 @@ Event = (
     | CallTaken
     | ReturnDue
     | ReturnClosed
+    | ReturnKept
     | ReturnReminded
     | SignedIn
     | SignedOut
@@ -516,7 +530,14 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return _returned(exchange, event)
         case PlanInForce(known):
             return replace(exchange, known=known)
-        case ShieldLifted() | CallBackAsked() | Decided() | LinkLost() | BridgeStarted():
+        case (
+            ShieldLifted()
+            | CallBackAsked()
+            | ReturnKept()
+            | Decided()
+            | LinkLost()
+            | BridgeStarted()
+        ):
             return exchange
         case _:
             assert_never(event)

@@ -26,6 +26,7 @@ from pbx_bridge.core.events import (
     Event,
     ReturnClosed,
     ReturnDue,
+    ReturnKept,
     ReturnReminded,
 )
 from pbx_bridge.core.hours import Opening, openings
@@ -128,9 +129,8 @@ def record_contact(command: RecordContact, exchange: Exchange, now: datetime) ->
     number = numbers.national(command.number, exchange.plan.dialling)
     if (command.target, number) not in exchange.returns:
         return Refusal("S16", "no-such-return", sentence("refused-no-such-return"))
-    return (
-        ReturnClosed(command.target, number, now, Closed.CONTACT, command.by, note=command.note),
-    )
+    held = exchange.returns[command.target, number]
+    return _closing(held, now, Closed.CONTACT, command.by, note=command.note)
 
 
 def remind(_: RemindOfReturns, exchange: Exchange, now: datetime) -> Answer:
@@ -212,55 +212,55 @@ class Kept:
     """Promises that were kept late, or not at all yet."""
 
 
-def kept(events: Iterable[Event], since: datetime, until: datetime) -> Kept:
+def kept(
+    events: Iterable[Event], open_: Iterable[Return], since: datetime, until: datetime
+) -> Kept:
     """Of the entries that were due from `since` on, before `until`: how they went.
 
-    An entry is judged by the time that it was due at last, e.g. as promised.
+    `events` are all of the journal's, `open_` the entries of now. An entry is judged by the time
+    that it was due at last, e.g. as promised; one that was closed after `until` was open then.
     """
-    open_: dict[tuple[str, str], ReturnDue] = {}
-    found: list[tuple[ReturnDue, datetime | None]] = []
-    first, last = since.astimezone(UTC), until.astimezone(UTC)
-    for event in events:
-        if isinstance(event, ReturnDue):
-            before = open_.get((event.target, event.number))
-            open_[event.target, event.number] = event if before is None else _merged(before, event)
-        elif isinstance(event, ReturnClosed):
-            entry = open_.pop((event.target, event.number), None)
-            if entry is not None and event.at.astimezone(UTC) < last:
-                found.append((entry, event.at))
-            elif entry is not None:
-                found.append((entry, None))
-    found += [(entry, None) for entry in open_.values()]
-    judged = [(entry, at) for entry, at in found if first <= entry.due.astimezone(UTC) < last]
-    in_time = [at is not None and _instant(at) <= _instant(entry.due) for entry, at in judged]
-    promises = [entry.how is Opened.PROMISED for entry, _ in judged]
+    first, last = _instant(since), _instant(until)
+    found = [(one.due, one.at, one.promised) for one in events if isinstance(one, ReturnKept)]
+    judged = [
+        (_instant(due), _instant(at) if _instant(at) < last else None, promised)
+        for due, at, promised in (
+            *found,
+            *((one.due, until, Opened.PROMISED in one.how) for one in open_),
+        )
+        if first <= _instant(due) < last
+    ]
+    in_time = sum(at is not None and at <= due for due, at, _ in judged)
+    overdue = sum(at is None for _, at, _ in judged)
+    promises = [(due, at) for due, at, promised in judged if promised]
     return Kept(
         opened=len(judged),
-        in_time=sum(in_time),
-        late=sum(
-            at is not None and not good for (_, at), good in zip(judged, in_time, strict=True)
-        ),
-        overdue=sum(at is None for _, at in judged),
-        promised=sum(promises),
-        promises_late=sum(
-            is_promise and not good for is_promise, good in zip(promises, in_time, strict=True)
-        ),
+        in_time=in_time,
+        late=len(judged) - in_time - overdue,
+        overdue=overdue,
+        promised=len(promises),
+        promises_late=sum(at is None or at > due for due, at in promises),
     )
-
-
-def _merged(before: ReturnDue, event: ReturnDue) -> ReturnDue:
-    """What an entry is judged by: a promise, else what came first."""
-    return event if event.how is Opened.PROMISED else before
 
 
 def _closed_by(
     exchange: Exchange, number: str, person: str, how: Closed, call: str, at: datetime
-) -> Iterator[ReturnClosed]:
+) -> Iterator[ReturnClosed | ReturnKept]:
     """A promise is kept by the one who made it; everything else by anybody who talks to them."""
     for one in exchange.returns.values():
         mine = not one.promised_by or person in (one.promised_by, one.target)
         if one.number == number and mine and _instant(one.since) <= _instant(at):
-            yield ReturnClosed(one.target, number, at, how, person, call)
+            yield from _closing(one, at, how, person, call)
+
+
+def _closing(
+    one: Return, at: datetime, how: Closed, by: str, call: str = "", note: str = ""
+) -> tuple[ReturnClosed, ReturnKept]:
+    promised = Opened.PROMISED in one.how
+    return (
+        ReturnClosed(one.target, one.number, at, how, by, call, note),
+        ReturnKept(one.target, one.since, one.due, at, how, promised),
+    )
 
 
 def _known(last: tuple[str, datetime] | None, number: str, at: datetime) -> bool:

@@ -6,8 +6,11 @@ import asyncio
 import csv
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,33 @@ import pytest
 from core.plans import ROOT
 
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.app import main
+from pbx_bridge.core.events import (
+    Event,
+    NoticeDue,
+    PinRefused,
+    ReferralCancelled,
+    ReferralSet,
+    ShieldLifted,
+)
+from pbx_bridge.core.state import About, Channel, Notice
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 Report = Callable[[str], str]
+
+
+JOURNAL: list[Event] = [
+    ReferralSet("101", "lunch", NOON, NOON + timedelta(hours=1), "", "101"),
+    ReferralCancelled("101", NOON, "101"),
+    ShieldLifted("101", "111"),
+    PinRefused("101", "0401234567", NOON),
+    NoticeDue(Notice("gap", Channel.LIST, About.GAP, "", "101", NOON)),
+]
 
 
 @pytest.fixture
@@ -29,18 +52,36 @@ def report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Report:
     """The report of the recorded day, in a format."""
+    return prepared("report", tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture
+def compliance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Report:
+    """The policy on the recorded day, in a format."""
+    return prepared("compliance", tmp_path, monkeypatch, capfd)
+
+
+def prepared(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Report:
     state = tmp_path / "state"
     state.mkdir()
     database = Database(database_file(state))
     for name in ("cel_three_calls.csv", "cel_mobile.csv", "cel_announcements.csv"):
         shutil.copy(RECORDINGS / name, tmp_path / name)
         assert asyncio.run(CelTail(tmp_path / name, database).catch_up()) > 0
+    asyncio.run(SqliteJournal(database).append(NOON, JOURNAL))
     database.close()
     config, day = str(ROOT / "config.yaml"), ["--from", "2026-11-23", "--to", "2026-11-24"]
 
     def said(format_: str) -> str:
         options = ["--config", config, "--state", str(state), "--format", format_, *day]
-        monkeypatch.setattr(sys, "argv", ["pbx-bridge", "report", *options])
+        monkeypatch.setattr(sys, "argv", ["pbx-bridge", command, *options])
         with pytest.raises(SystemExit) as end:
             main()
         assert end.value.code == 0
@@ -66,3 +107,66 @@ def test_s7_untold_calls_are_in_json_and_csv_for_each_number(report: Report) -> 
     rows = {row["group"]: row for row in csv.DictReader(report("csv").splitlines())}
     assert [rows["all"][key] for key in keys] == ["8", "1", "1", '{"person-no-answer": 1}']
     assert [rows["018000102"][key] for key in keys] == ["5", "0", "1", "{}"]
+
+
+def test_s2_each_figure_of_the_policy_is_given_by_its_query(
+    compliance: Report, tmp_path: Path
+) -> None:
+    """The SQL beside a figure, run as it stands, gives the figure."""
+    rows = json.loads(compliance("json"))["clauses"]
+    since = datetime(2026, 11, 22, 22, tzinfo=UTC)
+    until = since + timedelta(days=2)
+    compared = 0
+    with sqlite3.connect(database_file(tmp_path / "state")) as connection:
+        for row in rows:
+            query, figure = row["query"], row["figure"]
+            if not query.startswith("SELECT count(*)") or figure is None:
+                continue
+            journal = "FROM journal" in query
+            ends = [
+                one.isoformat() if journal else int(one.timestamp() * 1e6) for one in (since, until)
+            ]
+            (counted,) = connection.execute(query, dict(zip(("since", "until"), ends, strict=True)))
+            assert counted == (figure,), row["clause"]
+            compared += bool(figure)
+    assert compared >= 5, "figures that are not zero"
+
+
+def test_the_policy_is_told_in_text_and_csv(compliance: Report) -> None:
+    assert "S8   met" in compliance("text")
+    rows = list(csv.DictReader(compliance("csv").splitlines()))
+    assert len(rows) == 29
+    assert not any(row["figure"].startswith(("=", "+", "@")) for row in rows)
+
+
+def test_the_page_stands_alone_and_callers_text_is_inert_in_it(report: Report) -> None:
+    page = report("html")
+    found = Page()
+    found.feed(page)
+    assert found.open == []
+    assert "script" not in found.seen
+    assert not any(word in page for word in ("http:", "https:", "@import", "url("))
+    assert "The policy, clause by clause" in page
+    assert page.count("<svg") >= 5
+
+
+class Page(HTMLParser):
+    """Which tags there are, and which were left open."""
+
+    EMPTY = ("meta",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

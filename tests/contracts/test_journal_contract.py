@@ -44,6 +44,7 @@ from pbx_bridge.core.events import (
     ReferralSet,
     ReturnClosed,
     ReturnDue,
+    ReturnKept,
     ReturnReminded,
     ShieldLifted,
     SignedIn,
@@ -118,6 +119,7 @@ EVERY_KIND: list[Event] = [
     CallTaken("1795422600.1", "101", "0401234567", NOON),
     ReturnDue("101", "0401234567", "1795422600.2", Opened.MISSED, NOON, NOON),
     ReturnReminded("101", "0401234567", Stage.UNIT, NOON),
+    ReturnKept("101", NOON, NOON, NOON, Closed.CALLED, promised=True),
     ReturnClosed("101", "0401234567", NOON, Closed.CONTACT, "102", "", "öå 🙂"),
 ]
 WATCH: list[Event] = [

@@ -334,12 +334,13 @@ def test_returns_are_in_time_late_or_overdue() -> None:
     )
     exchange = tell(exchange, Promise(ANNA, numbers[2], LATER, by=ANNA), DAY)
     midnight = at("2026-03-03 00:00")
-    found = returning.kept(events, midnight, midnight + timedelta(days=1))
+    waiting = exchange.returns.values()
+    found = returning.kept(events, waiting, midnight, midnight + timedelta(days=1))
     assert (found.opened, found.in_time, found.late, found.overdue) == (3, 1, 0, 2)
     assert (found.promised, found.promises_late) == (1, 1)
-    later = returning.kept(events, midnight, midnight + timedelta(days=7))
+    later = returning.kept(events, waiting, midnight, midnight + timedelta(days=7))
     assert (later.in_time, later.late, later.overdue) == (1, 1, 1)
-    assert returning.kept(events, midnight - timedelta(days=9), midnight).opened == 0
+    assert returning.kept(events, waiting, midnight - timedelta(days=9), midnight).opened == 0
 
 
 COMMANDS = st.lists(

@@ -5,8 +5,20 @@ All of it is written in the database's one writer thread, a chunk of the file in
 the lines, the place in the file and the calls that ended in them are stored together or not.
 """
 
-from pbx_bridge.adapters.record.calls import read_calls, read_journeys
+from pbx_bridge.adapters.record.calls import (
+    read_abroad,
+    read_calls,
+    read_journeys,
+    read_minutes,
+)
 from pbx_bridge.adapters.record.events import read_cel
 from pbx_bridge.adapters.record.tail import CelTail
 
-__all__ = ["CelTail", "read_calls", "read_cel", "read_journeys"]
+__all__ = [
+    "CelTail",
+    "read_abroad",
+    "read_calls",
+    "read_cel",
+    "read_journeys",
+    "read_minutes",
+]

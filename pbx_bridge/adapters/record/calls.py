@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import get_type_hints
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import sqlite_utils
@@ -178,6 +179,36 @@ def read_journeys(
         (microseconds(since), microseconds(until)),
     ):
         yield _JOURNEY.validate_json(text)
+
+
+def read_minutes(
+    connection: sqlite3.Connection, since: datetime, until: datetime, zone: ZoneInfo
+) -> dict[str, dict[str, float]]:
+    """Minutes of outgoing talks by extension and calendar month (`2026-11`) of the zone (S6)."""
+    found: dict[str, dict[str, float]] = {}
+    if not has_table(connection, "calls"):
+        return found
+    for phone, started, talked in connection.execute(
+        "SELECT phone, started, talked FROM calls JOIN call_kinds k ON k.id = kind "
+        "WHERE started >= ? AND started < ? AND k.outcome = 'outgoing' AND talked > 0",
+        (microseconds(since), microseconds(until)),
+    ):
+        months = found.setdefault(phone, {})
+        month = f"{moment(started).astimezone(zone):%Y-%m}"
+        months[month] = months.get(month, 0.0) + talked / 60e6
+    return found
+
+
+def read_abroad(connection: sqlite3.Connection, since: datetime, until: datetime) -> int:
+    """Outgoing calls that were carried abroad (S27); those whose number was deleted are none."""
+    if not has_table(connection, "calls"):
+        return 0
+    (count,) = connection.execute(
+        "SELECT count(*) FROM calls JOIN call_kinds k ON k.id = kind WHERE started >= ? AND "
+        "started < ? AND k.outcome = 'outgoing' AND (number LIKE '+%' OR number LIKE '00%')",
+        (microseconds(since), microseconds(until)),
+    ).fetchone()
+    return int(count)
 
 
 def read_unsettled(connection: sqlite3.Connection, most: int) -> list[Journey]:
