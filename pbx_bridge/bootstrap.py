@@ -27,12 +27,14 @@ from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
+from pbx_bridge.app.erasing import Erasing
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
@@ -131,11 +133,24 @@ class Bridge:
         self.asking = Asking(self.ari, self.office, clock)
         self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
-        self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
+        self.tail = CelTail(
+            running.cel_file,
+            self.database,
+            clock.offset_s,
+            Pseudonyms(deployment.privacy.key),
+        )
+        self.erasing = Erasing(
+            self.journal, self.tail, self.office, clock, deployment.privacy.periods
+        )
         self.recording = Recording(self.ari, self.tail, self.office, clock)
         self.control = Control(
             state / SOCKET,
-            {"status": self._status, "command": self._command, "reload": self._reload},
+            {
+                "status": self._status,
+                "command": self._command,
+                "reload": self._reload,
+                "erase": self._erase,
+            },
         )
         self._lost_at: datetime | None = None
         self.ari.on_lost.append(self._link_lost)
@@ -160,6 +175,7 @@ class Bridge:
                     ("outbox", self.outbox.run()),
                     ("record", self.tail.run()),
                     ("recording", self.recording.run()),
+                    ("erasing", self.erasing.run()),
                     ("watch", self._watch()),
                 ):
                     tasks.create_task(work, name=name)
@@ -219,6 +235,11 @@ class Bridge:
         said = [self.voice.text(one, language, now) for one in outcome.spoken]
         clause = outcome.refusal.clause if outcome.refusal else ""
         return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
+
+    async def _erase(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Delete what is too old, or what is known of one number."""
+        number = str(body.get("number", ""))
+        return await (self.erasing.forget(number) if number else self.erasing.erase())
 
     async def _reload(self, _: Mapping[str, Any]) -> Mapping[str, object]:
         """Use the files as they are now, or keep the plan and say what is wrong."""

@@ -104,6 +104,19 @@ class Record(Protocol):
         lost (F07). Raises `JournalUnavailable`, `OSError`."""
         ...
 
+    async def erase_old(
+        self, numbers_before: datetime, calls_before: datetime
+    ) -> Mapping[str, int]:
+        """Delete callers' numbers, and calls, that are older. Returns rows by kind.
+
+        Raises `JournalUnavailable`.
+        """
+        ...
+
+    async def forget(self, number: str) -> Mapping[str, int]:
+        """Delete what is known of one number. Returns rows by kind; raises `JournalUnavailable`."""
+        ...
+
     async def unsettled(self) -> Sequence[Journey]:
         """Calls that have ended and are not settled, oldest first; some of them, if many.
 
@@ -263,6 +276,22 @@ class Journal(Protocol):
 
     def entries(self) -> Iterable[Entry]:
         """All entries from the first; used once, at start."""
+        ...
+
+    async def select(
+        self, kinds: Sequence[type[Event]], before: datetime | None = None
+    ) -> Sequence[Entry]:
+        """The entries of some kinds, `before` a moment or all; erased ones left out.
+
+        Raises `JournalUnavailable`.
+        """
+        ...
+
+    async def erase(self, seqs: Sequence[int]) -> None:
+        """Delete what these entries say; that there were such entries stays provable.
+
+        Raises `JournalUnavailable`.
+        """
         ...
 
 

@@ -150,6 +150,12 @@ class Database:
             own.execute("BEGIN")
             yield own
 
+    def flush(self) -> None:
+        """Move what the write-ahead file holds into the database, and empty it: deleted rows are
+        then nowhere on the disk. Where a reader is in the way it is done by the next one."""
+        with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=rw")) as own:
+            own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Write what is queued, then close the file. Idempotent."""
         with self._gate:
@@ -173,6 +179,7 @@ class Database:
             try:
                 (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
                 connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA secure_delete=ON")
             except BaseException:
                 connection.close()
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -83,6 +83,14 @@ class Office:
         async with self._one_at_a_time:
             self.exchange = under(plan, self.exchange)
             self._tell()
+
+    def forget(self, number: str) -> None:
+        """Nobody has to reach that number any more: its entries were deleted from the journal."""
+        held = self.exchange.returns
+        left = {key: one for key, one in held.items() if one.number != number}
+        talks = {who: last for who, last in self.exchange.last_talks.items() if last[0] != number}
+        self.exchange = replace(self.exchange, returns=left, last_talks=talks)
+        self._tell()
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:

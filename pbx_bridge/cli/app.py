@@ -10,16 +10,28 @@ import sys
 import typer
 
 from pbx_bridge.adapters.journal import RowUnreadable
+from pbx_bridge.adapters.pseudonym import KeyUnreadable
 from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.render import Unwritable
 from pbx_bridge.asterisk.secrets import SecretsUnreadable
-from pbx_bridge.cli import calling, cover, lines, people, reporting, returns, running, seeing
+from pbx_bridge.cli import (
+    calling,
+    cover,
+    lines,
+    people,
+    privacy,
+    reporting,
+    returns,
+    running,
+    seeing,
+)
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 _REFUSALS = (
     PbxRejected,
     CopyFailed,
+    KeyUnreadable,
     SecretsUnreadable,
     JournalUnavailable,
     RowUnreadable,
@@ -34,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (running, seeing, reporting, returns, cover, lines, people, calling):
+for part in (running, seeing, reporting, returns, privacy, cover, lines, people, calling):
     part.register(app)
 
 

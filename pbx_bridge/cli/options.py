@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import getpass
 import json
 import logging
 import sqlite3
@@ -16,13 +18,14 @@ import structlog
 import typer
 
 from pbx_bridge.adapters.clock import SystemClock
-from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.store import SqliteJournal, read_entries
 from pbx_bridge.asterisk import running
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import fold, fresh, under
+from pbx_bridge.core.events import DataRead, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
@@ -99,6 +102,19 @@ def readable(path: Path) -> Iterator[None]:
         raise JournalUnavailable(
             f"{path} can't be read: {error}; stop the bridge and restore it from a backup"
         ) from error
+
+
+def note_reading(site: Site, what: str, why: str) -> None:
+    """Journal who reads what and why. Raises `JournalUnavailable`: then nothing is shown."""
+    if not why.strip():
+        raise typer.BadParameter("--why: write why the data is read")
+    path = database_file(site.deployment.state)
+    if not path.exists():
+        return
+    now = clock_of(site).now()
+    event = DataRead(what, getpass.getuser(), why, now)
+    with closing(Database(path)) as database:
+        asyncio.run(SqliteJournal(database).append(now, (event,)))
 
 
 def show(value: object) -> None:

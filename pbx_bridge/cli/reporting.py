@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import sys
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import typer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pbx_bridge.adapters.journal.store import read_entries
-from pbx_bridge.adapters.record import read_abroad, read_calls, read_minutes
+from pbx_bridge.adapters.record import read_abroad, read_calls, read_minutes, read_people
 from pbx_bridge.cli.options import (
     CONFIG,
     Config,
@@ -23,6 +24,7 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     exchange_of,
+    note_reading,
     reading,
     show,
     site_of,
@@ -34,6 +36,7 @@ from pbx_bridge.core.grouping import By, groups
 from pbx_bridge.core.inert import cell
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.report import Report
+from pbx_bridge.ports import PbxRejected
 
 From = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
@@ -95,12 +98,25 @@ def report_of(
     from_: From = None,
     to: To = None,
     format_: FormatOption = Format.TEXT,
+    people: Annotated[
+        bool, typer.Option("--people", help="Who answered how fast; for who may see it.")
+    ] = False,
+    why: Annotated[str, typer.Option("--why", help="Why it is read; it is journaled.")] = "",
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
     """Answered, abandoned, untold and waits, from Asterisk's own record (S2, S7, S21)."""
     site = site_of(deployment_of(config, state))
-    found = gather(site, from_, to)
+    if people:
+        user, may = getpass.getuser(), site.deployment.privacy.may_see_people
+        if user not in may:
+            raise PbxRejected(
+                f"{user} may not see figures of single people; config.yaml names who may, under "
+                "privacy: may_see_people"
+            )
+    found = gather(site, from_, to, people=people)
+    what = "report of people" if people else "report"
+    note_reading(site, f"{what} {found.period}", why or ("" if people else what))
     match format_:
         case Format.TEXT:
             sys.stdout.write(as_text(found))
@@ -123,6 +139,7 @@ def compliance_of(
     """The policy clause by clause: met, not met or not measured, and by which figure (S2)."""
     site = site_of(deployment_of(config, state))
     found = gather(site, from_, to)
+    note_reading(site, f"compliance {found.period}", "compliance")
     match format_:
         case Format.TEXT:
             sys.stdout.write(f"{_title(found)}\n{compliance.as_text(found.clauses)}\n")
@@ -134,19 +151,22 @@ def compliance_of(
             sys.stdout.write(as_html(found))
 
 
-def gather(site: Site, from_: datetime | None, to: datetime | None) -> Found:
+def gather(
+    site: Site, from_: datetime | None, to: datetime | None, *, people: bool = False
+) -> Found:
     """Read journal and record, and fold them."""
     plan, now = site.plan, clock_of(site).now()
     when = period(from_, to, now, plan.organisation.zone)
     since, until = when.since, when.until
     with reading(site.deployment.state) as connection:
         if connection is None:
-            calls, entries, minutes, abroad = Calls.none(), [], {}, 0
+            calls, entries, minutes, abroad, by_person = Calls.none(), [], {}, 0, {}
         else:
             calls = read_calls(connection, since, until)
             entries = list(read_entries(connection))
             minutes = read_minutes(connection, since, until, plan.organisation.zone)
             abroad = read_abroad(connection, since, until)
+            by_person = read_people(connection, since, until) if people else {}
     journal = [entry.event for entry in entries if entry.at < until]
     waiting = exchange_of(site).returns.values()
     facts = compliance.Facts(
@@ -160,6 +180,9 @@ def gather(site: Site, from_: datetime | None, to: datetime | None) -> Found:
         abroad=abroad,
     )
     found = {by: dict(one) for by, one in groups(calls, plan).items()}
+    if people:
+        named = ((_name(who, plan), one) for who, one in by_person.items())
+        found[By.PERSON] = {name: report.summarise(one) for name, one in named}
     return Found(when, plan, facts, found, minutes)
 
 

@@ -15,6 +15,7 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     exchange_of,
+    note_reading,
     person_of,
     show,
     site_of,
@@ -46,6 +47,7 @@ def returns(
 ) -> None:
     """Show the callers who have to be reached, and by when (S16, S23)."""
     site = site_of(deployment_of(config, state))
+    note_reading(site, f"returns {sought}".strip(), "returns")
     exchange, now = exchange_of(site), clock_of(site).now()
     wanted = _wanted(site, sought)
     found = sorted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,6 +18,7 @@ from pbx_bridge.config.schema import Shape
 from pbx_bridge.config.typed import typed
 from pbx_bridge.config.values import Mail, Mapped
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.retention import Periods
 
 SECRET_LIMIT_BYTES = 4096
 
@@ -91,6 +93,17 @@ class External:
 
 
 @dataclass(frozen=True, slots=True)
+class Privacy:
+    """How long what is kept of people, and who may see figures of single ones."""
+
+    periods: Periods
+    key: Path
+    """File of the key of pseudonyms."""
+    may_see_people: frozenset[str]
+    """Users of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Where the exchange runs; every path is absolute."""
 
@@ -124,6 +137,7 @@ class Deployment:
     guard_seconds: int
     """How long a claimed call waits for its decision before Asterisk goes on by itself."""
     log_level: str
+    privacy: Privacy
     mail: MailServer | None = None
     """None: nothing is sent by mail."""
 
@@ -261,6 +275,30 @@ class _Guards(Shape):
     guard_seconds: Annotated[int, Field(ge=1, le=30)] = 4
 
 
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class _Privacy(Shape):
+    numbers_days: Days = 30
+    calls_days: Days = 730
+    absences_days: Days = 365
+    key_file: FilePath = "state/pseudonym.key"
+    may_see_people: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]] = Field(
+        default_factory=list
+    )
+
+    @model_validator(mode="after")
+    def _numbers_first(self) -> Self:
+        if self.numbers_days > self.calls_days:
+            raise ValueError("calls_days can't be less than numbers_days: numbers are in calls")
+        return self
+
+    def privacy(self, base: Path) -> Privacy:
+        days = (self.numbers_days, self.calls_days, self.absences_days)
+        periods = Periods(*(timedelta(days=one) for one in days))
+        return Privacy(periods, _path(base, self.key_file), frozenset(self.may_see_people))
+
+
 class _Config(Shape):
     language: Language = Language.SV
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -269,6 +307,7 @@ class _Config(Shape):
     folders: Annotated[_Folders, Mapped] = _Folders()
     speech: Annotated[_Speech, Mapped] = _Speech()
     guards: Annotated[_Guards, Mapped] = _Guards()
+    privacy: Annotated[_Privacy, Mapped] = _Privacy()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
 
 
@@ -318,6 +357,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         claim_timeout_ms=config.guards.claim_timeout_ms,
         guard_seconds=config.guards.guard_seconds,
         log_level=config.log_level,
+        privacy=config.privacy.privacy(base),
         mail=_mail_server(config.mail, base),
     )
 

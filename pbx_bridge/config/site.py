@@ -31,7 +31,14 @@ def read_deployment(config: Path, state: Path | None = None) -> Deployment:
     if state is None:
         return deployment
     state = state.absolute()
-    return replace(deployment, state=state, sounds=state / "sounds", public=state / "public")
+    privacy = replace(deployment.privacy, key=state / "pseudonym.key")
+    return replace(
+        deployment,
+        state=state,
+        sounds=state / "sounds",
+        public=state / "public",
+        privacy=privacy,
+    )
 
 
 def read_site(deployment: Deployment, today: date) -> Site:

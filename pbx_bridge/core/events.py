@@ -376,6 +376,28 @@ class PlanInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class DataErased:
+    """Data that may be kept no longer was deleted: the proof of it."""
+
+    what: str
+    """`log`, `numbers`, `calls`, `journal`, `absences`; `number` for one that was forgotten."""
+    before: datetime
+    """Everything older than this."""
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataRead:
+    """Somebody has read what is known of calls or callers."""
+
+    what: str
+    who: str
+    """User of the machine."""
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeStarted:
     """A bridge took up its work with a plan."""
 
@@ -415,6 +437,8 @@ Event = (
     | Decided
     | LinkLost
     | PlanInForce
+    | DataErased
+    | DataRead
     | BridgeStarted
 )
 
@@ -536,6 +560,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             | ReturnKept()
             | Decided()
             | LinkLost()
+            | DataErased()
+            | DataRead()
             | BridgeStarted()
         ):
             return exchange

@@ -32,6 +32,8 @@ class By(StrEnum):
     WEEKDAY = "weekday"
     DAY = "day"
     MONTH = "month"
+    PERSON = "person"
+    """Who answered; only where that is asked for, by somebody who may see it."""
 
 
 def groups(calls: Calls, plan: Plan) -> Mapping[By, Mapping[str, Report]]:

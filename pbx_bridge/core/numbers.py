@@ -30,6 +30,15 @@ def national(digits: str, dialling: Dialling) -> str:
     return digits
 
 
+def forms(number: str, dialling: Dialling) -> tuple[str, ...]:
+    """The ways in which one number outside is signalled, the national form first."""
+    own = national("".join(number.split()), dialling)
+    if not own.startswith("0") or own.startswith("00"):
+        return (own,)
+    code = dialling.country_code
+    return own, f"+{code}{own[1:]}", f"00{code}{own[1:]}"
+
+
 def classify(digits: str, dialling: Dialling) -> Class:
     """The class of `digits` (national form) for an outgoing call."""
     if digits in dialling.emergency:

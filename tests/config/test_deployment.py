@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def test_the_sample_says_the_defaults(tmp_path: Path) -> None:
     sample, empty = load_deployment(ROOT / "config.yaml"), load(tmp_path, "")
     for name in Deployment.__slots__:
         found, default = getattr(sample, name), getattr(empty, name)
+        if isinstance(found, deployment.Privacy):
+            assert found.key.relative_to(ROOT) == default.key.relative_to(tmp_path.resolve())
+            default = replace(default, key=found.key)
         if isinstance(found, Path):
             found, default = found.relative_to(ROOT), default.relative_to(tmp_path.resolve())
         assert found == default, name
@@ -55,6 +59,7 @@ def test_the_sample_explains_every_key() -> None:
         deployment._Folders,
         deployment._Speech,
         deployment._Guards,
+        deployment._Privacy,
     )
     for key in (key for shape in shapes for key in shape.model_fields):
         assert re.search(rf"\b{key}\b", text), key
@@ -151,3 +156,12 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 def test_a_missing_config_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the file is missing"):
         load_deployment(tmp_path / "config.yaml")
+
+
+def test_retention_is_in_days_and_numbers_go_first(tmp_path: Path) -> None:
+    found = load(tmp_path, "privacy: {numbers_days: 14, may_see_people: [rektor]}").privacy
+    assert (found.periods.numbers.days, found.periods.calls.days) == (14, 730)
+    assert found.may_see_people == {"rektor"}
+    (problem,) = refused(tmp_path, "privacy: {numbers_days: 800}")
+    assert "calls_days" in problem
+    assert refused(tmp_path, "privacy: {calls_days: 0}")

@@ -22,6 +22,8 @@ from pbx_bridge.core.events import (
     CommandRefused,
     CoverAnswered,
     CoverAsked,
+    DataErased,
+    DataRead,
     Decided,
     Event,
     ForwardAnswered,
@@ -119,6 +121,8 @@ EVERY_KIND: list[Event] = [
     CallTaken("1795422600.1", "101", "0401234567", NOON),
     ReturnDue("101", "0401234567", "1795422600.2", Opened.MISSED, NOON, NOON),
     ReturnReminded("101", "0401234567", Stage.UNIT, NOON),
+    DataErased("calls", NOON, 3),
+    DataRead("calls 2026-11-24", "revisor", "öå 🙂", NOON),
     ReturnKept("101", NOON, NOON, NOON, Closed.CALLED, promised=True),
     ReturnClosed("101", "0401234567", NOON, Closed.CONTACT, "102", "", "öå 🙂"),
 ]

@@ -16,6 +16,7 @@ class FakeJournal:
         self.rows: list[Entry] = []
         self.broken = False
         self.lost = 0
+        self.erased: set[int] = set()
 
     @property
     def events(self) -> list[Event]:
@@ -38,9 +39,21 @@ class FakeJournal:
     def entries(self) -> Iterable[Entry]:
         yield from list(self.rows)
 
+    async def select(
+        self, kinds: Sequence[type[Event]], before: datetime | None = None
+    ) -> Sequence[Entry]:
+        rows = [row for row in self.rows if isinstance(row.event, tuple(kinds))]
+        return [row for row in rows if before is None or row.at < before]
+
+    async def erase(self, seqs: Sequence[int]) -> None:
+        if self.broken:
+            raise JournalUnavailable("the fake disk is full")
+        self.erased |= set(seqs)
+        self.rows = [row for row in self.rows if row.seq not in self.erased]
+
     def _add(self, at: datetime, events: Sequence[Event]) -> None:
         for event in events:
-            self.rows.append(Entry(len(self.rows) + 1, at, event))
+            self.rows.append(Entry(len(self.rows) + len(self.erased) + 1, at, event))
 
 
 def _utc(at: datetime) -> datetime:

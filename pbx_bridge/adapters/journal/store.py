@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -96,17 +97,25 @@ class SqliteJournal:
             yield from read_entries(connection)
 
     async def erase(self, seqs: Sequence[int]) -> None:
-        """Remove the bodies of rows, overwriting them; the chain still verifies.
-
-        The write-ahead file holds the old pages until SQLite has used it again.
-        """
+        """Remove the bodies of rows, overwriting them on the disk; the chain still verifies."""
         rows = [(seq,) for seq in seqs]
 
         def blank(connection: sqlite3.Connection) -> None:
-            connection.execute("PRAGMA secure_delete=ON")
             connection.executemany("UPDATE journal SET body=NULL, salt=NULL WHERE seq=?", rows)
 
         await self._database.write(blank)
+        await asyncio.to_thread(self._database.flush)
+
+    async def select(
+        self, kinds: Sequence[type[Event]], before: datetime | None = None
+    ) -> Sequence[Entry]:
+        """The entries of some kinds, `before` a moment or all. Raises `RowUnreadable`."""
+
+        def look() -> list[Entry]:
+            with self._database.reader() as connection:
+                return list(read_entries(connection, kinds, before))
+
+        return await asyncio.to_thread(look)
 
     async def close(self) -> None:
         """Wait for everything that was noted, and note the head. The database stays open."""
@@ -147,15 +156,29 @@ class SqliteJournal:
             log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
 
 
-def read_entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    """All entries from the first, erased ones left out. Raises `RowUnreadable`.
+def read_entries(
+    connection: sqlite3.Connection,
+    kinds: Sequence[type[Event]] | None = None,
+    before: datetime | None = None,
+) -> Iterator[Entry]:
+    """Entries from the first, all or those of some kinds and before a moment; erased ones left
+    out. Raises `RowUnreadable`.
 
     A database that no bridge has kept a journal in yet holds none.
     """
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
         return
+    conditions, values = ["body IS NOT NULL"], list[str]()
+    if kinds is not None:
+        conditions.append(f"kind IN ({', '.join('?' * len(kinds))})")
+        values += [kind.__name__ for kind in kinds]
+    if before is not None:
+        conditions.append("at < ?")
+        values.append(_utc(before))
+    where = " AND ".join(conditions)
     rows = connection.execute(
-        "SELECT seq, at, kind, body FROM journal WHERE body IS NOT NULL ORDER BY seq"
+        f"SELECT seq, at, kind, body FROM journal WHERE {where} ORDER BY seq",  # noqa: S608
+        values,
     )
     for seq, at, kind, body in rows:
         yield Entry(seq, datetime.fromisoformat(at), decode(seq, kind, body))

@@ -10,6 +10,8 @@ from pbx_bridge.adapters.record.calls import (
     read_calls,
     read_journeys,
     read_minutes,
+    read_of_number,
+    read_people,
 )
 from pbx_bridge.adapters.record.events import read_cel
 from pbx_bridge.adapters.record.tail import CelTail
@@ -21,4 +23,6 @@ __all__ = [
     "read_cel",
     "read_journeys",
     "read_minutes",
+    "read_of_number",
+    "read_people",
 ]

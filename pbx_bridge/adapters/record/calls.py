@@ -164,6 +164,28 @@ def read_calls(connection: sqlite3.Connection, since: datetime, until: datetime)
     return Calls(table["started"], table["wait"], places[table["kind"]], tuple(kinds.values()))
 
 
+def read_people(
+    connection: sqlite3.Connection, since: datetime, until: datetime
+) -> dict[str, Calls]:
+    """The answered calls of each person, by extension: for those who may see them."""
+    if not has_table(connection, "calls"):
+        return {}
+    kinds = {number: kind for kind, number in _stored_kinds(connection).items()}
+    places = {number: place for place, number in enumerate(kinds)}
+    rows: dict[str, list[tuple[int, int, int]]] = {}
+    for person, started, wait, kind in connection.execute(
+        "SELECT answered_by, started, wait, kind FROM calls "
+        "WHERE started >= ? AND started < ? AND answered_by <> '' ORDER BY answered_by",
+        (microseconds(since), microseconds(until)),
+    ):
+        rows.setdefault(person, []).append((started, wait, places[kind]))
+    tables = {person: np.array(held, dtype=np.int64) for person, held in rows.items()}
+    return {
+        person: Calls(one[:, 0], one[:, 1], one[:, 2].astype(np.int32), tuple(kinds.values()))
+        for person, one in tables.items()
+    }
+
+
 def read_journeys(
     connection: sqlite3.Connection, since: datetime, until: datetime
 ) -> Iterator[Journey]:
@@ -177,6 +199,17 @@ def read_journeys(
         "SELECT journey FROM calls WHERE started >= ? AND started < ? AND journey IS NOT NULL "
         "ORDER BY started, id",
         (microseconds(since), microseconds(until)),
+    ):
+        yield _JOURNEY.validate_json(text)
+
+
+def read_of_number(connection: sqlite3.Connection, number: str) -> Iterator[Journey]:
+    """The calls to or from one number outside, of which details are kept, in order."""
+    if not has_table(connection, "calls"):
+        return
+    for (text,) in connection.execute(
+        "SELECT journey FROM calls WHERE number = ? AND journey IS NOT NULL ORDER BY started, id",
+        (number,),
     ):
         yield _JOURNEY.validate_json(text)
 

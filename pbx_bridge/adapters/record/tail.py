@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ from pbx_bridge.adapters.record.calls import (
     read_unsettled,
     settle,
 )
+from pbx_bridge.adapters.record.erasing import erase_old, forget
 from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, hashed
 from pbx_bridge.core.latency import Journey
 from pbx_bridge.ports import JournalUnavailable
@@ -110,6 +111,7 @@ class CelTail:
         self._path = path.absolute()
         self._store = store
         self._offset_s = offset_s
+        self._pseudonym = pseudonym
         self._keeper = CallKeeper(pseudonym)
         self._turn = asyncio.Lock()
         self._place = self._stored_place()
@@ -153,6 +155,24 @@ class CelTail:
         await self.catch_up()
         shifted = at + timedelta(seconds=self._offset_s)
         self._tell(await self._store.write(partial(self._keeper.started, at=shifted)))
+
+    async def erase_old(
+        self, numbers_before: datetime, calls_before: datetime
+    ) -> Mapping[str, int]:
+        """Delete callers' numbers, and calls, that are older, from the disk too."""
+        erase = partial(erase_old, numbers_before=numbers_before, calls_before=calls_before)
+        found = await self._store.write(erase)
+        if any(found.values()):
+            await asyncio.to_thread(self._store.flush)
+        return found
+
+    async def forget(self, number: str) -> Mapping[str, int]:
+        """Delete what is known of one number, from the disk too."""
+        found = await self._store.write(
+            partial(forget, number=number, pseudonym=self._pseudonym(number))
+        )
+        await asyncio.to_thread(self._store.flush)
+        return found
 
     async def unsettled(self) -> Sequence[Journey]:
         """Calls that have ended and weren't settled, oldest first; at most `MOST_UNSETTLED`."""

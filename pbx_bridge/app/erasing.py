@@ -1,0 +1,106 @@
+"""Deletes each day what may be kept no longer, and notes that it did: the proof of deletion."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from pbx_bridge.app.office import Office
+from pbx_bridge.core import numbers, retention
+from pbx_bridge.core.events import DataErased, Event
+from pbx_bridge.ports import Clock, Journal, JournalUnavailable, Record
+
+LOOK_S = 600.0
+"""Between two looks at the date; a machine's clock may be set anew (F30)."""
+
+log = structlog.get_logger(__name__)
+
+
+class Erasing:
+    """Once a day, and when somebody asks."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        record: Record,
+        office: Office,
+        clock: Clock,
+        periods: retention.Periods,
+    ) -> None:
+        self._journal = journal
+        self._record = record
+        self._office = office
+        self._clock = clock
+        self._periods = periods
+
+    async def run(self) -> None:
+        """Work until cancelled; trouble is logged, and tried again."""
+        done = None
+        while True:
+            today = self._clock.now().date()
+            if done != today:
+                try:
+                    await self.erase()
+                    done = today
+                except (JournalUnavailable, OSError) as error:
+                    log.error("erasing_failed", why=str(error))
+            await asyncio.sleep(LOOK_S)
+
+    async def erase(self) -> Mapping[str, int]:
+        """Delete what is too old. Returns rows by kind; raises `JournalUnavailable`."""
+        now, periods = self._clock.now().astimezone(UTC), self._periods
+        before = {
+            "numbers": now - periods.numbers,
+            "calls": now - periods.calls,
+            "absences": now - periods.absences,
+        }
+        counts = dict(await self._record.erase_old(before["numbers"], before["calls"]))
+        for kinds, name, what in (
+            (retention.WITH_NUMBERS, "journal", "numbers"),
+            (retention.OF_ABSENCES, "absences", "absences"),
+        ):
+            counts[name] = await self._erase_entries(kinds, before[what], now)
+        ends = {"log": "numbers", "journal": "numbers"}
+        proofs: list[Event] = [
+            DataErased(what, before[ends.get(what, what)], count)
+            for what, count in counts.items()
+            if count
+        ]
+        if proofs:
+            await self._journal.append(now, proofs)
+            log.info("erased", **counts)
+        return counts
+
+    async def forget(self, number: str) -> Mapping[str, int]:
+        """Delete what is known of somebody outside. Raises `JournalUnavailable`.
+
+        An open return of theirs is deleted too: nobody is to call them.
+        """
+        forms = numbers.forms(number, self._office.exchange.plan.dialling)
+        counts = {"log": 0, "numbers": 0}
+        for form in forms:
+            for what, count in (await self._record.forget(form)).items():
+                counts[what] += count
+        entries = await self._journal.select(retention.WITH_NUMBERS)
+        known = [(one.seq, one.event) for one in entries]
+        rows = sorted({row for form in forms for row in retention.tells_of(known, form)})
+        await self._journal.erase(rows)
+        counts["journal"] = len(rows)
+        now = self._clock.now().astimezone(UTC)
+        await self._journal.append(now, [DataErased("number", now, sum(counts.values()))])
+        for form in forms:
+            self._office.forget(form)
+        return counts
+
+    async def _erase_entries(
+        self, kinds: tuple[type[Event], ...], before: datetime, now: datetime
+    ) -> int:
+        exchange = self._office.exchange
+        entries = await self._journal.select(kinds, before)
+        rows = [one.seq for one in entries if not retention.is_needed(one.event, exchange, now)]
+        if rows:
+            await self._journal.erase(rows)
+        return len(rows)

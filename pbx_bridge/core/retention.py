@@ -1,0 +1,106 @@
+"""Which entries of the journal are deleted when, and which hold what is known of a number.
+
+Callers' numbers are deleted first, absences of the staff later; what figures need stays. What
+the live state still needs (an open return, a notice that was not delivered, an absence that is
+not over) is kept until it doesn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pbx_bridge.core.events import (
+    CallBackAsked,
+    CallTaken,
+    CoverAnswered,
+    CoverAsked,
+    Decided,
+    Event,
+    ForwardAnswered,
+    ForwardOffered,
+    ForwardWithdrawn,
+    NoticeDue,
+    PinRefused,
+    ReferralCancelled,
+    ReferralSet,
+    ReturnClosed,
+    ReturnDue,
+    ReturnReminded,
+)
+from pbx_bridge.core.state import Exchange
+
+WITH_NUMBERS: tuple[type[Event], ...] = (
+    CallBackAsked,
+    CallTaken,
+    Decided,
+    NoticeDue,
+    PinRefused,
+    ReturnClosed,
+    ReturnDue,
+    ReturnReminded,
+)
+"""Kinds that may hold a number of somebody outside."""
+OF_ABSENCES: tuple[type[Event], ...] = (
+    CoverAnswered,
+    CoverAsked,
+    ForwardAnswered,
+    ForwardOffered,
+    ForwardWithdrawn,
+    ReferralCancelled,
+    ReferralSet,
+)
+"""Kinds that tell of the staff's absences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """How long what is kept."""
+
+    numbers: timedelta = timedelta(days=30)
+    """Callers' numbers: in the log of events, in calls, and in the journal."""
+    calls: timedelta = timedelta(days=730)
+    """Calls without their numbers, for figures."""
+    absences: timedelta = timedelta(days=365)
+    """Of the staff, in the journal."""
+
+
+def is_needed(event: Event, exchange: Exchange, now: datetime) -> bool:
+    """Whether the live state still rests on the entry."""
+    match event:
+        case ReturnDue(target, number) | ReturnClosed(target, number):
+            return (target, number) in exchange.returns
+        case ReturnReminded(target, number):
+            return (target, number) in exchange.returns
+        case NoticeDue(notice):
+            return notice.id in exchange.outbox
+        case ReferralSet(until=until):
+            return until.astimezone(UTC) > now.astimezone(UTC)
+        case ReferralCancelled(person, since):
+            return any(one.since == since for one in exchange.referrals.get(person, ()))
+        case ForwardOffered(until=until) | CoverAsked(until=until):
+            return until.astimezone(UTC) > now.astimezone(UTC)
+        case _:
+            return False
+
+
+def tells_of(events: Iterable[tuple[int, Event]], number: str) -> Iterator[int]:
+    """Yield the rows whose entry holds the number: what is known of somebody outside."""
+    for seq, event in events:
+        if number in _numbers(event):
+            yield seq
+
+
+def _numbers(event: Event) -> tuple[str, ...]:
+    match event:
+        case CallBackAsked(number=number) | CallTaken(number=number) | Decided(number=number):
+            return (number,)
+        case ReturnDue(number=number) | ReturnClosed(number=number):
+            return (number,)
+        case ReturnReminded(number=number) | PinRefused(source=number):
+            return (number,)
+        case NoticeDue(notice):
+            return (notice.other,)
+        case _:
+            return ()

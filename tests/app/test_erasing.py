@@ -1,0 +1,180 @@
+"""What may be kept no longer is deleted, from the disk too, and the chain verifies (F34)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from adapters.test_cel_tail import append
+from core.plans import PLAN
+from fakes.clock import FakeClock
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import Intact, SqliteJournal, verify_file
+from pbx_bridge.adapters.pseudonym import KeyUnreadable, Pseudonyms, rotate
+from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journeys
+from pbx_bridge.app.erasing import Erasing
+from pbx_bridge.app.office import Office
+from pbx_bridge.core.commands import NoteCall, RecordContact, SetReferral
+from pbx_bridge.core.events import DataErased, ReferralSet, ReturnDue, ReturnKept, fold, fresh
+from pbx_bridge.core.report import summarise
+from pbx_bridge.core.retention import Periods
+
+CALLER, OTHER = "0401234567", "0409876543"
+LONG_AGO = datetime(2026, 1, 15, 10, tzinfo=UTC)
+NOW = datetime(2026, 3, 3, 10, tzinfo=PLAN.organisation.zone)
+ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
+def call(number: int, caller: str, at: datetime) -> str:
+    """A call's beginning and end, as the log has them."""
+    id_ = f"{int(at.timestamp())}.{number}"
+
+    def event(after_s: int, kind: str) -> str:
+        when = f"{at.timestamp() + after_s:.6f}"
+        channel = f"PJSIP/operator-{number}"
+        values = (kind, id_, id_, channel, caller, "018000101", "from-trunk", "", "", "", "")
+        return ",".join(f'"{value}"' for value in (when, *values)) + "\n"
+
+    return event(0, "CHAN_START") + event(9, "HANGUP")
+
+
+@dataclass
+class House:
+    folder: Path
+    database: Database
+    journal: SqliteJournal
+    tail: CelTail
+    office: Office
+    erasing: Erasing
+    clock: FakeClock
+
+    @property
+    def bytes(self) -> bytes:
+        """Everything that is on the disk."""
+        files = self.folder.glob("pbx.sqlite*")
+        return b"".join(file.read_bytes() for file in sorted(files))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    database = Database(tmp_path / "pbx.sqlite")
+    journal = SqliteJournal(database)
+    clock = FakeClock(NOW)
+    log = tmp_path / "Master.csv"
+    tail = CelTail(log, database, pseudonym=Pseudonyms(tmp_path / "key"))
+    append(log, call(1, CALLER, LONG_AGO) + call(2, OTHER, LONG_AGO) + call(3, CALLER, NOW))
+    await tail.catch_up()
+    log.unlink()
+    office = Office(fresh(PLAN), journal, clock)
+    erasing = Erasing(journal, tail, office, clock, Periods(absences=timedelta(days=30)))
+    yield House(tmp_path, database, journal, tail, office, erasing, clock)
+    await journal.close()
+    database.close()
+
+
+async def missed(house: House, number: str, at: datetime) -> None:
+    house.clock.moment = at.astimezone(NOW.tzinfo)
+    await house.office.obey(NoteCall(f"1.{number}", at, number, "101", ""))
+    house.clock.moment = NOW
+
+
+async def test_old_numbers_are_deleted_and_the_figures_stay(house: House) -> None:
+    with house.database.reader() as connection:
+        before = summarise(read_calls(connection, *ALWAYS))
+    counts = await house.erasing.erase()
+    assert (counts["log"], counts["numbers"], counts["calls"]) == (4, 2, 0)
+    with house.database.reader() as connection:
+        assert summarise(read_calls(connection, *ALWAYS)) == before
+        (left,) = read_journeys(connection, *ALWAYS)
+        assert left.caller == CALLER
+        assert len(list(read_cel(connection))) == 2
+        names = [row[0] for row in connection.execute("SELECT pseudonym FROM calls ORDER BY id")]
+    assert names[0] == names[2] != names[1], "who calls again is known to, by the pseudonym"
+    assert OTHER.encode() not in house.bytes
+
+
+async def test_f34_entries_are_deleted_the_chain_verifies_and_the_proof_is_there(
+    house: House,
+) -> None:
+    await missed(house, OTHER, LONG_AGO)
+    await missed(house, CALLER, LONG_AGO)
+    assert await asyncio.to_thread(lambda: OTHER.encode() in house.bytes)
+    house.clock.moment = LONG_AGO.astimezone(NOW.tzinfo) + timedelta(minutes=5)
+    await house.office.obey(RecordContact("101", OTHER, by="101"))
+    house.clock.moment = NOW
+    counts = await house.erasing.erase()
+    kinds = [type(one.event) for one in house.journal.entries()]
+    assert kinds.count(ReturnKept) == 1, "how it went stays"
+    (due,) = [one.event for one in house.journal.entries() if isinstance(one.event, ReturnDue)]
+    assert due.number == CALLER, "an open return is still needed"
+    proofs = [one.event for one in house.journal.entries() if isinstance(one.event, DataErased)]
+    assert {proof.what: proof.rows for proof in proofs} == {
+        what: count for what, count in counts.items() if count
+    }
+    assert {proof.what for proof in proofs} == {"log", "numbers", "journal"}
+    await house.journal.close()
+    assert isinstance(verify_file(house.database.path), Intact)
+    assert OTHER.encode() not in house.bytes
+    again = fold(fresh(PLAN), (one.event for one in house.journal.entries()))
+    assert again.returns == house.office.exchange.returns, "a restart knows the same"
+    assert not any((await house.erasing.erase()).values()), "once is enough"
+
+
+async def test_absences_are_deleted_when_they_are_over(house: House) -> None:
+    house.clock.moment = LONG_AGO.astimezone(NOW.tzinfo)
+    for person, until in (("101", LONG_AGO + timedelta(hours=2)), ("102", NOW + timedelta(days=9))):
+        await house.office.obey(SetReferral(person, "semester", until, person))
+    house.clock.moment = NOW
+    assert (await house.erasing.erase())["absences"] == 1
+    kept = [one.event for one in house.journal.entries() if isinstance(one.event, ReferralSet)]
+    assert [one.person for one in kept] == ["102"]
+
+
+async def test_one_number_is_forgotten_in_all_its_forms(house: House) -> None:
+    await missed(house, CALLER, NOW)
+    await missed(house, OTHER, NOW)
+    counts = await house.erasing.forget("+358401234567")
+    assert (counts["log"], counts["numbers"]) == (4, 2)
+    assert counts["journal"] >= 1
+    assert CALLER.encode() not in house.bytes
+    assert OTHER.encode() in house.bytes
+    assert [number for _, number in house.office.exchange.returns] == [OTHER]
+    await house.journal.close()
+    assert isinstance(verify_file(house.database.path), Intact)
+    with house.database.reader() as connection:
+        assert summarise(read_calls(connection, *ALWAYS)).offered == 3
+
+
+async def test_the_bridge_deletes_each_day(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pbx_bridge.app.erasing.LOOK_S", 0.01)
+    working = asyncio.create_task(house.erasing.run())
+    try:
+        await proofs(house, 2)
+        house.clock.moment = NOW + timedelta(days=40)
+        await proofs(house, 4)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def proofs(house: House, count: int) -> None:
+    async with asyncio.timeout(3):
+        while len(await house.journal.select((DataErased,))) < count:
+            await asyncio.sleep(0.01)
+
+
+def test_a_new_key_ends_what_could_be_told_from_a_pseudonym(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "key"
+    first = Pseudonyms(file)
+    assert first(CALLER) == Pseudonyms(file)(CALLER) != first(OTHER)
+    assert file.stat().st_mode & 0o777 == 0o600
+    rotate(file)
+    assert Pseudonyms(file)(CALLER) != first(CALLER)
+    file.write_text("no key")
+    with pytest.raises(KeyUnreadable, match="move it away"):
+        Pseudonyms(file)
