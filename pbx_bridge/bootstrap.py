@@ -25,6 +25,7 @@ from pbx_bridge.adapters.ari_socket import AriAddress
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.pseudonym import Pseudonyms
@@ -93,7 +94,7 @@ class Bridge:
         self._clock = clock
         self.database = Database(state / DATABASE)
         parts.callback(self.database.close)
-        self.journal = SqliteJournal(self.database)
+        self.journal = SqliteJournal(self.database, Anchors(deployment.anchor))
         parts.push_async_callback(self.journal.close)
         exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
         self.office = Office(

@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from pbx_bridge.adapters.backup import BackupFailed
 from pbx_bridge.adapters.journal import RowUnreadable
 from pbx_bridge.adapters.pseudonym import KeyUnreadable
 from pbx_bridge.asterisk.packages import CopyFailed
@@ -17,6 +18,7 @@ from pbx_bridge.asterisk.secrets import SecretsUnreadable
 from pbx_bridge.cli import (
     calling,
     cover,
+    keeping,
     lines,
     people,
     privacy,
@@ -30,6 +32,7 @@ from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 _REFUSALS = (
     PbxRejected,
+    BackupFailed,
     CopyFailed,
     KeyUnreadable,
     SecretsUnreadable,
@@ -46,7 +49,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (running, seeing, reporting, returns, privacy, cover, lines, people, calling):
+for part in (running, seeing, reporting, returns, privacy, keeping, cover, lines, people, calling):
     part.register(app)
 
 

@@ -19,6 +19,7 @@ import typer
 
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.codec import RowUnreadable
 from pbx_bridge.adapters.journal.store import SqliteJournal, read_entries
 from pbx_bridge.asterisk import running
 from pbx_bridge.bootstrap import database_file
@@ -74,9 +75,14 @@ def exchange_of(site: Site) -> Exchange:
     exchange = fresh(site.plan)
     with reading(site.deployment.state) as connection:
         if connection is not None:
-            entries = read_entries(connection)
+            entries = read_entries(connection, unreadable=passed_over)
             exchange = fold(exchange, (entry.event for entry in entries))
     return under(site.plan, exchange)
+
+
+def passed_over(unreadable: RowUnreadable) -> None:
+    """Say which row of the journal a command that only looks has left out."""
+    sys.stderr.write(f"left out: {unreadable}\n")
 
 
 @contextmanager

@@ -23,14 +23,15 @@ from pbx_bridge.cli.options import (
     State,
     clock_of,
     deployment_of,
-    exchange_of,
     note_reading,
+    passed_over,
     reading,
     show,
     site_of,
 )
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import chart, compliance, ledger, report, returning
+from pbx_bridge.core.events import fold, fresh, under
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.grouping import By, groups
 from pbx_bridge.core.inert import cell
@@ -163,19 +164,19 @@ def gather(
             calls, entries, minutes, abroad, by_person = Calls.none(), [], {}, 0, {}
         else:
             calls = read_calls(connection, since, until)
-            entries = list(read_entries(connection))
+            entries = list(read_entries(connection, unreadable=passed_over))
             minutes = read_minutes(connection, since, until, plan.organisation.zone)
             abroad = read_abroad(connection, since, until)
             by_person = read_people(connection, since, until) if people else {}
     journal = [entry.event for entry in entries if entry.at < until]
-    waiting = exchange_of(site).returns.values()
+    exchange = under(plan, fold(fresh(plan), (entry.event for entry in entries)))
     facts = compliance.Facts(
         plan=plan,
         events=[entry.event for entry in entries if since <= entry.at < until],
         calls=report.summarise(calls),
         short=ledger.shortages(journal, since, min(until, now)),
         broken=ledger.broken_days(journal, plan, since, until),
-        returns=returning.kept(journal, waiting, since, min(until, now)),
+        returns=returning.kept(journal, exchange.returns.values(), since, min(until, now)),
         minutes={who: max(months.values()) for who, months in minutes.items()},
         abroad=abroad,
     )

@@ -1,4 +1,4 @@
-"""Commands that change nothing: check, explain, status, verify, doctor."""
+"""Commands that change nothing: check, explain, status, doctor."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pbx_bridge.adapters import control
-from pbx_bridge.adapters.journal.chain import Broken, verify_file
-from pbx_bridge.bootstrap import control_socket, database_file
+from pbx_bridge.bootstrap import control_socket
 from pbx_bridge.cli.doctoring import examine
 from pbx_bridge.cli.lines import row
 from pbx_bridge.cli.options import (
@@ -23,7 +22,6 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     exchange_of,
-    readable,
     show,
     site_of,
     today,
@@ -40,7 +38,7 @@ from pbx_bridge.core.wording import render
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (check, explain, status, doctor, verify):
+    for command in (check, explain, status, doctor):
         app.command()(command)
 
 
@@ -133,30 +131,6 @@ def _status_text(found: Any) -> str:
         f"{bridge['left_to_fallback']} left to the fallback, p50 {bridge['decision_ms_p50']} ms"
     )
     return "\n".join(rows)
-
-
-def verify(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
-    """Check the journal's chain: nothing edited, deleted, reordered or cut off."""
-    path = database_file(deployment_of(config, state).state)
-    if not path.exists():
-        if as_json:
-            show({"intact": True, "rows": 0})
-        else:
-            _print(f"{path}: there is no journal yet")
-        raise typer.Exit(0)
-    with readable(path):
-        verdict = verify_file(path)
-    if isinstance(verdict, Broken):
-        words = f"BROKEN at row {verdict.seq}: {verdict.why}"
-        answer: dict[str, object] = {"intact": False, "row": verdict.seq, "why": verdict.why}
-    else:
-        words = f"intact: {verdict.rows} rows"
-        answer = {"intact": True, "rows": verdict.rows}
-    if as_json:
-        show(answer)
-    else:
-        _print(words)
-    raise typer.Exit(1 if isinstance(verdict, Broken) else 0)
 
 
 def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:

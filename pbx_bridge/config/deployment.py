@@ -138,6 +138,8 @@ class Deployment:
     """How long a claimed call waits for its decision before Asterisk goes on by itself."""
     log_level: str
     privacy: Privacy
+    anchor: Path | None
+    """File outside the state folder in which the journal's head is noted, None for none."""
     mail: MailServer | None = None
     """None: nothing is sent by mail."""
 
@@ -299,6 +301,10 @@ class _Privacy(Shape):
         return Privacy(periods, _path(base, self.key_file), frozenset(self.may_see_people))
 
 
+class _Journal(Shape):
+    anchor: str = ""
+
+
 class _Config(Shape):
     language: Language = Language.SV
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -308,6 +314,7 @@ class _Config(Shape):
     speech: Annotated[_Speech, Mapped] = _Speech()
     guards: Annotated[_Guards, Mapped] = _Guards()
     privacy: Annotated[_Privacy, Mapped] = _Privacy()
+    journal: Annotated[_Journal, Mapped] = _Journal()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
 
 
@@ -358,6 +365,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         guard_seconds=config.guards.guard_seconds,
         log_level=config.log_level,
         privacy=config.privacy.privacy(base),
+        anchor=_path(base, config.journal.anchor) if config.journal.anchor else None,
         mail=_mail_server(config.mail, base),
     )
 

@@ -4,6 +4,7 @@ Nothing here waits for the disk on the event loop: rows are encoded, sealed and 
 the database's writer thread, in the order in which they were handed over.
 """
 
+from pbx_bridge.adapters.journal.anchors import Anchors, read_anchor, read_anchors
 from pbx_bridge.adapters.journal.chain import (
     BEGINNING,
     Broken,
@@ -20,6 +21,7 @@ from pbx_bridge.adapters.journal.store import SqliteJournal
 
 __all__ = [
     "BEGINNING",
+    "Anchors",
     "Broken",
     "Head",
     "Intact",
@@ -27,6 +29,8 @@ __all__ = [
     "SqliteJournal",
     "Verdict",
     "head_file",
+    "read_anchor",
+    "read_anchors",
     "read_head",
     "verify",
     "verify_file",

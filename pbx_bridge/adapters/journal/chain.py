@@ -6,9 +6,9 @@ not over bodies, so that a body with personal data can be erased, together with 
 (without which short bodies could be guessed), and the rest still verifies.
 
 A chain alone does not show that its end was cut off. The head is therefore kept outside the
-database too, in `<database>.head`; copy it elsewhere now and then, since whoever can write
-both files can rewrite the whole history. The file is never ahead of what is committed. It
-may be behind, and then says nothing about the rows after it.
+database too, in `<database>.head`, and where whoever can write both can't write (`anchors`).
+None of them is ever ahead of what is committed. They may be behind, and then say nothing about
+the rows after them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -69,12 +70,17 @@ def seal(before: Head, at: str, kind: str, body: str) -> Seal:
     return Seal(salt, commitment, _next(before, at, kind, commitment))
 
 
-def verify(connection: sqlite3.Connection, expect: Head | None = None) -> Verdict:
+def verify(connection: sqlite3.Connection, anchors: Iterable[Head] = ()) -> Verdict:
     """Read the whole journal and name the first row that was edited, removed or moved.
 
-    With `expect`, also a journal that doesn't reach that row, or reaches it by another
-    history, is broken. Takes about 4 µs a row.
+    A journal that doesn't reach the row of an anchor, or reaches it by another history, is
+    broken too: from the row after the last anchor that fits. Takes about 4 µs a row.
     """
+    expected = sorted(anchors, key=lambda one: one.seq)
+    chains: dict[int, set[bytes]] = {}
+    for anchor in expected:
+        chains.setdefault(anchor.seq, set()).add(anchor.chain)
+    fits = 0
     rows = connection.execute(
         "SELECT seq, at, kind, body, salt, commitment, chain FROM journal ORDER BY seq"
     )
@@ -89,26 +95,33 @@ def verify(connection: sqlite3.Connection, expect: Head | None = None) -> Verdic
         if chain != following.chain:
             return Broken(due, "its time, kind or place was changed after it was written")
         head = following
-        if expect is not None and expect.seq == head.seq and expect.chain != head.chain:
-            return Broken(due, "another history: the chain here differs from the noted head")
-    if expect is not None and expect.seq > head.seq:
-        return Broken(head.seq + 1, f"missing: the journal reached row {expect.seq}")
+        if head.seq in chains:
+            if chains[head.seq] != {head.chain}:
+                return Broken(
+                    fits + 1,
+                    "another history: this row or one after it was written anew, for the chain "
+                    f"at row {head.seq} differs from the head that was noted of it",
+                )
+            fits = head.seq
+    if expected and expected[-1].seq > head.seq:
+        return Broken(head.seq + 1, f"missing: the journal reached row {expected[-1].seq}")
     return Intact(head.seq, head)
 
 
-def verify_file(database: Path) -> Verdict:
-    """Verify a journal on disk against its head file, also while a bridge writes to it.
+def verify_file(database: Path, anchors: Iterable[Head] = ()) -> Verdict:
+    """Verify a journal on disk against its head file and other anchors, also while a bridge
+    writes to it.
 
     Raises `sqlite3.Error` when the file isn't a database with a journal.
     """
     try:
         # First the head, then the rows: rows written in between are no contradiction.
-        expect = read_head(head_file(database))
+        noted = read_head(head_file(database))
     except ValueError as error:
         return Broken(1, str(error))
     connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        return verify(connection, expect)
+        return verify(connection, [*anchors, *([noted] if noted is not None else [])])
     finally:
         connection.close()
 

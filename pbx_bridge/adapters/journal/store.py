@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ import sqlite_utils
 import structlog
 
 from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.chain import (
     BEGINNING,
     Head,
@@ -21,7 +22,7 @@ from pbx_bridge.adapters.journal.chain import (
     seal,
     write_head,
 )
-from pbx_bridge.adapters.journal.codec import decode, encode
+from pbx_bridge.adapters.journal.codec import RowUnreadable, decode, encode
 from pbx_bridge.core.events import Event
 from pbx_bridge.ports import Entry, JournalUnavailable
 
@@ -57,7 +58,8 @@ class SqliteJournal:
     `JournalUnavailable`, and `ValueError` when the head file is damaged.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, anchors: Anchors | None = None) -> None:
+        """`anchors`: where the head is noted outside the state folder, None for nowhere."""
         database.migrate("journal", MIGRATIONS)
         self.lost = 0
         """Notes that could not even be queued. `Database.lost` counts those that failed later."""
@@ -66,6 +68,9 @@ class SqliteJournal:
         # From here on only touched in the writer thread.
         self._noted = read_head(self._head_file) or BEGINNING
         self._noted_at = time.monotonic()
+        self._anchors = anchors
+        if anchors is not None:
+            anchors.note(self._noted, at_once=True)
 
     async def append(self, at: datetime, events: Sequence[Event]) -> None:
         """Return when `events` are durable, all of them. Raises `JournalUnavailable`.
@@ -120,7 +125,7 @@ class SqliteJournal:
     async def close(self) -> None:
         """Wait for everything that was noted, and note the head. The database stays open."""
         await self._database.write(lambda _: None)
-        await self._database.write(lambda _: self._note_head())
+        await self._database.write(lambda _: self._note_head(at_once=True))
 
     def _add(self, connection: sqlite3.Connection, at: str, events: Sequence[Event]) -> None:
         if time.monotonic() - self._noted_at >= HEAD_INTERVAL_S:
@@ -143,7 +148,7 @@ class SqliteJournal:
         last = _last(connection)
         return last if last.seq >= self._noted.seq else self._noted
 
-    def _note_head(self) -> None:
+    def _note_head(self, *, at_once: bool = False) -> None:
         # A reader sees only what is committed, not the transaction that this runs in.
         self._noted_at = time.monotonic()
         try:
@@ -152,6 +157,8 @@ class SqliteJournal:
             if head.seq > self._noted.seq:
                 write_head(self._head_file, head)
                 self._noted = head
+            if self._anchors is not None:
+                self._anchors.note(self._noted, at_once=at_once)
         except (OSError, JournalUnavailable) as error:
             log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
 
@@ -160,9 +167,10 @@ def read_entries(
     connection: sqlite3.Connection,
     kinds: Sequence[type[Event]] | None = None,
     before: datetime | None = None,
+    unreadable: Callable[[RowUnreadable], None] | None = None,
 ) -> Iterator[Entry]:
     """Entries from the first, all or those of some kinds and before a moment; erased ones left
-    out. Raises `RowUnreadable`.
+    out. Raises `RowUnreadable`, or hands it to `unreadable` and goes on after that row.
 
     A database that no bridge has kept a journal in yet holds none.
     """
@@ -181,7 +189,13 @@ def read_entries(
         values,
     )
     for seq, at, kind, body in rows:
-        yield Entry(seq, datetime.fromisoformat(at), decode(seq, kind, body))
+        try:
+            yield Entry(seq, datetime.fromisoformat(at), decode(seq, kind, body))
+        except (RowUnreadable, ValueError) as error:
+            found = error if isinstance(error, RowUnreadable) else RowUnreadable(str(error))
+            if unreadable is None:
+                raise found from error
+            unreadable(found)
 
 
 def _last(connection: sqlite3.Connection) -> Head:

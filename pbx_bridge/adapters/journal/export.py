@@ -1,0 +1,74 @@
+"""The journal as a file that anybody can verify, without this program.
+
+README ("Verifying an export") says how; a test does it from those words alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pbx_bridge.adapters.journal.chain import BEGINNING
+
+FORMAT = "pbx-bridge journal 1"
+
+
+def export_lines(
+    connection: sqlite3.Connection,
+    organisation: str,
+    exported: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[str]:
+    """One JSON object a line: a heading, then the rows from `since` on, before `until`.
+
+    Rows of a period are those in between by their number, so that the chain has no holes.
+    """
+    first, last = _bounds(connection, since, until)
+    before = connection.execute("SELECT chain FROM journal WHERE seq = ?", (first - 1,)).fetchone()
+    yield _line(
+        format=FORMAT,
+        organisation=organisation,
+        exported=exported.astimezone(UTC).isoformat(),
+        first=first,
+        last=last,
+        before=(before[0] if before else BEGINNING.chain).hex(),
+    )
+    rows = connection.execute(
+        "SELECT seq, at, kind, body, salt, commitment, chain FROM journal "
+        "WHERE seq >= ? AND seq <= ? ORDER BY seq",
+        (first, last),
+    )
+    for seq, at, kind, body, salt, commitment, chain in rows:
+        yield _line(
+            seq=seq,
+            at=at,
+            kind=kind,
+            body=body,
+            salt=None if salt is None else salt.hex(),
+            commitment=commitment.hex(),
+            chain=chain.hex(),
+        )
+
+
+def _bounds(
+    connection: sqlite3.Connection, since: datetime | None, until: datetime | None
+) -> tuple[int, int]:
+    """First and last row; the last before the first where there is none."""
+    conditions, values = ["1"], list[str]()
+    for moment, comparison in ((since, "at >= ?"), (until, "at < ?")):
+        if moment is not None:
+            conditions.append(comparison)
+            values.append(moment.astimezone(UTC).isoformat())
+    where = " AND ".join(conditions)
+    first, last = connection.execute(
+        f"SELECT min(seq), max(seq) FROM journal WHERE {where}",  # noqa: S608 - ours
+        values,
+    ).fetchone()
+    return (1, 0) if first is None else (int(first), int(last))
+
+
+def _line(**values: object) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"

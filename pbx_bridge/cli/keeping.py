@@ -1,0 +1,174 @@
+"""Commands about the journal as a whole: verify, export, backup, restore."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pbx_bridge.adapters import backup as backups
+from pbx_bridge.adapters.journal import Broken, Head, read_anchor, read_anchors, verify_file
+from pbx_bridge.adapters.journal.export import export_lines
+from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
+from pbx_bridge.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    State,
+    clock_of,
+    deployment_of,
+    note_reading,
+    readable,
+    reading,
+    show,
+    site_of,
+)
+from pbx_bridge.cli.reporting import From, To, period
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.files import PRIVATE
+from pbx_bridge.ports import PbxRejected
+
+PROGRESS_ROWS = 100_000
+
+File = Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (verify, export, backup, restore):
+        app.command()(command)
+
+
+def verify(
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", help="NUMBER:HASH from the system log; may be given often."),
+    ] = None,
+    config: Config = CONFIG,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the journal's chain: nothing edited, deleted, reordered, cut off or written anew."""
+    deployment = deployment_of(config, state)
+    path = database_file(deployment.state)
+    if not path.exists():
+        _tell(as_json, f"{path}: there is no journal yet", {"intact": True, "rows": 0, "heads": 0})
+        raise typer.Exit(0)
+    anchors = list(_anchors(deployment, head or ()))
+    with readable(path):
+        verdict = verify_file(path, anchors)
+    if isinstance(verdict, Broken):
+        words = f"BROKEN at row {verdict.seq}: {verdict.why}"
+        _tell(as_json, words, {"intact": False, "row": verdict.seq, "why": verdict.why})
+        raise typer.Exit(1)
+    words = f"intact: {verdict.rows} rows"
+    if anchors:
+        words += f", {len(anchors)} heads from outside"
+    _tell(as_json, words, {"intact": True, "rows": verdict.rows, "heads": len(anchors)})
+
+
+def export(
+    file: File,
+    from_: From = None,
+    to: To = None,
+    why: Annotated[str, typer.Option("--why", help="Why; it is journaled.")] = "export",
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """Write the journal, or some days of it, for auditors: README says how to verify it."""
+    site = site_of(deployment_of(config, state))
+    plan, now = site.plan, clock_of(site).now()
+    when = None
+    if from_ is not None or to is not None:
+        when = period(from_ or to, to, now, plan.organisation.zone)
+    if file.exists():
+        raise PbxRejected(f"{file} is there already; name another one")
+    note_reading(site, f"export {when or 'of all'}", why)
+    with reading(site.deployment.state) as connection:
+        if connection is None:
+            raise PbxRejected(f"{site.deployment.state}: there is no journal yet")
+        since, until = (None, None) if when is None else (when.since, when.until)
+        name = plan.organisation.name
+        rows = _written(file, export_lines(connection, name, now, since, until))
+    sys.stdout.write(
+        f"{file}: {rows - 1} rows. It tells of people: keep it as the journal itself, and delete "
+        "it when it was read\n"
+    )
+
+
+def backup(
+    file: File,
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """Write journal, record, secrets and messages to one tar file, while the bridge works."""
+    deployment = deployment_of(config, state)
+    if file.exists():
+        raise PbxRejected(f"{file} is there already; name another one")
+    backups.take(deployment.state, DATABASE, file, _progress)
+    size = file.stat().st_size / 1e6
+    sys.stdout.write(
+        f"{file}: {size:.1f} MB, verified. There are passwords in it: keep it locked away; "
+        "config.yaml, dialplan/ and voicemail/ aren't in it\n"
+    )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.", exists=True)],
+    config: Config = CONFIG,
+    state: State = None,
+) -> None:
+    """Put a backup into an empty state folder, and verify it."""
+    deployment = deployment_of(config, state)
+    if control_socket(deployment.state).exists():
+        raise PbxRejected(f"{deployment.state}: a bridge works with it; stop it first")
+    backups.restore(file, deployment.state, DATABASE, _progress)
+    sys.stdout.write(f"{deployment.state}: restored and verified\n")
+
+
+def _anchors(deployment: Deployment, heads: Iterable[str]) -> Iterable[Head]:
+    """Every head that is known from elsewhere. Raises `PbxRejected`."""
+    try:
+        found = [read_anchor(one) for one in heads]
+        if deployment.anchor is not None:
+            found += read_anchors(deployment.anchor)
+    except ValueError as error:
+        raise PbxRejected(str(error)) from None
+    return found
+
+
+def _written(file: Path, lines: Iterable[str]) -> int:
+    """Write lines to a new file, all or nothing; how many there were."""
+    handle, name = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    count = 0
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as opened:
+            os.fchmod(handle, PRIVATE)
+            for line in lines:
+                opened.write(line)
+                count += 1
+                if count % PROGRESS_ROWS == 0:
+                    _progress(f"{count} rows …")
+            opened.flush()
+            os.fsync(handle)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _progress(words: str) -> None:
+    sys.stderr.write(words + "\n")
+
+
+def _tell(as_json: bool, words: str, values: dict[str, object]) -> None:
+    if as_json:
+        show(values)
+    else:
+        sys.stdout.write(words + "\n")

@@ -1,0 +1,321 @@
+"""The journal as a whole: verified, exported, backed up and restored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core.plans import ROOT
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import Anchors, Head, Intact, SqliteJournal, verify_file
+from pbx_bridge.adapters.journal.chain import head_file, seal, write_head
+from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.bootstrap import DATABASE, database_file
+from pbx_bridge.cli.app import main
+from pbx_bridge.cli.options import reading
+from pbx_bridge.core.events import Decided, Event
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+Run = Callable[..., tuple[int, str]]
+
+
+def event(number: int) -> Event:
+    return Decided(f"17.{number}", "018000101", "ring:101", "person-rings")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def anchor(tmp_path: Path) -> Path:
+    return tmp_path / "elsewhere"
+
+
+@pytest.fixture
+def said_to_system() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def written(state: Path, anchor: Path, said_to_system: list[str]) -> Path:
+    """Nine rows on two days, with anchors after the fourth and the ninth."""
+    state.mkdir()
+    (state / "secrets.json").write_text("{}")
+    database = Database(database_file(state))
+    for days, numbers in ((0, range(4)), (1, range(4, 9))):
+        journal = SqliteJournal(database, Anchors(anchor, said_to_system.append))
+        for number in numbers:
+            asyncio.run(journal.append(NOON + timedelta(days=days), [event(number)]))
+        asyncio.run(journal.close())
+    database.close()
+    return database.path
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    anchor: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Run:
+    config = tmp_path / "config.yaml"
+    sample = (ROOT / "config.yaml").read_text()
+    config.write_text(sample.replace("  anchor:\n", f"  anchor: {anchor}\n"))
+    for part in ("dialplan", "voicemail"):
+        (tmp_path / part).symlink_to(ROOT / part)
+
+    def said(command: str, *options: object, state: Path = tmp_path / "state") -> tuple[int, str]:
+        where = ["--config", str(config), "--state", str(state)]
+        monkeypatch.setattr(sys, "argv", ["pbx-bridge", command, *map(str, options), *where])
+        with pytest.raises(SystemExit) as end:
+            main()
+        code = int(end.value.code or 0)
+        told = capfd.readouterr()
+        return code, told.out + told.err
+
+    return said
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_f34_heads_are_noted_outside(
+    written: Path, anchor: Path, said_to_system: list[str], run: Run
+) -> None:
+    rows = [line.split()[1:] for line in anchor.read_text().splitlines()]
+    assert [seq for seq, _ in rows] == ["1", "4", "4", "9"], "at the start, the first, the end"
+    assert said_to_system == [f"journal head {seq}:{chain}" for seq, chain in rows]
+    code, said = run("verify")
+    assert (code, said) == (0, "intact: 9 rows, 4 heads from outside\n")
+    assert run("verify", "--head", said_to_system[1].removeprefix("journal head "))[0] == 0
+
+
+def test_f34_a_cut_off_end_is_found_though_the_head_file_was_written_anew(
+    written: Path, run: Run
+) -> None:
+    change(written, "DELETE FROM journal WHERE seq > 6")
+    with closing(sqlite3.connect(written)) as connection:
+        row = connection.execute("SELECT seq, chain FROM journal ORDER BY seq DESC").fetchone()
+    write_head(head_file(written), Head(*row))
+    assert isinstance(verify_file(written), Intact), "without anchors nobody sees it"
+    assert run("verify") == (1, "BROKEN at row 7: missing: the journal reached row 9\n")
+
+
+def test_f34_a_history_written_anew_is_found_from_the_first_anchor_that_differs(
+    written: Path, run: Run, said_to_system: list[str], anchor: Path
+) -> None:
+    with closing(sqlite3.connect(written, isolation_level=None)) as connection:
+        (chain,) = connection.execute("SELECT chain FROM journal WHERE seq = 6").fetchone()
+        head = Head(6, chain)
+        for seq in (7, 8, 9):
+            kept = connection.execute(
+                "SELECT at, kind, body FROM journal WHERE seq = ?", (seq,)
+            ).fetchone()
+            body = kept[2].replace("018000101", "018000999")
+            made = seal(head, kept[0], kept[1], body)
+            head = made.head
+            values = (body, made.salt, made.commitment, head.chain, seq)
+            connection.execute(
+                "UPDATE journal SET body=?, salt=?, commitment=?, chain=? WHERE seq=?", values
+            )
+    write_head(head_file(written), head)
+    assert isinstance(verify_file(written), Intact)
+    code, said = run("verify")
+    assert code == 1
+    assert said.startswith("BROKEN at row 5: another history")
+    anchor.unlink()
+    paper = said_to_system[-1].removeprefix("journal head ")
+    assert run("verify", "--head", paper)[1].startswith("BROKEN at row 1: another history")
+
+
+@pytest.mark.parametrize("text", ["", "9", "9:xyz", "x:00", "0:" + "00" * 32])
+def test_what_is_no_head_is_refused(written: Path, run: Run, text: str) -> None:
+    assert run("verify", "--head", text)[0] == 1
+
+
+def test_an_anchor_file_that_was_damaged_is_reported(written: Path, run: Run, anchor: Path) -> None:
+    anchor.write_text(anchor.read_text() + "x\n")
+    code, said = run("verify")
+    assert code == 1
+    assert f"{anchor}:5" in said
+
+
+def test_an_anchor_that_cannot_be_written_stops_nothing(state: Path, tmp_path: Path) -> None:
+    state.mkdir()
+    database = Database(database_file(state))
+    journal = SqliteJournal(database, Anchors(tmp_path / "no" / "folder", lambda _: None))
+    asyncio.run(journal.append(NOON, [event(1)]))
+    asyncio.run(journal.close())
+    assert len(list(journal.entries())) == 1
+    database.close()
+
+
+# An export, verified as README says, with nothing of ours
+
+
+def check(lines: list[str]) -> str:
+    """ "" when an export is intact, else the first row that isn't."""
+    heading, *rows = [json.loads(line) for line in lines]
+    chain, due = bytes.fromhex(heading["before"]), heading["first"]
+    for row in rows:
+        if row["seq"] != due:
+            return f"row {due} is missing"
+        commitment = bytes.fromhex(row["commitment"])
+        if row["body"] is not None:
+            salted = bytes.fromhex(row["salt"]) + row["body"].encode()
+            if sha256(salted).digest() != commitment:
+                return f"row {due} was changed"
+        place = f"{row['seq']}\n{row['at']}\n{row['kind']}\n".encode()
+        chain = sha256(chain + place + commitment).digest()
+        if chain.hex() != row["chain"]:
+            return f"row {due} was changed or moved"
+        due += 1
+    return "" if due == heading["last"] + 1 else f"row {due} is missing"
+
+
+def exported(run: Run, file: Path, *options: str) -> list[str]:
+    code, said = run("export", file, *options)
+    assert code == 0
+    assert "It tells of people" in said
+    assert file.stat().st_mode & 0o777 == 0o600
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def test_an_export_is_verified_by_the_words_of_the_readme(
+    written: Path, run: Run, tmp_path: Path
+) -> None:
+    lines = exported(run, tmp_path / "all.jsonl")
+    assert json.loads(lines[0])["format"] == "pbx-bridge journal 1"
+    assert len(lines) == 1 + 9 + 1, "and the note that it was exported"
+    assert check(lines) == ""
+    day = exported(run, tmp_path / "day.jsonl", "--from", f"{NOON + timedelta(days=1):%Y-%m-%d}")
+    assert [json.loads(line)["seq"] for line in day[1:]] == [5, 6, 7, 8, 9]
+    assert check(day) == ""
+
+
+def test_an_export_with_deleted_entries_verifies(written: Path, run: Run, tmp_path: Path) -> None:
+    change(written, "UPDATE journal SET body = NULL, salt = NULL WHERE seq = 3")
+    lines = exported(run, tmp_path / "all.jsonl")
+    assert json.loads(lines[3])["body"] is None
+    assert check(lines) == ""
+
+
+def test_f34_what_was_done_to_an_export_is_found(written: Path, run: Run, tmp_path: Path) -> None:
+    lines = exported(run, tmp_path / "all.jsonl")
+    assert check([*lines[:4], *lines[5:]]) == "row 4 is missing"
+    assert check(lines[:-1]) == "row 10 is missing"
+    assert check([*lines[:4], lines[5], lines[4], *lines[6:]]) == "row 4 is missing"
+    edited = lines[4].replace("018000101", "018000999")
+    assert check([*lines[:4], edited, *lines[5:]]) == "row 4 was changed"
+    moved = lines[4].replace("Decided", "Counted")
+    assert check([*lines[:4], moved, *lines[5:]]) == "row 4 was changed or moved"
+
+
+def test_an_export_takes_no_other_file_s_place(written: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    for command in ("export", "backup"):
+        assert run(command, tmp_path / "there")[0] == 1
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+# Backups
+
+
+def entries(state: Path) -> Iterator[Any]:
+    with reading(state) as connection:
+        assert connection is not None
+        yield from (one.event for one in read_entries(connection))
+
+
+def test_f35_a_backup_under_load_restores_and_verifies(
+    written: Path, state: Path, run: Run, tmp_path: Path
+) -> None:
+    """Everything that was acknowledged before it began is in it."""
+    database = Database(written)
+    journal = SqliteJournal(database)
+    acknowledged: list[int] = []
+    stop = threading.Event()
+
+    async def load() -> None:
+        number = 100
+        while not stop.is_set():
+            await journal.append(NOON, [event(number)])
+            acknowledged.append(number)
+            number += 1
+
+    writer = threading.Thread(target=lambda: asyncio.run(load()))
+    writer.start()
+    try:
+        while len(acknowledged) < 50:
+            stop.wait(0.01)
+        before = set(acknowledged)
+        code, said = run("backup", tmp_path / "backup.tar")
+        assert code == 0
+        assert "verified" in said
+        while len(acknowledged) < len(before) + 10:
+            stop.wait(0.01)
+    finally:
+        stop.set()
+        writer.join()
+        database.close()
+    there = tmp_path / "there"
+    code, said = run("restore", tmp_path / "backup.tar", state=there)
+    assert code == 0
+    assert f"{there}: restored and verified\n" in said
+    found = {int(one.call.removeprefix("17.")) for one in entries(there)}
+    assert before | set(range(9)) <= found
+    assert isinstance(verify_file(database_file(there)), Intact)
+    assert (there / "secrets.json").stat().st_mode & 0o777 == 0o600
+    again = Database(database_file(there))
+    asyncio.run(SqliteJournal(again).append(NOON, [event(7)]))
+    again.close()
+    assert isinstance(verify_file(database_file(there)), Intact), "and it goes on from there"
+
+
+def test_a_backup_of_a_broken_journal_is_none(written: Path, run: Run, tmp_path: Path) -> None:
+    change(written, "UPDATE journal SET kind = 'x' WHERE seq = 4")
+    code, said = run("backup", tmp_path / "backup.tar")
+    assert code == 1
+    assert "broken at row 4" in said
+    assert not (tmp_path / "backup.tar").exists()
+    assert not list(tmp_path.glob("pbx-backup-*"))
+
+
+def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
+    written: Path, run: Run, tmp_path: Path
+) -> None:
+    assert run("backup", tmp_path / "backup.tar")[0] == 0
+    code, said = run("restore", tmp_path / "backup.tar")
+    assert code == 1
+    assert "is not empty" in said
+    with tarfile.open(tmp_path / "other.tar", "w") as tar:
+        tar.add(tmp_path / "config.yaml", "config.yaml")
+    code, said = run("restore", tmp_path / "other.tar", state=tmp_path / "there")
+    assert code == 1
+    assert f"{DATABASE} isn't in it" in said
+    (tmp_path / "text").write_text("no tar")
+    assert run("restore", tmp_path / "text", state=tmp_path / "there")[0] == 1
+
+
+def test_one_unreadable_row_does_not_stop_those_who_look(written: Path, run: Run) -> None:
+    change(written, "UPDATE journal SET kind = 'Unheard' WHERE seq = 4")
+    code, said = run("report")
+    assert code == 0
+    assert "left out: journal row 4: kind 'Unheard' is unknown" in said
