@@ -64,7 +64,7 @@ class Stand:
 def sample(state: Path) -> Site:
     """The sample municipality as it is today, on any free ports."""
     deployment = read_deployment(CONFIG, state)
-    free = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    free = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     return read_site(free, SystemClock(ZoneInfo("UTC")).now().date())
 
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.operations import Operations
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
@@ -36,6 +37,7 @@ from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
 from pbx_bridge.app.erasing import Erasing
+from pbx_bridge.app.health import examine
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
@@ -43,6 +45,7 @@ from pbx_bridge.app.publishing import Publishing
 from pbx_bridge.app.recording import Recording
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.storing import Storing
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
@@ -55,14 +58,21 @@ from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command, TakeUpPlan
 from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
+from pbx_bridge.core.meters import Measure, Meters, of_exchange, of_meters
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.trace import ANNOUNCE_CONTEXT
-from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.ports import Finding, Ill, PbxRejected, PbxUnavailable
 
 DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
 SOCKET = "bridge.sock"
 WATCH_INTERVAL_S = 2.0
 READY_TIMEOUT_S = 60.0
+MIRROR_LIMIT_S = 10.0
+"""For how long Asterisk's state may be behind: each change takes a moment."""
+LEAST_FREE_BYTES = 500 * 1024 * 1024
+HEALTH_WORDS = "Allt väl."
+"""Spoken once and then found among the sounds: whether both can be reached."""
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +129,7 @@ class Bridge:
             secret=logins.ami_password,
             events=("agent",),
         )
+        self.meters = Meters()
         self.calls = Calls(
             self.ari,
             self.office,
@@ -126,6 +137,7 @@ class Bridge:
             clock,
             partial(secrets.pin, state / SECRETS),
             self.ami,
+            self.meters,
         )
         self.mirror = Mirror(self.ami, self.office, self.voice, clock)
         self.attending = Attending(self.ami, self.office, clock)
@@ -143,7 +155,13 @@ class Bridge:
         self.erasing = Erasing(
             self.journal, self.tail, self.office, clock, deployment.privacy.periods
         )
-        self.recording = Recording(self.ari, self.tail, self.office, clock)
+        self.recording = Recording(self.ari, self.tail, self.office, clock, self.meters)
+        self.storing = Storing(
+            self.database, self.journal, self.ari, self.office, self.voice, clock
+        )
+        self.operations = Operations(
+            running.operations_port, self._measure, self.meters.decisions, self._examine
+        )
         self.control = Control(
             state / SOCKET,
             {
@@ -164,7 +182,7 @@ class Bridge:
         self.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
         await self.office.obey(TakeUpPlan())
         try:
-            async with self.agi, self.control, asyncio.TaskGroup() as tasks:
+            async with self.agi, self.control, self.operations, asyncio.TaskGroup() as tasks:
                 for name, work in (
                     ("ari", self.ari.run()),
                     ("ami", self.ami.run()),
@@ -177,6 +195,7 @@ class Bridge:
                     ("record", self.tail.run()),
                     ("recording", self.recording.run()),
                     ("erasing", self.erasing.run()),
+                    ("storing", self.storing.run()),
                     ("watch", self._watch()),
                 ):
                     tasks.create_task(work, name=name)
@@ -201,12 +220,14 @@ class Bridge:
         self._lost_at = self._clock.now()
 
     async def _link_back(self) -> None:
+        self.meters.connected["ari"] += 1
         self.recording.connected.set()
         if self._lost_at is not None:
             self.office.note(LinkLost("ari", self._lost_at))
             self._lost_at = None
 
     async def _ami_back(self) -> None:
+        self.meters.connected["ami"] += 1
         self.mirror.wake()
 
     def _look_up(self, path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -218,8 +239,10 @@ class Bridge:
     async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
         return {
             **exchange_status(self.office.exchange, self._clock),
-            "links": {"ari": self.ari.connected.is_set(), "ami": self.ami.connected},
+            "links": self._links(),
             "mirror_kept": self.mirror.is_current,
+            "operations_port": self.operations.port,
+            "parts": [asdict(one) for one in await self._examine()],
             "bridge": process_status(self.calls.tally),
         }
 
@@ -236,6 +259,84 @@ class Bridge:
         said = [self.voice.text(one, language, now) for one in outcome.spoken]
         clause = outcome.refusal.clause if outcome.refusal else ""
         return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
+
+    async def _measure(self) -> list[Measure]:
+        """Every number of this moment."""
+        exchange, now = self.office.exchange, self._clock.now()
+        waiting: dict[str, int] = {}
+        with suppress(PbxUnavailable, PbxRejected):
+            for line in exchange.plan.lines:
+                waiting[line] = len((await self.ami.waiting(line)).since)
+        tally, gap = self.calls.tally, self.storing.gap_since
+        gap_s = 0.0 if gap is None else (now - gap).total_seconds()
+        mirror = self.mirror.is_current
+        return [
+            *of_meters(self.meters),
+            *of_exchange(exchange, waiting, now),
+            *(
+                Measure("link_up", "1 while Asterisk is reached", up, {"link": link})
+                for link, up in self._links().items()
+            ),
+            Measure("callers_gone_total", "Callers who had hung up", tally.gone),
+            Measure("calls_taken_by_others_total", "Taken by another bridge", tally.lost),
+            Measure("calls_left_to_fallback_total", "Not decided here", tally.failed),
+            Measure("mirror_current", "1 while Asterisk holds the present state", mirror),
+            Measure("mirror_age_seconds", "Since it last did", self.mirror.age_s),
+            Measure("journal_gap_seconds", "For how long nothing is stored", gap_s),
+            Measure("journal_waiting", "Writes in the queue", self.database.waiting),
+            Measure("journal_lost_total", "Entries not stored", self.database.lost),
+            Measure("record_behind_bytes", "Of Asterisk's log, not read", self.tail.behind_bytes),
+            Measure("record_malformed_total", "Lines of it that are none", self.tail.malformed),
+        ]
+
+    def _links(self) -> dict[str, bool]:
+        return {"ari": self.ari.connected.is_set(), "ami": self.ami.connected}
+
+    async def _examine(self) -> list[Finding]:
+        """Ask every part that this bridge needs."""
+        return await examine(
+            {
+                "ari": self._ari_answers,
+                "ami": self._ami_answers,
+                "storage": self._stores,
+                "record": self._record_is_followed,
+                "mirror": self._mirror_is_kept,
+                "speech": self._speaks,
+                "disk": self._has_space,
+            }
+        )
+
+    async def _ari_answers(self) -> str:
+        await self.ari.ping()
+        return "answers"
+
+    async def _ami_answers(self) -> str:
+        await self.ami.action("Ping")
+        return "answers"
+
+    async def _stores(self) -> str:
+        await self.database.beat(self._clock.now())
+        return "stored a sign of life"
+
+    async def _record_is_followed(self) -> str:
+        if not self.tail.well:
+            raise Ill("Asterisk's log can't be read or stored; see the bridge's log")
+        return f"{self.tail.behind_bytes} bytes behind"
+
+    async def _mirror_is_kept(self) -> str:
+        if self.mirror.age_s > MIRROR_LIMIT_S:
+            raise Ill("Asterisk's state is behind; see the bridge's log")
+        return "Asterisk holds the present state"
+
+    async def _speaks(self) -> str:
+        await self.speech.file(HEALTH_WORDS, Language.SV)
+        return "speaks"
+
+    async def _has_space(self) -> str:
+        free = shutil.disk_usage(self._deployment.state).free
+        if free < LEAST_FREE_BYTES:
+            raise Ill(f"{free // 2**20} MiB free for {self._deployment.state}; make room")
+        return f"{free // 2**20} MiB free"
 
     async def _erase(self, body: Mapping[str, Any]) -> Mapping[str, object]:
         """Delete what is too old, or what is known of one number."""

@@ -183,7 +183,9 @@ ACTS = (
 @asynccontextmanager
 async def cast_of(state: Path) -> AsyncIterator[Cast]:
     """A fresh exchange of the sample municipality with three phones."""
-    deployment = read_deployment(CONFIG, state).but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    deployment = read_deployment(CONFIG, state).but(
+        sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0
+    )
     site = read_site(deployment, datetime.now().astimezone().date())
     now = working_day(site)
     console.print(f"By the exchange's clock it is {now:%A %d %B %Y, %H:%M}.", markup=False)

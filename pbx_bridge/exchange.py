@@ -185,6 +185,7 @@ class Exchange:
             version=found.version,
             has_broadcast=settings.has_broadcast,
             clock_offset_s=settings.clock_offset_s,
+            operations_port=site.deployment.operations_port or _free_port(),
         )
 
     async def __aenter__(self) -> Self:

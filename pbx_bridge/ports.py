@@ -295,6 +295,31 @@ class Journal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part is."""
+
+    part: str
+    well: bool
+    what: str
+    ms: float
+
+
+class Ill(Exception):
+    """A part is there, and not as it should be; the message says how and what to do."""
+
+
+class Storage(Protocol):
+    """Where journal and record are kept."""
+
+    lost: int
+    """Writes that nobody waited for and that were not stored."""
+
+    async def beat(self, at: datetime) -> None:
+        """Store a sign of life. Raises `JournalUnavailable`."""
+        ...
+
+
 class JournalUnavailable(Exception):
     """The journal can't be written; nothing was acknowledged."""
 

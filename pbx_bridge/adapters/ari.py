@@ -167,6 +167,10 @@ class Ari:
         except ValueError:
             raise ProtocolError(f"ARI's answer to GET {path} has no start-up time") from None
 
+    async def ping(self) -> None:
+        """One round trip. Raises `PbxUnavailable`."""
+        await self._connected_socket().request("GET", "asterisk/ping")
+
     async def message(self, extension: str, text: str) -> None:
         """Show `text` on the phones of `extension`; Asterisk doesn't tell whether they took it."""
         await self._expect_phone(extension)

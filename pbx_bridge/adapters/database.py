@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any, Generic, TypeVar
@@ -61,6 +62,10 @@ _OUT_OF_REACH = {
 }
 
 
+def _heartbeat_table(database: sqlite_utils.Database) -> None:
+    database.table("heartbeat").create({"id": int, "at": str}, pk="id")
+
+
 @dataclass(frozen=True, slots=True)
 class _Job(Generic[T]):
     run: Write[T]
@@ -96,6 +101,7 @@ class Database:
             target=self._work, name=f"writer of {self.path.name}", daemon=True
         )
         self._thread.start()
+        self.migrate("heartbeat", (_heartbeat_table,))
 
     def migrate(self, subject: str, steps: Sequence[Migration]) -> None:
         """Bring the tables of `subject` up to date; each step is applied once, in order.
@@ -150,11 +156,25 @@ class Database:
             own.execute("BEGIN")
             yield own
 
+    async def beat(self, at: datetime) -> None:
+        """Store a sign of life: a write like any other."""
+        values = (1, at.isoformat())
+        await self.write(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO heartbeat (id, at) VALUES (?, ?)", values
+            )
+        )
+
     def flush(self) -> None:
         """Move what the write-ahead file holds into the database, and empty it: deleted rows are
         then nowhere on the disk. Where a reader is in the way it is done by the next one."""
         with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=rw")) as own:
             own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @property
+    def waiting(self) -> int:
+        """Writes in the queue."""
+        return self._jobs.qsize()
 
     def close(self) -> None:
         """Write what is queued, then close the file. Idempotent."""

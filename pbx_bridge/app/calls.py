@@ -27,6 +27,7 @@ from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
+from pbx_bridge.core.meters import Meters
 from pbx_bridge.core.model import Number, Organisation, Person, Plan, TargetKind
 from pbx_bridge.core.routes import menu
 from pbx_bridge.core.waiting import queue_of, waiting
@@ -110,11 +111,13 @@ class Calls:
         clock: Clock,
         pin_of: Callable[[str], str] = no_pin,
         phones: Phones | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """`phones`: where the queues are seen, None where they can't be."""
         self._phones = phones
         self._hearing = Hearing()
         self.tally = Tally()
+        self.meters = meters or Meters()
         self._pin_of = pin_of
         self._telephony = telephony
         self._office = office
@@ -143,7 +146,9 @@ class Calls:
         match done:
             case Done.DONE:
                 self.tally.decided += 1
-                self.tally.seconds.append(time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                self.tally.seconds.append(seconds)
+                self.meters.decisions.add(seconds)
             case Done.GONE:
                 self.tally.gone += 1
             case Done.LOST:
@@ -207,6 +212,7 @@ class Calls:
     def _note(self, offer: Offer, call: Call, decision: Decision) -> None:
         entry = Decided(offer.linkedid, shown(call.dialled), decision.mark, decision.why)
         self._office.note(entry)
+        self.meters.rules[decision.why] += 1
 
 
 def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> Call:

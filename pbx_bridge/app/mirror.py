@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
@@ -42,6 +43,7 @@ class Mirror:
         self._office = office
         self._voice = voice
         self._clock = clock
+        self._kept_at = time.monotonic()
         self._held: Mapping[tuple[str, str], str] = {}
 
     async def run(self) -> None:
@@ -69,6 +71,8 @@ class Mirror:
             except TimeoutError:
                 continue
             finally:
+                if self.kept.is_set():
+                    self._kept_at = time.monotonic()
                 self.kept.clear()
 
     def wake(self) -> None:
@@ -79,6 +83,11 @@ class Mirror:
     def is_current(self) -> bool:
         """Whether Asterisk holds the state of this moment; `kept` may lag behind a change."""
         return self.kept.is_set() and not self._office.changed.is_set()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since Asterisk last held the present state, 0 while it does."""
+        return 0.0 if self.is_current else time.monotonic() - self._kept_at
 
     def referral_audio(self, extension: str, language: str) -> str:
         """The sound that tells a person's referral, "" while there is none or it is being made."""

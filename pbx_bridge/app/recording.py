@@ -15,6 +15,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.core import returning
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import RemindOfReturns
+from pbx_bridge.core.meters import Meters
 from pbx_bridge.ports import (
     Clock,
     JournalUnavailable,
@@ -34,13 +35,16 @@ log = structlog.get_logger(__name__)
 class Recording:
     """Settles calls, tells the record of Asterisk's starts, and reminds."""
 
-    def __init__(self, telephony: Telephony, record: Record, office: Office, clock: Clock) -> None:
+    def __init__(
+        self, telephony: Telephony, record: Record, office: Office, clock: Clock, meters: Meters
+    ) -> None:
         self.connected = asyncio.Event()
         """To be set whenever Asterisk is reached (again): it may have been started anew."""
         self._telephony = telephony
         self._record = record
         self._office = office
         self._clock = clock
+        self._meters = meters
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -77,6 +81,7 @@ class Recording:
         """Take up what has ended; False when something could not be stored."""
         while ended := await self._record.unsettled():
             for journey in ended:
+                self._meters.ended[journey.outcome] += 1
                 command = returning.noted(journey, self._office.exchange.plan)
                 if command is None:
                     continue

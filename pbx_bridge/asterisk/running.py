@@ -30,6 +30,8 @@ class Running:
     version: str
     has_broadcast: bool
     clock_offset_s: int
+    operations_port: int = 0
+    """Of the bridge's metrics and health, 0 for any free one."""
 
     @property
     def cel_file(self) -> Path:

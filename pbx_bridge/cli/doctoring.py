@@ -11,13 +11,11 @@ from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal.chain import Intact, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, default_folder
-from pbx_bridge.bootstrap import control_socket, database_file, espeak
+from pbx_bridge.bootstrap import LEAST_FREE_BYTES, control_socket, database_file, espeak
 from pbx_bridge.cli.options import readable, today
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
-
-LEAST_FREE_BYTES = 500 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,7 @@ def _bridge(deployment: Deployment) -> Iterator[Finding]:
     if deployment.mode is not Mode.EXTERNAL:
         running.load(deployment.state)
     found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
-    for name, up in found["links"].items():
-        yield Finding(name, bool(up), "connected" if up else "not connected; see the bridge's log")
-    kept = bool(found["mirror_kept"])
-    what = "Asterisk holds the present state" if kept else "Asterisk's state is behind"
-    yield Finding("mirror", kept, what)
+    for one in found["parts"]:
+        yield Finding(one["part"], bool(one["well"]), f"{one['what']} ({one['ms']:g} ms)")
     failed = found["bridge"]["left_to_fallback"]
     yield Finding("decisions", failed == 0, f"{failed} calls were left to the fallback")

@@ -49,6 +49,7 @@ def up(
     ari_port: Port = None,
     ami_port: Port = None,
     agi_port: Port = None,
+    operations_port: Port = None,
     clock: Annotated[
         datetime | None, typer.Option(help="For demonstrations: the moment it shall be.")
     ] = None,
@@ -60,6 +61,7 @@ def up(
         ari_port=ari_port,
         ami_port=ami_port,
         agi_port=agi_port,
+        operations_port=operations_port,
     )
     log_to_stderr(deployment.log_level)
     if deployment.mode is Mode.EXTERNAL:
@@ -82,7 +84,8 @@ def _print_ready(up_: Exchange) -> None:
     host, port = up_.running.sip
     print(
         f"READY sip={host}:{port} ari={up_.running.http_port} ami={up_.running.ami_port} "
-        f"agi={up_.running.fastagi_port} asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} "
+        f"agi={up_.running.fastagi_port} operations={up_.running.operations_port} "
+        f"asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} "
         f"state={up_.site.deployment.state}",
         flush=True,
     )
@@ -122,6 +125,7 @@ def _where(deployment: Deployment) -> Running:
         version="",
         has_broadcast=True,
         clock_offset_s=0,
+        operations_port=deployment.operations_port,
     )
 
 

@@ -138,6 +138,8 @@ class Deployment:
     """How long a claimed call waits for its decision before Asterisk goes on by itself."""
     log_level: str
     privacy: Privacy
+    operations_port: int
+    """Of metrics and health, on loopback; 0: any free port."""
     anchor: Path | None
     """File outside the state folder in which the journal's head is noted, None for none."""
     mail: MailServer | None = None
@@ -151,6 +153,7 @@ class Deployment:
         ari_port: int | None = None,
         ami_port: int | None = None,
         agi_port: int | None = None,
+        operations_port: int | None = None,
     ) -> Deployment:
         """The deployment with what is given instead of its own."""
         return replace(
@@ -160,6 +163,7 @@ class Deployment:
             ari_port=self.ari_port if ari_port is None else ari_port,
             ami_port=self.ami_port if ami_port is None else ami_port,
             agi_port=self.agi_port if agi_port is None else agi_port,
+            operations_port=self.operations_port if operations_port is None else operations_port,
         )
 
     @property
@@ -305,6 +309,10 @@ class _Journal(Shape):
     anchor: str = ""
 
 
+class _Operations(Shape):
+    port: Port = 9753
+
+
 class _Config(Shape):
     language: Language = Language.SV
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -315,6 +323,7 @@ class _Config(Shape):
     guards: Annotated[_Guards, Mapped] = _Guards()
     privacy: Annotated[_Privacy, Mapped] = _Privacy()
     journal: Annotated[_Journal, Mapped] = _Journal()
+    operations: Annotated[_Operations, Mapped] = _Operations()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
 
 
@@ -365,6 +374,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         guard_seconds=config.guards.guard_seconds,
         log_level=config.log_level,
         privacy=config.privacy.privacy(base),
+        operations_port=config.operations.port,
         anchor=_path(base, config.journal.anchor) if config.journal.anchor else None,
         mail=_mail_server(config.mail, base),
     )

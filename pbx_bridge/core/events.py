@@ -376,6 +376,16 @@ class PlanInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordGap:
+    """Nothing could be stored for a while (F33); calls went on, and are in Asterisk's own log."""
+
+    since: datetime
+    until: datetime
+    lost: int
+    """Entries of the journal that were not stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataErased:
     """Data that may be kept no longer was deleted: the proof of it."""
 
@@ -437,6 +447,7 @@ Event = (
     | Decided
     | LinkLost
     | PlanInForce
+    | RecordGap
     | DataErased
     | DataRead
     | BridgeStarted
@@ -560,6 +571,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             | ReturnKept()
             | Decided()
             | LinkLost()
+            | RecordGap()
             | DataErased()
             | DataRead()
             | BridgeStarted()

@@ -51,7 +51,7 @@ async def opened(town: Path, state: Path, now: datetime) -> AsyncIterator[Stage]
     """An exchange of the town whose clock shows `now` (wall clock; `fold` for the second one)."""
     config = town / "config.yaml"
     deployment = read_deployment(config, state)
-    deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     site = read_site(deployment, now.date())
     now = now.replace(tzinfo=site.plan.organisation.zone)
     async with (

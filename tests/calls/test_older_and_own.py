@@ -40,7 +40,7 @@ async def test_plain_stasis_decides_where_there_is_no_broadcast(
     monkeypatch.setattr(exchanges, "has_broadcast", never)
     config = town / "config.yaml"
     deployment = read_deployment(config, tmp_path / "s")
-    deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0)
+    deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     site = read_site(deployment, TUESDAY.date())
     now = TUESDAY.replace(tzinfo=site.plan.organisation.zone)
     async with (

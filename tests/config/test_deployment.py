@@ -61,6 +61,7 @@ def test_the_sample_explains_every_key() -> None:
         deployment._Guards,
         deployment._Privacy,
         deployment._Journal,
+        deployment._Operations,
     )
     for key in (key for shape in shapes for key in shape.model_fields):
         assert re.search(rf"\b{key}\b", text), key

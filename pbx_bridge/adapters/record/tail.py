@@ -188,6 +188,21 @@ class CelTail:
         linkedids = [call.linkedid for call in calls]
         await self._store.write(partial(settle, linkedids=linkedids))
 
+    @property
+    def well(self) -> bool:
+        """Whether the file could be followed when it was looked at last."""
+        return self._well
+
+    @property
+    def behind_bytes(self) -> int:
+        """How much of the file is not read yet."""
+        if self._place is None:
+            return 0
+        try:
+            return max(0, self._path.stat().st_size - self._place.offset)
+        except FileNotFoundError:
+            return 0
+
     def _look(self) -> tuple[int, int, int] | None:
         """What changes when something was written: cheap enough to ask at every poll."""
         for path in (self._path, self._rotated(1)):

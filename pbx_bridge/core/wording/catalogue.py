@@ -195,6 +195,7 @@ _TO_STAFF = {
     "notice-returns": "name count until",
     "notice-returns-left": "name count until",
     "notice-returns-overdue": "name count",
+    "notice-not-stored": "",
     "notice-undelivered": "name other",
     "notice-note": "note",
     "fallback-code": "",

@@ -1,0 +1,103 @@
+"""What is counted and measured of a bridge, as plain values.
+
+Names follow the Prometheus conventions: seconds, counters that end in `_total`. No label holds
+anything about a caller or a person: lines, rules, outcomes and links are the plan's and ours.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pbx_bridge.core import attendance
+from pbx_bridge.core.state import Channel, Exchange
+from pbx_bridge.core.timetable import line_open
+
+BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 4.0)
+"""Upper ends of decision times; longer ones are beyond the dialplan's guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of one moment."""
+
+    name: str
+    about: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Spread:
+    """Times in buckets, for a histogram."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    total_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(BUCKETS_S, seconds)] += 1
+        self.total_s += seconds
+
+
+@dataclass(slots=True)
+class Meters:
+    """What only grows, since the bridge was started."""
+
+    ended: Counter[str] = field(default_factory=Counter)
+    """Calls that have ended, by outcome."""
+    rules: Counter[str] = field(default_factory=Counter)
+    """Decisions, by the rule that decided."""
+    decisions: Spread = field(default_factory=Spread)
+    """From a channel's question to its answer."""
+    connected: Counter[str] = field(default_factory=Counter)
+    """Connections to Asterisk, by link; all but the first are reconnections."""
+
+
+def of_exchange(exchange: Exchange, waiting: Mapping[str, int], now: datetime) -> Iterator[Measure]:
+    """Lines, notices and returns at this moment; `waiting` is how many wait in each queue."""
+    for line in exchange.plan.lines.values():
+        labels = {"line": line.name}
+        short = exchange.shortages.get(line.name)
+        since_s = 0.0
+        if short is not None:
+            since_s = (now.astimezone(UTC) - short.since.astimezone(UTC)).total_seconds()
+        there = len(attendance.attendants(exchange, line, now))
+        is_open = line_open(exchange, line, now)
+        yield Measure("line_open", "1 while the line is open", is_open, labels)
+        yield Measure("line_attendants", "People who attend the line", there, labels)
+        yield Measure("line_unattended", "1 while too few attend", short is not None, labels)
+        yield Measure("line_unattended_seconds", "For how long too few attend", since_s, labels)
+        if line.name in waiting:
+            count = waiting[line.name]
+            yield Measure("line_waiting", "Callers who wait in the queue", count, labels)
+    outside = [one for one in exchange.outbox.values() if one.channel is not Channel.LIST]
+    failed = sum(one.id in exchange.undelivered for one in outside)
+    yield Measure("notices_waiting", "Notices not delivered yet", len(outside) - failed)
+    yield Measure("notices_undeliverable", "Notices that are not tried any more", failed)
+    late = sum(one.due.astimezone(UTC) < now.astimezone(UTC) for one in exchange.returns.values())
+    yield Measure("returns_open", "Callers who have to be reached", len(exchange.returns))
+    yield Measure("returns_overdue", "Of these, those who should have been", late)
+
+
+def of_meters(meters: Meters) -> Iterator[Measure]:
+    """What was counted."""
+    for outcome, count in sorted(meters.ended.items()):
+        yield Measure("calls_total", "Calls that have ended", count, {"outcome": outcome})
+    for rule, count in sorted(meters.rules.items()):
+        yield Measure("decisions_total", "Decisions by rule", count, {"rule": rule})
+    for link, count in sorted(meters.connected.items()):
+        labels = {"link": link}
+        yield Measure("connections_total", "Connections to Asterisk", count, labels)
+
+
+def cumulative(spread: Spread) -> Sequence[tuple[str, int]]:
+    """Upper end and how many were at most so long, as a histogram wants it."""
+    found, total = [], 0
+    for end, count in zip((*map(str, BUCKETS_S), "+Inf"), spread.counts, strict=True):
+        total += count
+        found.append((end, total))
+    return found
