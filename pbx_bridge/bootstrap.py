@@ -28,6 +28,7 @@ from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
@@ -39,6 +40,7 @@ from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.publishing import Publishing
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.taking import Taking
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
@@ -128,7 +130,11 @@ class Bridge:
         website = Website(deployment.public, site.plan.organisation.language)
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
-        self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
+        messages = SpoolMessages(running.messages, clock.offset_s)
+        self.taking = Taking(messages, self.office, clock)
+        self.outbox = Outbox(
+            self.ari, _mail(deployment, clock), self.office, self.voice, clock, messages
+        )
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.tail = CelTail(running.cel_file, self.database, clock.offset_s)
         self.control = Control(
@@ -156,6 +162,7 @@ class Bridge:
                     ("asking", self.asking.run()),
                     ("publishing", self.publishing.run()),
                     ("outbox", self.outbox.run()),
+                    ("taking", self.taking.run()),
                     ("record", self.tail.run()),
                     ("watch", self._watch()),
                 ):

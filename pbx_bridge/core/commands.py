@@ -219,6 +219,23 @@ class AskCallBack:
     by: str = CALLER
 
 
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """A message is in a mailbox; whose it is shall know of it, once (S16)."""
+
+    mailbox: str
+    message: str
+    """Asterisk's id of it, unique in the mailbox."""
+    caller: str
+    """Caller's number as signalled, "" when withheld."""
+    seconds: int
+    at: datetime
+    """When it was left."""
+    channel: str
+    """Asterisk's name of the caller's channel."""
+    by: str = EXCHANGE
+
+
 Command = (
     SetReferral
     | CancelReferral
@@ -240,6 +257,7 @@ Command = (
     | LiftShield
     | SettleNotices
     | AskCallBack
+    | TakeMessage
 )
 
 MOST_REFUSALS = 10

@@ -28,6 +28,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeMessage,
     TakeUpPlan,
     WithdrawForward,
 )
@@ -87,6 +88,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | SeePhone()
             | CountAttendants()
             | TakeUpPlan()
+            | TakeMessage()
         ):
             return ()
         case _:

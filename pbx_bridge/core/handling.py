@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from pbx_bridge.core import alarms, attendance, breaking, consent, covering, referring
+from pbx_bridge.core import (
+    alarms,
+    attendance,
+    breaking,
+    consent,
+    covering,
+    mailboxes,
+    referring,
+)
 from pbx_bridge.core.changes import summary
 from pbx_bridge.core.commands import (
     CALLER,
@@ -34,6 +42,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeMessage,
     TakeUpPlan,
     WithdrawForward,
 )
@@ -42,6 +51,7 @@ from pbx_bridge.core.events import (
     CallBackAsked,
     CommandRefused,
     Event,
+    MessageLeft,
     NoticeDelivered,
     NoticeUndeliverable,
     PinRefused,
@@ -110,6 +120,8 @@ def handle(  # noqa: PLR0912 - one case a command
             return tuple(NoticeDelivered(one, by) for one in held)
         case AskCallBack(call, target, number):
             return (CallBackAsked(call, target, number, now),)
+        case TakeMessage():
+            return _take_message(command, exchange, now)
         case _:
             assert_never(command)
 
@@ -142,6 +154,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | SeePhone(by=by)
             | CountAttendants(by=by)
             | TakeUpPlan(by=by)
+            | TakeMessage(by=by)
         ):
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):
@@ -222,6 +235,16 @@ def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
         locks = pin_locked(exchange, command.person, command.source, now, MOST_WRONG_PINS - 1)
         return locked if locks else Refusal("S29", "pin-wrong", sentence("refused-pin"))
     return ()
+
+
+def _take_message(command: TakeMessage, exchange: Exchange, now: datetime) -> Answer:
+    """Once; of mailboxes that nobody has any more there is nobody to tell."""
+    mailbox, message, at = command.mailbox, command.message, min(command.at, now)
+    known = mailboxes.owner(exchange.plan, mailbox) is not None
+    if not known or not mailboxes.is_new(exchange, mailbox, message, at, now):
+        return ()
+    left = MessageLeft(mailbox, message, command.caller, command.seconds, at, command.channel)
+    return (left,)
 
 
 def _with_back(answer: Answer, person: str, exchange: Exchange, now: datetime) -> Answer:

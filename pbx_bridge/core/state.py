@@ -160,6 +160,8 @@ class About(StrEnum):
     """The plan has changed (S4)."""
     CALL_BACK = "call-back"
     """A caller asks to be called back."""
+    MESSAGE = "message"
+    """A caller has left a message in a mailbox."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -190,6 +192,10 @@ class Notice:
     """Extension of the backup that attends the line meanwhile."""
     cause: str = ""
     """A `pbx_bridge.core.attendance.Missing`."""
+    message: str = ""
+    """Asterisk's id of the message that was left, in the mailbox of `person`."""
+    seconds: int = 0
+    """How long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +225,5 @@ class Exchange:
     """By line: the alarms of now."""
     known: Summary = field(default_factory=Summary)
     """The plan that the switchboard knows of."""
+    messages: Mapping[str, datetime] = field(default_factory=dict)
+    """When the messages of the last days were left, by `mailboxes.key`: those that were told."""

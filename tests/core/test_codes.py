@@ -18,7 +18,9 @@ from pbx_bridge.core.state import Referral
 ANNA = PLAN.people["101"]
 
 
-def read(digits: str, now: datetime = DAY) -> Command | codes.Ask | codes.Hear | Sentence:
+def read(
+    digits: str, now: datetime = DAY
+) -> Command | codes.Ask | codes.Hear | codes.HearMessages | Sentence:
     return codes.read(digits, ANNA, EXCHANGE, now)
 
 

@@ -20,7 +20,7 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
-from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes import REFUSED, Route, drafts, listen, obey, obeyed, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.telling import spoken
@@ -48,6 +48,8 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
             yield say("code", Why.CODE_ASKED, *status_of(person, exchange, now))
         case codes.Hear():
             yield from _hear(call, exchange, person, now)
+        case codes.HearMessages(mailbox):
+            yield from listen(call, mailbox)
         case Sentence() as problem:
             yield say("code", Why.CODE_NOT_UNDERSTOOD, problem)
         case SetReferral() as wanted:
