@@ -28,6 +28,7 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.operations import Operations
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
@@ -46,6 +47,7 @@ from pbx_bridge.app.recording import Recording
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.storing import Storing
+from pbx_bridge.app.taking import Taking
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
@@ -144,7 +146,11 @@ class Bridge:
         website = Website(deployment.public, site.plan.organisation.language)
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
-        self.outbox = Outbox(self.ari, _mail(deployment, clock), self.office, self.voice, clock)
+        messages = SpoolMessages(running.messages, clock.offset_s)
+        self.taking = Taking(messages, self.office, clock)
+        self.outbox = Outbox(
+            self.ari, _mail(deployment, clock), self.office, self.voice, clock, messages
+        )
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.tail = CelTail(
             running.cel_file,
@@ -192,6 +198,7 @@ class Bridge:
                     ("asking", self.asking.run()),
                     ("publishing", self.publishing.run()),
                     ("outbox", self.outbox.run()),
+                    ("taking", self.taking.run()),
                     ("record", self.tail.run()),
                     ("recording", self.recording.run()),
                     ("erasing", self.erasing.run()),

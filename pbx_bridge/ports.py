@@ -75,6 +75,8 @@ class Letter:
     to: str
     subject: str
     text: str
+    sound: bytes | None = None
+    """A WAV file that goes with it, None for none."""
 
 
 class Public(Protocol):
@@ -126,6 +128,34 @@ class Record(Protocol):
 
     async def settle(self, calls: Sequence[Journey]) -> None:
         """Whatever follows from the calls was done. Raises `JournalUnavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A voicemail message that somebody has left."""
+
+    mailbox: str
+    id: str
+    """Unique in the mailbox; it stays with the message."""
+    caller: str
+    """Caller's number as signalled, "" when withheld. Not to be trusted."""
+    at: datetime
+    """When it was begun, aware, by our clock."""
+    seconds: int
+    channel: str
+    """Asterisk's name of the caller's channel, "" where it isn't known."""
+
+
+class Messages(Protocol):
+    """The mailboxes, as Asterisk keeps them."""
+
+    def arrivals(self) -> AsyncIterator[Message]:
+        """Yield each message once, those that are there already first."""
+        ...
+
+    async def sound(self, mailbox: str, message: str) -> bytes | None:
+        """What was said, as a WAV file; None when it is in the mailbox no more."""
         ...
 
 

@@ -106,7 +106,7 @@ class Stage:
         )
         return await self.made(result, first, number)
 
-    def caller(self, number: str, phone: str = "") -> Caller:
+    def caller(self, number: str, phone: str = "", plays: Samples | None = None) -> Caller:
         """A caller under live control, from outside or from somebody's phone."""
         return Caller(
             sipp_program(),
@@ -115,6 +115,7 @@ class Stage:
             from_number=CALLER,
             user=phone,
             secret=self.secrets.get(phone, ""),
+            plays=plays,
         )
 
     async def made(self, result: CallResult, first: int, number: str = "") -> Made:

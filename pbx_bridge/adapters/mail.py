@@ -17,6 +17,7 @@ from pbx_bridge.ports import Clock, Letter, NoticeDelayed, NoticeRefused
 
 SEND_TIMEOUT_S = 30.0
 """For connecting, and for each answer of the server."""
+SOUND_NAME = "message.wav"
 PERMANENT = 500
 """Replies from here on say that trying again won't help (RFC 5321, 4.2.1)."""
 
@@ -80,6 +81,10 @@ class SmtpMail:
         message["Message-ID"] = f"<{letter.id}@{self._sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text)
+        if letter.sound is not None:
+            message.add_attachment(
+                letter.sound, maintype="audio", subtype="wav", filename=SOUND_NAME
+            )
         return message
 
 

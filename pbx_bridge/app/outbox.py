@@ -14,15 +14,16 @@ import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.core import notices, telling
+from pbx_bridge.core import mailboxes, notices, telling
 from pbx_bridge.core.commands import EXCHANGE, SettleNotices
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence, sentence
-from pbx_bridge.core.state import Channel, Notice
+from pbx_bridge.core.state import About, Channel, Notice
 from pbx_bridge.ports import (
     Clock,
     Letter,
     Mail,
+    Messages,
     NoticeDelayed,
     NoticeRefused,
     PbxUnavailable,
@@ -40,9 +41,17 @@ class Outbox:
     """Sends what is due, one notice after the other."""
 
     def __init__(
-        self, telephony: Telephony, mail: Mail | None, office: Office, voice: Voice, clock: Clock
+        self,
+        telephony: Telephony,
+        mail: Mail | None,
+        office: Office,
+        voice: Voice,
+        clock: Clock,
+        messages: Messages | None = None,
     ) -> None:
-        """`mail`: None where the deployment has no mail server."""
+        """`mail`: None where the deployment has no mail server. `messages`: where recordings are
+        found that go with letters, None where there are none."""
+        self._messages = messages
         self._telephony = telephony
         self._mail = mail
         self._office = office
@@ -102,7 +111,18 @@ class Outbox:
         else:
             subject = telling.subject(notice, self._office.exchange)
             heading = self._voice.letter(subject, person.language, zone)
-            await self._mail.send(Letter(notice.id, person.mail, heading, text + "\n"))
+            sound = await self._sound(notice)
+            if notice.about is About.MESSAGE and sound is None:
+                gone = sentence("notice-message-gone")
+                text += "\n" + self._voice.letter(gone, person.language, zone)
+            await self._mail.send(Letter(notice.id, person.mail, heading, text + "\n", sound))
+
+    async def _sound(self, notice: Notice) -> bytes | None:
+        """The recording that a notice tells of, None where it is gone or there is none."""
+        mailbox = mailboxes.of(self._office.exchange.plan, notice.person)
+        if not notice.message or self._messages is None:
+            return None
+        return await self._messages.sound(mailbox, notice.message)
 
     def _lines(self, notice: Notice, language: Language, zone: tzinfo) -> Iterator[str]:
         exchange = self._office.exchange

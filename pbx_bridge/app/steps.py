@@ -13,6 +13,7 @@ from pbx_bridge.core.call import (
     Dial,
     Hangup,
     Hold,
+    Listen,
     Obey,
     Queue,
     Record,
@@ -71,7 +72,7 @@ def variables(
             detail = line
             found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds), "PBX_DIALS": dials}
             found |= {"PBX_NUMBER": number, "PBX_SHOWN": shown, "PBX_BACKUPS": str(backups)}
-        case Voicemail(mailbox):
+        case Voicemail(mailbox) | Listen(mailbox):
             detail = mailbox
             found = {"PBX_TARGET": mailbox}
         case Hangup(cause):

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.core.alarms import watched
-from pbx_bridge.core.model import Plan
+from pbx_bridge.core.mailboxes import heard
+from pbx_bridge.core.model import Person, Plan
 from pbx_bridge.files import replace_file
 from pbx_bridge.wire import cel
 
@@ -70,6 +71,7 @@ UNUSED = (
 _NOTHING = "; Written by pbx-bridge: nothing is set here, but Asterisk wants the file.\n"
 _SUFFIX = ".j2"
 _WORD = re.compile(r"[A-Za-z0-9_+-]{1,60}")
+_CODE = re.compile(r"[*#][0-9*#]{1,20}", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}")
 _ACTIVE = {"\r": "a line break", "\n": "a line break", "\0": "a NUL", ";": "a semicolon"}
 _ACTIVE_IN_DIALPLAN = {"$": "a $"}
@@ -92,6 +94,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "settings": settings,
         "secrets": secrets,
         "mailboxes": mailboxes(plan),
+        "heard": {who: _heard(plan, person) for who, person in plan.people.items()},
         "attending": watched(plan),
         "ari_user": ARI_USER,
         "ami_user": AMI_USER,
@@ -119,6 +122,13 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         replace_file(folder / name, text)
 
 
+def _heard(plan: Plan, person: Person) -> str:
+    """The mailboxes whose messages light the lamp of somebody's phone: those they may hear."""
+    if wrong := [one for one in heard(plan, person) if not _WORD.fullmatch(one)]:
+        raise Unwritable(f"pjsip.conf: {wrong[0]!r} can't be a mailbox; use digits")
+    return ",".join(f"{one}@default" for one in heard(plan, person))
+
+
 @cache
 def _environment() -> Environment:
     templates = Environment(
@@ -132,6 +142,7 @@ def _environment() -> Environment:
     )
     templates.filters |= {
         "word": _word,
+        "code": _code,
         "conf": _conf,
         "quoted": _quoted,
         "authority": _authority,
@@ -164,6 +175,14 @@ def _word(context: Context, value: str) -> str:
             f"{_file(context)}: {value!r} can't be a name in Asterisk; use the letters A-Z, "
             "digits, _, + and -"
         )
+    return value
+
+
+@pass_context
+def _code(context: Context, value: str) -> str:
+    """What is dialled for a feature: digits, stars and squares."""
+    if not _CODE.fullmatch(value):
+        raise Unwritable(f"{_file(context)}: {value!r} can't be dialled; use digits, * and #")
     return value
 
 

@@ -44,6 +44,11 @@ class Running:
         return self.folder / "spool/notes"
 
     @property
+    def messages(self) -> Path:
+        """Voicemail, a folder a mailbox."""
+        return self.folder / "spool/voicemail/default"
+
+    @property
     def sip(self) -> tuple[str, int]:
         """Where phones and trunk find Asterisk."""
         return self.sip_host, self.sip_port

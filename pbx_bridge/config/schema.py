@@ -262,6 +262,7 @@ class CodesShape(Shape):
     accept_forward: Code = "*22#"
     decline_forward: Code = "#22#"
     hear_notices: Code = "*27#"
+    hear_messages: Code = "*97"
     override: Code = "*29*"
     break_hours: Code = "*24*"
     resume_hours: Code = "#24*"

@@ -52,6 +52,8 @@ class Why(StrEnum):
     MESSAGE_DECLINED = "message-declined"
     MESSAGE_TAKEN = "message-taken"
     MESSAGE_NOT_TAKEN = "message-not-taken"
+    MAILBOX_OPENED = "mailbox-opened"
+    MAILBOX_CLOSED = "mailbox-closed"
     UNKNOWN_NUMBER = "unknown-number"
     CODE_OBEYED = "code-obeyed"
     CODE_ASKED = "code-asked"
@@ -205,6 +207,15 @@ class Voicemail:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Hear the messages of a mailbox, whose owner is known.
+
+    The result is Asterisk's TRYSTATUS, `SUCCESS` unless the mailbox can't be opened."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call with a cause of ITU-T Q.850 (16: normal clearing, 17: busy)."""
 
@@ -218,7 +229,7 @@ class Obey:
     command: Command
 
 
-Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Hangup | Obey
+Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Listen | Hangup | Obey
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 digit R; `*23*R#` where the reason has an end of its own; `*23*R*BEGINNING**END#` one that
 begins later; a last `*N` chooses the note. `*230*EXT*R*…#` does it for a colleague. `#23#` and
 `#230*EXT#` cancel the referral of now, `#23*HHMM#` and `#23*MMDD#` the planned one that begins
-then.
+then. `*97` asks for one's own messages, `*97*L` for those of the line with code L.
 
 Four digits alone are read as the reason expects (a clock time for lunch, a date for holiday),
 and the other way where that is impossible; the confirmation speaks it back.
@@ -13,9 +13,10 @@ and the other way where that is impossible; the confirmation speaks it back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from pbx_bridge.core import absence, consent, covering, ends
+from pbx_bridge.core import absence, consent, covering, ends, mailboxes
 from pbx_bridge.core.commands import (
     AnswerCover,
     AnswerForward,
@@ -32,7 +33,7 @@ from pbx_bridge.core.commands import (
     WithdrawForward,
 )
 from pbx_bridge.core.model import Line, Person, Plan, ReferralReason, Text
-from pbx_bridge.core.sentences import Sentence, sentence
+from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
 MOST_TIME_DIGITS = 4
@@ -53,6 +54,13 @@ class Returns:
     """The code asks for the callers who have to be reached."""
 
 
+@dataclass(frozen=True, slots=True)
+class HearMessages:
+    """The code asks for the messages of a mailbox that its owner may hear."""
+
+    mailbox: str
+
+
 def is_code(digits: str) -> bool:
     """Feature codes begin with a star or a square; numbers never do."""
     return digits.startswith(("*", "#"))
@@ -60,7 +68,7 @@ def is_code(digits: str) -> bool:
 
 def read(
     digits: str, person: Person, exchange: Exchange, now: datetime
-) -> Command | Ask | Hear | Returns | Sentence:
+) -> Command | Ask | Hear | HearMessages | Returns | Sentence:
     """What `person` asks with a code; a `Sentence` says why it can't be understood."""
     codes, plan, own = exchange.plan.codes, exchange.plan, person.extension
     match digits:
@@ -89,6 +97,7 @@ def read(
         (codes.promise, lambda rest: _promise(rest.split("*"), own, exchange, now)),
         (codes.sign_in, lambda rest: _attend(SignIn, rest, own, plan)),
         (codes.sign_out, lambda rest: _attend(SignOut, rest, own, plan)),
+        (codes.hear_messages.removesuffix("#"), lambda rest: _messages(rest, person, plan)),
     ):
         if body.startswith(prefix):
             return understand(body.removeprefix(prefix))
@@ -159,6 +168,20 @@ def _promise(parts: list[str], own: str, exchange: Exchange, now: datetime) -> P
 
 def _line(code: str, plan: Plan) -> Line | None:
     return next((line for line in plan.lines.values() if line.code == code), None)
+
+
+def _messages(rest: str, person: Person, plan: Plan) -> HearMessages | Sentence:
+    """ "" for one's own, `*L` for those of line L, which its members may hear."""
+    if not rest:
+        mailbox = mailboxes.of(plan, person.extension)
+    else:
+        line = _line(rest.removeprefix("*"), plan) if rest.startswith("*") else None
+        if line is None:
+            return sentence("refused-unknown-code")
+        if person.extension not in line.members:
+            return sentence("refused-not-member", line=Named(line.title))
+        mailbox = line.mailbox
+    return HearMessages(mailbox) if mailbox else sentence("refused-no-mailbox")
 
 
 def _attend(

@@ -266,6 +266,23 @@ class RemindOfReturns:
     by: str = EXCHANGE
 
 
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """A message is in a mailbox; whose it is shall know of it, once (S16)."""
+
+    mailbox: str
+    message: str
+    """Asterisk's id of it, unique in the mailbox."""
+    caller: str
+    """Caller's number as signalled, "" when withheld."""
+    seconds: int
+    at: datetime
+    """When it was left."""
+    channel: str
+    """Asterisk's name of the caller's channel."""
+    by: str = EXCHANGE
+
+
 Command = (
     SetReferral
     | CancelReferral
@@ -291,6 +308,7 @@ Command = (
     | Promise
     | RecordContact
     | RemindOfReturns
+    | TakeMessage
 )
 
 MOST_REFUSALS = 10

@@ -32,6 +32,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeMessage,
     TakeUpPlan,
     WithdrawForward,
 )
@@ -97,6 +98,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | TakeUpPlan()
             | NoteCall()
             | RemindOfReturns()
+            | TakeMessage()
         ):
             return ()
         case _:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar, assert_never
 
+from pbx_bridge.core import mailboxes
 from pbx_bridge.core.changes import Summary
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import (
@@ -251,6 +252,22 @@ class ReturnReminded:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageLeft:
+    """A caller has left a message in a mailbox (S16)."""
+
+    mailbox: str
+    message: str
+    """Asterisk's id of it, unique in the mailbox."""
+    caller: str
+    """Caller's number as signalled, "" when withheld."""
+    seconds: int
+    at: datetime
+    """When it was left."""
+    channel: str
+    """Asterisk's name of the caller's channel, as in its record."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """A member attends a line from now on."""
 
@@ -435,6 +452,7 @@ Event = (
     | ReturnClosed
     | ReturnKept
     | ReturnReminded
+    | MessageLeft
     | SignedIn
     | SignedOut
     | PhoneLost
@@ -563,6 +581,12 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, last_talks=talks)
         case ReturnDue() | ReturnClosed() | ReturnReminded():
             return _returned(exchange, event)
+        case MessageLeft(at=at):
+            messages = {
+                key: left for key, left in exchange.messages.items() if left > at - mailboxes.KEPT
+            }
+            messages[mailboxes.key(event.mailbox, event.message)] = at
+            return replace(exchange, messages=messages)
         case PlanInForce(known):
             return replace(exchange, known=known)
         case (

@@ -14,6 +14,7 @@ from pbx_bridge.core.call import (
     Dial,
     Hangup,
     Hold,
+    Listen,
     Obey,
     Queue,
     Record,
@@ -91,7 +92,7 @@ def _assumed(step: Step) -> str:
             return "TIMEOUT"
         case Hold():
             return "SUCCESS"
-        case Say() | Ask() | Record() | Voicemail() | Hangup() | Obey():
+        case Say() | Ask() | Record() | Voicemail() | Listen() | Hangup() | Obey():
             return ""
         case _:
             assert_never(step)
@@ -118,6 +119,8 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"hold the place for {plan.lines[line].title[language]}, call {number} back"
         case Voicemail(mailbox):
             return f"take a message in mailbox {mailbox}"
+        case Listen(mailbox):
+            return f"hear the messages of mailbox {mailbox}"
         case Hangup():
             return "hang up"
         case Obey(command):

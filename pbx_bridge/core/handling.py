@@ -11,6 +11,8 @@ from pbx_bridge.core import (
     breaking,
     consent,
     covering,
+    mailboxes,
+    numbers,
     referring,
     returning,
 )
@@ -46,6 +48,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeMessage,
     TakeUpPlan,
     WithdrawForward,
 )
@@ -54,6 +57,7 @@ from pbx_bridge.core.events import (
     CallBackAsked,
     CommandRefused,
     Event,
+    MessageLeft,
     NoticeDelivered,
     NoticeUndeliverable,
     PinRefused,
@@ -62,6 +66,7 @@ from pbx_bridge.core.events import (
     SignedIn,
     SignedOut,
 )
+from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import Named, sentence
 from pbx_bridge.core.state import Exchange
 
@@ -131,6 +136,8 @@ def handle(  # noqa: PLR0912 - one case a command
             return returning.record_contact(command, exchange, now)
         case RemindOfReturns():
             return returning.remind(command, exchange, now)
+        case TakeMessage():
+            return _take_message(command, exchange, now)
         case _:
             assert_never(command)
 
@@ -165,6 +172,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | TakeUpPlan(by=by)
             | NoteCall(by=by)
             | RemindOfReturns(by=by)
+            | TakeMessage(by=by)
         ):
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):
@@ -259,6 +267,18 @@ def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
         locks = pin_locked(exchange, command.person, command.source, now, MOST_WRONG_PINS - 1)
         return locked if locks else Refusal("S29", "pin-wrong", sentence("refused-pin"))
     return ()
+
+
+def _take_message(command: TakeMessage, exchange: Exchange, now: datetime) -> Answer:
+    """Once; of mailboxes that nobody has any more there is nobody to tell."""
+    mailbox, message, at = command.mailbox, command.message, min(command.at, now)
+    owner = mailboxes.owner(exchange.plan, mailbox)
+    if owner is None or not mailboxes.is_new(exchange, mailbox, message, at, now):
+        return ()
+    left = MessageLeft(mailbox, message, command.caller, command.seconds, at, command.channel)
+    sought = owner.extension if isinstance(owner, Person) else owner.name
+    number = numbers.national(command.caller, exchange.plan.dialling)
+    return (left, *returning.message_left(exchange, sought, number, message, at, now))
 
 
 def _with_back(answer: Answer, person: str, exchange: Exchange, now: datetime) -> Answer:

@@ -299,6 +299,7 @@ class Codes:
     accept_forward: str = "*22#"
     decline_forward: str = "#22#"
     hear_notices: str = "*27#"
+    hear_messages: str = "*97"
     override: str = "*29*"
     break_hours: str = "*24*"
     resume_hours: str = "#24*"

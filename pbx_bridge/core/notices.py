@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
-from pbx_bridge.core import absence, attendance, consent, reach, referring
+from pbx_bridge.core import absence, attendance, consent, mailboxes, reach, referring
 from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
@@ -20,6 +20,7 @@ from pbx_bridge.core.events import (
     ForwardWithdrawn,
     LineShort,
     LineStaffed,
+    MessageLeft,
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
@@ -30,7 +31,7 @@ from pbx_bridge.core.events import (
     ReturnReminded,
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
-from pbx_bridge.core.model import Person, Plan
+from pbx_bridge.core.model import Line, Person, Plan
 from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice, Stage
 from pbx_bridge.core.timetable import line_openings
 
@@ -135,6 +136,8 @@ def _of(  # noqa: PLR0912 - one case an event
                 yield _notice(About.CALL_BACK, target, "", Channel.LIST, now, other=number)
         case ReturnReminded(target, _, stage):
             yield from _of_returns(target, stage, after, now)
+        case MessageLeft():
+            yield from _of_message(event, after, now)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -193,6 +196,25 @@ def _of_change(change: Change, now: datetime) -> Iterator[Notice]:
             cause=change.kind,
             since=change.since,
             until=change.until,
+        )
+
+
+def _of_message(event: MessageLeft, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """Whose mailbox it is; of a line's those who attend it, and where nobody does all who may."""
+    owner = mailboxes.owner(after.plan, event.mailbox)
+    if owner is None:
+        return
+    of = event.mailbox
+    told: tuple[str, ...] = (of,)
+    if isinstance(owner, Line):
+        of, told = owner.name, attendance.attendants(after, owner, now) or owner.members
+    for to in told:
+        yield _notice(
+            *(About.MESSAGE, of, to, Channel.MAIL, now),
+            since=event.at,
+            other=event.caller,
+            message=event.message,
+            seconds=event.seconds,
         )
 
 

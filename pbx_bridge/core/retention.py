@@ -21,6 +21,7 @@ from pbx_bridge.core.events import (
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
+    MessageLeft,
     NoticeDue,
     PinRefused,
     ReferralCancelled,
@@ -35,6 +36,7 @@ WITH_NUMBERS: tuple[type[Event], ...] = (
     CallBackAsked,
     CallTaken,
     Decided,
+    MessageLeft,
     NoticeDue,
     PinRefused,
     ReturnClosed,
@@ -100,6 +102,8 @@ def _numbers(event: Event) -> tuple[str, ...]:
             return (number,)
         case ReturnReminded(number=number) | PinRefused(source=number):
             return (number,)
+        case MessageLeft(caller=caller):
+            return (caller,)
         case NoticeDue(notice):
             return (notice.other,)
         case _:

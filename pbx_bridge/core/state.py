@@ -217,6 +217,8 @@ class About(StrEnum):
     """To the unit: somebody's callers still wait."""
     RETURNS_OVERDUE = "returns-overdue"
     """To the foreman: they weren't reached in time."""
+    MESSAGE = "message"
+    """A caller has left a message in a mailbox."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -247,6 +249,10 @@ class Notice:
     """Extension of the backup that attends the line meanwhile."""
     cause: str = ""
     """A `pbx_bridge.core.attendance.Missing`."""
+    message: str = ""
+    """Asterisk's id of the message that was left, in the mailbox of `person`."""
+    seconds: int = 0
+    """How long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +286,5 @@ class Exchange:
     """By extension: the number outside that they talked to last, and when it began."""
     known: Summary = field(default_factory=Summary)
     """The plan that the switchboard knows of."""
+    messages: Mapping[str, datetime] = field(default_factory=dict)
+    """When the messages of the last days were left, by `mailboxes.key`: those that were told."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pbx_bridge.core import numbers
 from pbx_bridge.core.closed import emergency
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, Spoken, sentence
@@ -23,6 +24,9 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
     match notice.about:
         case About.CALL_BACK:
             yield sentence("notice-call-back", name=whom, number=Digits(notice.other))
+        case About.MESSAGE:
+            yield _message("notice-message", whom, notice, plan)
+            return
         case About.HOURS_BROKEN:
             why = Named(emergency(plan, notice.note))
             yield sentence("notice-hours-broken", name=whom, note=why, until=until)
@@ -70,6 +74,18 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
         yield Recorded(notice.recording)
 
 
+def _message(key: str, whom: Slot, notice: Notice, plan: Plan) -> Sentence:
+    """A message that was left: by whom, when, how long it is."""
+    slots: dict[str, Slot] = {"name": whom}
+    if notice.other:
+        slots["number"] = Digits(numbers.national(notice.other, plan.dialling))
+    else:
+        key += "-withheld"
+    if "subject" not in key:
+        slots |= {"since": notice.since or notice.at, "seconds": notice.seconds}
+    return sentence(key, **slots)
+
+
 def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentence]:
     """Yield who is missing and why, and who stands in."""
     missing = plan.people.get(notice.other)
@@ -104,6 +120,8 @@ def subject(notice: Notice, exchange: Exchange) -> Sentence:
     person = exchange.plan.people.get(notice.person)
     line = exchange.plan.lines.get(notice.person)
     whom: Slot = person.name if person else Named(line.title) if line else notice.person
+    if notice.about is About.MESSAGE:
+        return _message("notice-message-subject", whom, notice, exchange.plan)
     if notice.about is About.CHANGE:
         whom = _title(notice.line, exchange.plan)
     return sentence("notice-subject", name=whom)

@@ -170,6 +170,8 @@ class Timeline:
                 line = "the caller waits in the queue"
             case "voicemail":
                 line = "the caller may leave a message"
+            case "listen":
+                line = f"{self._caller()} hears the messages of mailbox {shown(mark.detail)}"
             case _:
                 line = f"the exchange goes on with “{shown(mark.step)}”"
         return [*told, line + self._rule()]

@@ -1,4 +1,4 @@
-"""What comes to a station: calls and texts."""
+"""What comes to a station: calls, texts, and word of waiting messages."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ class Message:
 
     text: str
     sender: sip.Party
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """What the station was told of waiting messages (RFC 3842)."""
+
+    told: sip.Waiting
     at: Moment
 
 

@@ -25,7 +25,7 @@ from pbx_bridge.softphone.behaviour import (
     NeverAnswers,
     Refuses,
 )
-from pbx_bridge.softphone.incoming import Incoming, Message, Received, Ringing, any_of
+from pbx_bridge.softphone.incoming import Incoming, Lamp, Message, Received, Ringing, any_of
 from pbx_bridge.softphone.line import Line
 from pbx_bridge.softphone.sipp import (
     Address,
@@ -50,6 +50,8 @@ HANG_UP_TIMEOUT_S = 5.0
 CODECS = (Codec.PCMA, Codec.PCMU)
 
 OK = 200
+SUMMARY = "simple-message-summary"
+"""Content type of a NOTIFY about waiting messages."""
 
 
 class Station(ABC):
@@ -74,6 +76,8 @@ class Station(ABC):
         """Calls that are over, oldest first."""
         self.messages: list[Message] = []
         """Texts that were taken, oldest first."""
+        self.lamps: list[Lamp] = []
+        """What was told of waiting messages, oldest first."""
         self.takes_messages = True
         """Else the next text is refused with 480, and not kept."""
         self.port = 0
@@ -102,6 +106,7 @@ class Station(ABC):
         self._rang = asyncio.Queue[Ringing]()
         self._ended = asyncio.Queue[Received]()
         self._told = asyncio.Queue[Message]()
+        self._lamp_told = asyncio.Event()
         self._presence = asyncio.Queue[Told | Gone]()
 
     async def __aenter__(self) -> Self:
@@ -139,6 +144,14 @@ class Station(ABC):
         """Wait for the end of the next call (each is returned once)."""
         async with asyncio.timeout(timeout_s):
             return await self._ended.get()
+
+    async def lamp(self, *, lit: bool, timeout_s: float = WAIT_S) -> Lamp:
+        """Wait until the last that was told of waiting messages is that there are some, or not."""
+        async with asyncio.timeout(timeout_s):
+            while not self.lamps or self.lamps[-1].told.lit is not lit:
+                self._lamp_told.clear()
+                await self._lamp_told.wait()
+            return self.lamps[-1]
 
     async def told(self, timeout_s: float = WAIT_S) -> Message:
         """Wait for the next text (each is returned once)."""
@@ -189,6 +202,8 @@ class Station(ABC):
                 self._presence.put_nowait(told)
             case "message":
                 self._keep(told)
+            case "notified":
+                self._light(told)
             case "rang":
                 self._ring(told)
             case "answered":
@@ -225,6 +240,12 @@ class Station(ABC):
         self.messages.append(message)
         self._told.put_nowait(message)
         self._sipp.tell(told.call_id, "keep")
+
+    def _light(self, told: Told) -> None:
+        assert told.message is not None
+        if SUMMARY in told.message.headers.get("content-type", ""):
+            self.lamps.append(Lamp(sip.waiting(told.message.body), told.at))
+            self._lamp_told.set()
 
     def _ring(self, told: Told) -> None:
         assert told.message is not None

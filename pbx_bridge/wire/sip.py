@@ -1,4 +1,4 @@
-"""Just enough SIP and SDP to read what a phone was told (RFC 3261, RFC 4566).
+"""Just enough SIP and SDP to read what a phone was told (RFC 3261, RFC 3842, RFC 4566).
 
 SIPp does the signalling; this reads the messages that it hands on.
 """
@@ -54,6 +54,16 @@ class Media:
     codec: Codec
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a phone was told of messages (RFC 3842): its lamp."""
+
+    lit: bool
+    new: int
+    """Spoken messages that were not heard yet."""
+    heard: int
+
+
 def parse(text: str) -> Message:
     """Read one message. Raises `BadMessage`."""
     head, _, body = text.replace("\r\n", "\n").partition("\n\n")
@@ -78,6 +88,16 @@ def party(value: str) -> Party:
     quoted, bare, user = found.groups()
     name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
     return Party(name, unquote(user or ""))
+
+
+def waiting(body: str) -> Waiting:
+    """Read a message summary. Raises `BadMessage` when it is none."""
+    lit = re.search(r"(?mi)^Messages-Waiting:[ \t]*(yes|no)\s*$", body)
+    if lit is None:
+        raise BadMessage(f"not a message summary: {body[:60]!r}")
+    voice = re.search(r"(?mi)^Voice-Message:[ \t]*(\d{1,9})/(\d{1,9})", body)
+    new, heard = (int(voice[1]), int(voice[2])) if voice else (0, 0)
+    return Waiting(lit[1].lower() == "yes", new, heard)
 
 
 def user_part(number: str) -> str:

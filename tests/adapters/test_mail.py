@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from core.plans import DAY
@@ -79,3 +80,15 @@ async def test_f13_a_line_break_in_a_header_is_refused_before_the_wire(
     with pytest.raises(NoticeRefused):
         await mail.send(wrong)
     assert box.letters == []
+
+
+async def test_a_recording_goes_with_its_letter(mail: SmtpMail, box: Box) -> None:
+    await mail.send(replace(LETTER, sound=b"RIFF\r\n.\r\nwhat was said"))
+    [letter] = box.letters
+    (attached,) = letter.iter_attachments()
+    assert attached.get_content_type() == "audio/wav"
+    assert attached.get_filename() == "message.wav"
+    assert attached.get_content() == b"RIFF\r\n.\r\nwhat was said"
+    body = letter.get_body()
+    assert body is not None
+    assert body.get_content().replace("\r\n", "\n") == LETTER.text

@@ -109,8 +109,40 @@ def test_a_phone_says_who_it_is_by_its_own_password_only() -> None:
     assert 'callerid = "Olle Åkerö" <102>' in phone
     assert "language = fi" in phone
     assert "password = secret-of-102" in section(pjsip, "102", "(login)")
-    assert "mailboxes" not in section(pjsip, "102", "(attending)")
-    assert "mailboxes = 101@default" in section(pjsip, "101", "(attending)")
+
+
+def test_s16_a_phone_has_a_lamp_for_every_mailbox_that_its_owner_may_hear() -> None:
+    """Told to all phones of theirs (endpoint), and to those that ask for it (address of record)."""
+    plan = small_plan(ANNA, OLLE, replace(OLLE, extension="103"))
+    pjsip = rendered(plan)["pjsip.conf"]
+    for kind in ("(phone)", "(attending)"):
+        assert "\nmailboxes = 101@default,900@default\n" in section(pjsip, "101", kind)
+        assert "\nmailboxes = 900@default\n" in section(pjsip, "102", kind)
+    assert "mailboxes" not in section(pjsip, "103", "(phone)")
+    assert "mwi_subscribe_replaces_unsolicited = yes\n" in section(pjsip, "phone", "(!,media)")
+
+
+def test_s16_without_a_bridge_each_phone_opens_the_mailboxes_of_its_owner_alone() -> None:
+    plan = small_plan(ANNA, OLLE, replace(OLLE, extension="103"))
+    dialplan = rendered(plan)[DIALPLAN]
+    dialled = section(dialplan, "pbx-bridge-fallback")
+    for code, place in (("*97", "own"), ("*97#", "own"), ("*97*1", "vaxel*"), ("*97*1#", "vaxel*")):
+        goto = f"Goto(pbx-bridge-fallback-messages,{place}${{PBX_PHONE}},1)"
+        assert f"exten => {code},1,{goto}\n" in dialled
+    opened = section(dialplan, "pbx-bridge-fallback-messages")
+    assert re.findall(r"exten => (\S+),1,Gosub\(pbx-bridge-messages,s,1\((\d+)\)\)", opened) == [
+        ("own101", "101"),
+        ("vaxel*101", "900"),
+        ("vaxel*102", "900"),
+    ]
+
+
+def test_a_code_or_a_mailbox_that_asterisk_would_read_otherwise_is_refused() -> None:
+    plan = small_plan()
+    with pytest.raises(Unwritable, match=r"^extensions\.conf: "):
+        rendered(replace(plan, codes=replace(plan.codes, hear_messages="*97,1,Hangup()")))
+    with pytest.raises(Unwritable, match=r"^(pjsip|voicemail)\.conf: "):
+        rendered(small_plan(line=replace(SWITCHBOARD, mailbox="900,101")))
 
 
 def test_f26_the_phones_of_who_attends_or_stands_by_are_asked_every_two_seconds() -> None:

@@ -32,6 +32,7 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignIn,
     SignOut,
+    TakeMessage,
     TakeUpPlan,
     WithdrawForward,
 )
@@ -89,6 +90,11 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
         _covers(exchange, absences),
         st.nothing() if exchange.known.people else st.just(TakeUpPlan()),
         st.builds(LiftShield, people, st.just("111")),
+        st.builds(
+            TakeMessage,
+            *(st.sampled_from(("101", "181", "999")), st.sampled_from(("1-1", "1-2"))),
+            *(st.sampled_from(("", "0401234567")), st.integers(2, 300), st.just(now), st.just("")),
+        ),
         st.builds(AskCallBack, st.just("1.1"), people, st.just("0401234567")),
         st.builds(BreakPhoneHours, lines, emergencies, ahead, by),
         st.builds(ResumePhoneHours, lines, by),

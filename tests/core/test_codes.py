@@ -20,7 +20,7 @@ ANNA = PLAN.people["101"]
 
 def read(
     digits: str, now: datetime = DAY
-) -> Command | codes.Ask | codes.Hear | codes.Returns | Sentence:
+) -> Command | codes.Ask | codes.Hear | codes.HearMessages | codes.Returns | Sentence:
     return codes.read(digits, ANNA, EXCHANGE, now)
 
 

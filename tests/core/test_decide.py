@@ -392,7 +392,7 @@ def test_s21_who_waits_may_keep_the_place_and_is_called_back() -> None:
     held = decide(then(KEEPS, WAITS, ("ask:wait.vaxel", "4")), EXCHANGE, DAY)
     assert held.step == Hold("vaxel", "0401111111", "PJSIP/0401111111@operator", "växeln", 2)
     kept = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "SUCCESS"))
-    assert shown(decide(kept, EXCHANGE, DAY)) == "say:place-kept place-kept: place-kept"
+    assert shown(decide(kept, EXCHANGE, DAY)) == "say:place-kept place-kept: place-kept closes"
     failed = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "FAILED"))
     assert decide(failed, EXCHANGE, DAY).step == Obey(AskCallBack("1.1", "vaxel", "0401111111"))
 

@@ -19,6 +19,7 @@ from pbx_bridge.core.events import (
     LineShort,
     LineStaffed,
     LinkLost,
+    MessageLeft,
     PhoneFound,
     PhoneLost,
     ReferralCancelled,
@@ -59,6 +60,11 @@ events: st.SearchStrategy[Event] = st.one_of(
         st.just(("111",)),
         st.just(("104",)),
         st.sampled_from([DAY, BACK]),
+    ),
+    st.builds(
+        MessageLeft,
+        *(st.just("101"), st.sampled_from(["1-1", "1-2"]), st.just(""), st.integers(2, 300)),
+        *(st.sampled_from([DAY, BACK, DAY + timedelta(days=8)]), st.just("")),
     ),
     st.builds(LineStaffed, lines, st.just(BACK)),
     st.builds(

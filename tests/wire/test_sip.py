@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_bridge.wire.rtp import Codec
-from pbx_bridge.wire.sip import BadMessage, Media, Party, media, parse, party, user_part
+from pbx_bridge.wire.sip import (
+    BadMessage,
+    Media,
+    Party,
+    Waiting,
+    media,
+    parse,
+    party,
+    user_part,
+    waiting,
+)
 
 INVITE = (
     "INVITE sip:101@127.0.0.1:5062 SIP/2.0\r\n"
@@ -55,6 +65,26 @@ def test_any_text_is_a_message_or_is_refused(text: str) -> None:
 def test_a_hash_is_escaped_and_nothing_else_of_a_feature_code() -> None:
     assert user_part("*23*1*1430#") == "*23*1*1430%23"
     assert user_part("1@evil>\r\n[x]") == "1%40evil%3E%0D%0A%5Bx%5D"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            "Messages-Waiting: yes\r\nMessage-Account: sip:a@b\r\nVoice-Message: 2/1 (0/0)\r\n",
+            Waiting(True, 2, 1),
+        ),
+        ("Messages-Waiting: no\r\n", Waiting(False, 0, 0)),
+    ],
+)
+def test_a_summary_says_whether_the_lamp_is_lit(body: str, told: Waiting) -> None:
+    assert waiting(body) == told
+
+
+@pytest.mark.parametrize("body", ["", "Voice-Message: 1/0", "Messages-Waiting: maybe"])
+def test_what_is_no_summary_lights_no_lamp(body: str) -> None:
+    with pytest.raises(BadMessage, match="summary"):
+        waiting(body)
 
 
 def test_the_first_codec_that_we_have_is_taken() -> None:

@@ -78,7 +78,7 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
         asked = "ask:wait." + mark.removeprefix(QUEUE)
         yield from _told(call, exchange, line, asked)
         if call.result(asked) == KEEP_KEY and _way_back(call, exchange):
-            yield from _keep_place(call, exchange, line)
+            yield from _keep_place(call, exchange, line, now)
             return
 
 
@@ -165,7 +165,7 @@ def _way_back(call: Call, exchange: Exchange) -> str:
     return "" if inside else f"PJSIP/{number}@{plan.trunk.name}"
 
 
-def _keep_place(call: Call, exchange: Exchange, line: Line) -> Route:
+def _keep_place(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
     """The place is held, and the caller is called when it is their turn; where it can't be
     held, whoever attends the line is asked to call back (S7)."""
     shown = line.title[exchange.plan.organisation.language]
@@ -173,10 +173,12 @@ def _keep_place(call: Call, exchange: Exchange, line: Line) -> Route:
     hold = Hold(line.name, number, _way_back(call, exchange), shown, len(line.backups))
     yield Decision("hold:place", hold, Why.PLACE_KEPT)
     if call.result("hold:place") == HELD:
-        yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"))
+        until = _when(exchange, line, now)[-1]
+        yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"), until, tells_when=True)
     else:
         wanted = AskCallBack(call.linkedid, line.name, number)
         yield from obey("call-back", wanted, Why.CALL_BACK_CHOSEN)
+        yield say("when", Why.PLACE_KEPT, *_when(exchange, line, now), tells_when=True)
     yield Decision("hangup:", Hangup(), Why.PLACE_KEPT)
 
 

@@ -1,7 +1,8 @@
 """The voice menu: staff set and cancel referrals from phones that can't send codes (S8, S15).
 
 Who calls is known by their desk phone, or proved by a PIN. Then one thing is done: a referral
-is put together (reason, then time), read back and confirmed, or one is ended.
+is put together (reason, then time), read back and confirmed, one is ended, or messages are
+heard.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from pbx_bridge.core import absence, codes, ends, numbers
+from pbx_bridge.core import absence, codes, ends, mailboxes, numbers
 from pbx_bridge.core.call import Ask, Call, Decision, Why
 from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
 from pbx_bridge.core.confirming import read_back, status_of
 from pbx_bridge.core.handling import pin_locked
 from pbx_bridge.core.model import Person, ReferralReason, Returns
-from pbx_bridge.core.routes import Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes import Route, drafts, listen, obey, obeyed, say
 from pbx_bridge.core.routes.staff import set_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
 SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY = "1", "2", "3", "4"
+MESSAGES_KEYS = ("5", "6", "7", "8", "9")
+"""One's own messages, then those of one's lines."""
 YES_KEY = "1"
 ROUNDS = range(1, 4)
 """A question that is not understood is asked three times."""
@@ -91,16 +94,18 @@ def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rou
     extension = person.extension
     current = absence.current(exchange, extension, now)
     coming = absence.planned(exchange, extension, now)
+    boxes = dict(_mailboxes(person, exchange))
     offered = (
         *status_of(person, exchange, now),
         sentence("menu-set"),
         sentence("menu-later"),
         *([sentence("menu-back")] if current is not None else []),
         *([sentence("menu-cancel-planned")] if coming else []),
+        *(text for text, _ in boxes.values()),
     )
 
     def read(key: str) -> str | Sentence:
-        known = key in (SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY)
+        known = key in (SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY, *boxes)
         return key if known else sentence("refused-unknown-choice")
 
     key = yield from _understood(call, "menu", Ask(offered, KEY_SECONDS), read)
@@ -116,6 +121,18 @@ def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rou
             name = next(tried, f"obey:planned.{int(since.timestamp())}").removeprefix("obey:")
             at = drafts.moment(name.rpartition(".")[2], exchange)
             yield from obey(name, CancelReferral(extension, by=extension, at=at))
+        case str() if key in boxes:
+            yield from listen(call, boxes[key][1])
+
+
+def _mailboxes(person: Person, exchange: Exchange) -> Iterator[tuple[str, tuple[Sentence, str]]]:
+    """Yield the keys of the mailboxes that the person may hear, each with what is said of it."""
+    if person.mailbox:
+        yield MESSAGES_KEYS[0], (sentence("menu-messages"), person.extension)
+    lines = mailboxes.lines_heard(exchange.plan, person)
+    for key, line in zip(MESSAGES_KEYS[1:], lines, strict=False):
+        text = sentence("menu-line-messages", digit=int(key), line=Named(line.title))
+        yield key, (text, line.mailbox)
 
 
 def _draft(call: Call, exchange: Exchange, person: Person, now: datetime, *, later: bool) -> Route:

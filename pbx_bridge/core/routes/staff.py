@@ -20,7 +20,7 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
-from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes import REFUSED, Route, drafts, listen, obey, obeyed, say
 from pbx_bridge.core.routes.returns import returns_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
@@ -51,6 +51,8 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
             yield from returns_route(call, exchange, person)
         case codes.Hear():
             yield from _hear(call, exchange, person, now)
+        case codes.HearMessages(mailbox):
+            yield from listen(call, mailbox)
         case Sentence() as problem:
             yield say("code", Why.CODE_NOT_UNDERSTOOD, problem)
         case SetReferral() as wanted:
