@@ -83,7 +83,7 @@ def test_the_same_message_is_told_once_also_after_a_restart() -> None:
     assert isinstance(events, tuple)
     left, due = events
     assert isinstance(due, ReturnDue)
-    assert (due.target, due.number) == ("105", "0401234567"), "S16: somebody has to get back to them"
+    assert (due.target, due.number) == ("105", "0401234567")
     assert left == MessageLeft("105", TAKE.message, CALLER, 12, LEFT, TAKE.channel)
     restarted = fold(fresh(PLAN), events)
     assert handle(TAKE, restarted, DAY + timedelta(days=3)) == ()
