@@ -20,13 +20,13 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from calls.conftest import command, idle, opened
-from calls.hearing import RINGING_HZ, hears_only
+from calls.hearing import RINGING_HZ, hears_only, sound_of
 from fakes.smtp import Box, serving
 
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.calling import CALLER
 from pbx_bridge.core.latency import Outcome
-from pbx_bridge.softphone.audio import correlation, is_silent, load
+from pbx_bridge.softphone.audio import correlation, is_silent, load, save
 from pbx_bridge.softphone.behaviour import Busy, Press
 from pbx_bridge.stage import SAME_SOUND, Made, Stage
 from pbx_bridge.wire.rtp import RATE_HZ, Samples
@@ -285,3 +285,27 @@ async def test_an_empty_mailbox_that_nobody_opens_by_a_key_ends_the_call(night: 
     assert made.result.ended_by == "exchange"
     assert made.whys[0] == "mailbox-opened"
     assert not is_silent(made.result.heard)
+
+
+async def test_s7_our_sentences_are_always_said_whatever_somebody_has_recorded(
+    night: Night,
+) -> None:
+    """A greeting of one's own is not played; Asterisk's temporary one is, behind the sentences."""
+    box = night.stage.up.settings.spool / "voicemail/default/106"
+    box.mkdir(parents=True, exist_ok=True)
+    usual, temporary = sweep(1800, 600), sweep(500, 900)
+    for name in ("unavail", "busy", "greet"):
+        save(box / f"{name}.wav", usual)
+    plain = await night.speaks("018000106", Press("#", after_s=6.0), plays=None)
+    save(box / "temp.wav", temporary)
+    both = await night.speaks("018000106", Press("#", after_s=6.0), plays=None)
+    for made in (plain, both):
+        assert "Tala efter tonen och avsluta med fyrkant." in made.heard
+        assert made.whys[0] == "person-off-duty"
+        assert correlation(made.result.heard, usual).score < SAME_SOUND
+    assert correlation(plain.result.heard, temporary).score < SAME_SOUND
+    tone_sentence = sound_of(night.stage, "Tala efter tonen och avsluta med fyrkant.")
+    before = correlation(both.result.heard, tone_sentence)
+    greeting = correlation(both.result.heard, temporary)
+    assert greeting.score >= SAME_SOUND
+    assert greeting.at_s > before.at_s
