@@ -291,14 +291,18 @@ async def test_s7_our_sentences_are_always_said_whatever_somebody_has_recorded(
     night: Night,
 ) -> None:
     """A greeting of one's own is not played; Asterisk's temporary one is, behind the sentences."""
-    box = night.stage.up.settings.spool / "voicemail/default/106"
+    box = night.stage.up.settings.spool / "voicemail/default/105"
     box.mkdir(parents=True, exist_ok=True)
     usual, temporary = sweep(1800, 600), sweep(500, 900)
     for name in ("unavail", "busy", "greet"):
         save(box / f"{name}.wav", usual)
-    plain = await night.speaks("018000106", Press("#", after_s=6.0), plays=None)
-    save(box / "temp.wav", temporary)
-    both = await night.speaks("018000106", Press("#", after_s=6.0), plays=None)
+    try:
+        plain = await night.speaks("018000105", Press("#", after_s=6.0), plays=None)
+        save(box / "temp.wav", temporary)
+        both = await night.speaks("018000105", Press("#", after_s=6.0), plays=None)
+    finally:
+        for file in box.glob("*.wav"):
+            file.unlink()
     for made in (plain, both):
         assert "Tala efter tonen och avsluta med fyrkant." in made.heard
         assert made.whys[0] == "person-off-duty"
