@@ -24,7 +24,7 @@ from typing import Self
 import structlog
 
 from pbx_bridge.adapters.clock import SystemClock
-from pbx_bridge.asterisk import locate, running, secrets
+from pbx_bridge.asterisk import locate, quiet, running, secrets
 from pbx_bridge.asterisk.process import AsteriskProcess
 from pbx_bridge.asterisk.render import Unwritable, render, write
 from pbx_bridge.asterisk.running import Running
@@ -95,6 +95,7 @@ def settings_for(
 def render_into(folder: Path, site: Site, settings: Settings) -> None:
     """Write Asterisk's configuration for a site into `folder`. Raises `Unwritable`."""
     settings.make_folders()
+    quiet.fill(settings.quiet)
     held = secrets.load(site.deployment.state / SECRETS, site.plan)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write(render(site.plan, settings, held), folder)

@@ -53,6 +53,8 @@ class SpoolMessages:
         self._held: dict[Path, frozenset[str]] = {}
         self._seen: dict[str, float] = {}
         """When a message was last there (monotonic), by mailbox and id."""
+        self._trouble = ""
+        """What was wrong with the disk at the last look."""
         self._given_up: set[tuple[Path, int]] = set()
 
     async def arrivals(self) -> AsyncIterator[Message]:
@@ -63,12 +65,17 @@ class SpoolMessages:
             await asyncio.sleep(self._interval_s)
 
     def look(self) -> list[Message]:
-        """The messages that weren't there at the last look."""
+        """The messages that weren't there at the last look. What can't be read is tried again."""
         found: list[Message] = []
-        for mailbox in self._mailboxes():
-            for name in WATCHED:
-                folder = mailbox / name
-                found += self._new_in(folder)
+        trouble = ""
+        for folder in (mailbox / name for mailbox in self._mailboxes() for name in WATCHED):
+            try:
+                found.extend(self._new_in(folder))
+            except OSError as error:
+                trouble = str(error)
+        if trouble and not self._trouble:
+            log.warning("messages_not_readable", why=trouble)
+        self._trouble = trouble
         now = time.monotonic()
         for held in self._held.values():
             self._seen.update(dict.fromkeys(held, now))
@@ -82,7 +89,7 @@ class SpoolMessages:
     def _mailboxes(self) -> list[Path]:
         try:
             return sorted(one for one in self._folder.iterdir() if _MAILBOX.fullmatch(one.name))
-        except FileNotFoundError:  # nobody has left one yet
+        except OSError:  # nobody has left one yet
             return []
 
     def _new_in(self, folder: Path) -> Iterator[Message]:

@@ -138,6 +138,11 @@ class Settings:
         return self.folder / "sounds"
 
     @property
+    def quiet(self) -> Path:
+        """Silent sounds, as a folder of a language (see `quiet`)."""
+        return self.folder / "quiet"
+
+    @property
     def fastagi_host(self) -> str:
         """Where dialplans find FastAGI."""
         return self.control_host

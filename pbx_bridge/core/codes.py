@@ -171,7 +171,7 @@ def _line(code: str, plan: Plan) -> Line | None:
 
 
 def _messages(rest: str, person: Person, plan: Plan) -> HearMessages | Sentence:
-    """ "" for one's own, `*L` for those of line L, which its members may hear."""
+    """Nothing for one's own, `*L` for those of line L, which its members may hear."""
     if not rest:
         mailbox = mailboxes.of(plan, person.extension)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,6 +127,29 @@ def test_what_is_no_mailbox_is_passed_over(spool: Spool, messages: SpoolMessages
     (spool.folder / "103").mkdir()
     (spool.folder / "103/INBOX").write_text("a file")
     (spool.folder / "104/INBOX/msg0000.txt").mkdir(parents=True)
+    assert ids(messages) == ["101/1-1"]
+
+
+def test_f33_a_folder_that_can_not_be_read_keeps_nobody_from_the_others(
+    spool: Spool,
+    messages: SpoolMessages,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for box in ("101", "102"):
+        spool.leave(box, "1-1")
+    plain = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if "101" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return plain(path, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", stat)
+        assert ids(messages) == ["102/1-1"]
+        assert ids(messages) == []
+        assert capsys.readouterr().out.count("messages_not_readable") == 1
     assert ids(messages) == ["101/1-1"]
 
 

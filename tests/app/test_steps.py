@@ -14,6 +14,7 @@ from pbx_bridge.core.call import (
     Decision,
     Dial,
     Hangup,
+    Listen,
     Obey,
     Queue,
     Record,
@@ -78,6 +79,7 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
             "queue|person-rings|vaxel",
         ),
         (Voicemail("101"), {"PBX_TARGET": "101"}, "voicemail|person-rings|101"),
+        (Listen("181"), {"PBX_TARGET": "181"}, "listen|person-rings|181"),
         (Hangup(17), {"PBX_CAUSE": "17"}, "hangup|person-rings|"),
     ],
 )

@@ -138,6 +138,13 @@ def test_explain_tells_the_way_and_its_rules(run: Run) -> None:
     assert last.endswith("hang up  [nothing-left]")
 
 
+def test_explain_tells_whose_messages_a_code_opens(run: Run) -> None:
+    said = run("explain", "*97", "--from", "101")
+    assert "1. hear the messages of mailbox 101  [mailbox-opened]" in said.out
+    outside = run("explain", "*97", "--from", "0401234567")
+    assert "mailbox-opened" not in outside.out
+
+
 def test_explain_as_json_is_stable(run: Run) -> None:
     found = run("explain", "101", "--at", AT, "--json")
     assert found.code == 0

@@ -99,6 +99,7 @@ EVERY_KIND: list[Event] = [
     NoticeDropped("absence-101"),
     PinRefused("101", "0457000101", NOON),
     ShieldLifted("101", "111"),
+    MessageLeft("101", "1795518740-00000001", "", 12, NOON, "PJSIP/operator-00000001"),
     CallBackAsked("1795422600.1", "101", "0457000199", NOON),
     SignedIn("växeln", "101", "101"),
     SignedOut("växeln", "101", "100"),

@@ -108,3 +108,10 @@ def test_every_number_has_a_way_that_ends_with_a_hang_up(number: str, phone: str
         assert isinstance(last.step, Hangup)
         told = list(explain(Call(number, phone=phone), EXCHANGE, now, speak))
         assert all(one.what for one in told)
+
+
+def test_a_code_that_opens_a_mailbox_is_explained() -> None:
+    assert lines(Call("*97*2", phone="101")) == [
+        ("hear the messages of mailbox 181", "mailbox-opened", ""),
+        ("hang up", "nothing-left", ""),
+    ]

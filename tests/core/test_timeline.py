@@ -212,6 +212,12 @@ def test_a_step_unknown_to_this_version_is_shown_by_its_name() -> None:
     )
 
 
+def test_whose_messages_are_heard_is_told() -> None:
+    assert lines(cel(0, "CHAN_START", exten="*97"), mark(0.01, "listen|mailbox-opened|181"))[
+        -1
+    ] == ("0.01 s  the caller hears the messages of mailbox 181  [mailbox-opened]")
+
+
 def test_other_calls_are_passed_over() -> None:
     assert lines(cel(0, "CHAN_START", linkedid="2.1")) == []
 
