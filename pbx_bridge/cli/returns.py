@@ -30,7 +30,9 @@ from pbx_bridge.core.state import Return
 from pbx_bridge.ports import PbxRejected
 
 Sought = Annotated[str, typer.Argument(help="Who was sought: an extension, or a line's name.")]
-Number = Annotated[str, typer.Argument(help="The caller's number, as `returns` shows it.")]
+Number = Annotated[
+    str, typer.Argument(help="The caller's number, or a message's id, as `returns` shows it.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -117,7 +119,7 @@ def _row(one: Return, site: Site, *, late: bool) -> str:
     plan = site.plan
     zone = plan.organisation.zone
     name = plan.people[one.target].name if one.target in plan.people else one.target
-    number = "withheld" if one.withheld else shown(one.number)
+    number = f"withheld, {one.number}" if one.withheld else shown(one.number)
     due, last = one.due.astimezone(zone), one.last.astimezone(zone)
     times = f" ({len(one.calls)} times)" if len(one.calls) > 1 else ""
     why = ", ".join(one.how)

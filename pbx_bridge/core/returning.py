@@ -187,6 +187,7 @@ def as_dict(one: Return) -> dict[str, object]:
     return {
         "sought": one.target,
         "number": None if one.withheld else one.number,
+        "id": one.number,
         "since": one.since.isoformat(),
         "last": one.last.isoformat(),
         "due": one.due.isoformat(),

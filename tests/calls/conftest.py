@@ -90,8 +90,7 @@ async def restore(stage: Stage) -> None:
     for planned in status["planned"]:
         await command(stage, "CancelReferral", person=planned["extension"], at=planned["since"])
     for waits in status["returns"]:
-        known = waits["number"]
-        await command(stage, "RecordContact", target=waits["sought"], number=known)
+        await command(stage, "RecordContact", target=waits["sought"], number=waits["id"])
     while heard := (await stage.ask("status"))["notices"]["to_be_heard"]:
         await command(stage, "SettleNotices", ids=[one["id"] for one in heard], by="111")
     for line in plan.lines.values():
