@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import resource
+import sqlite3
 import tempfile
 import time
 import timeit
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.municipality import DAYS, municipality
 from benchmarks.stand import BRIDGE, PERSON
+from benchmarks.traffic import FIRST, log_of, year
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import SqliteJournal
-from pbx_bridge.adapters.record import CelTail
+from pbx_bridge.adapters.record import CelTail, read_calls
+from pbx_bridge.adapters.record.calls import CallKeeper
 from pbx_bridge.core import guard
 from pbx_bridge.core.call import Call, Why
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.events import Decided, ReferralSet, apply, fresh
+from pbx_bridge.core.grouping import groups
 from pbx_bridge.core.hours import opening_at
+from pbx_bridge.core.latency import Journey
 from pbx_bridge.core.model import Plan, TargetKind
+from pbx_bridge.core.report import summarise
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.timetable import line_openings
 
 DECISIONS, REPEATS = 2000, 5
 NOTES, APPENDS, CEL_EVENTS = 5000, 200, 20_000
+INGESTED, INGESTED_DAYS, CALLS, PART = 20_000, 10, 1_000_000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,19 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What a year of a million calls takes."""
+
+    ingest_per_s: float
+    """Calls, from Asterisk's log to the database, folded."""
+    month_s: float
+    """Figures of a month of them, in all groups."""
+    year_s: float
+    memory_mb: float
+    """That the year's figures took beside what was there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What it takes to look a year ahead."""
 
@@ -76,6 +99,46 @@ def coverage(plan: Plan, now: datetime) -> Coverage:
         lambda: list(line_openings(fresh(plan), line, now, DAYS)), number=1, repeat=REPEATS
     )
     return Coverage(swept[0] * 1e3, min(swept) * 1e3, min(opened) * 1e3)
+
+
+async def record(plan: Plan) -> Record:
+    """Time the way of many calls from the log to the report."""
+    with tempfile.TemporaryDirectory(prefix="pbx-bench-") as folder:
+        place = Path(folder)
+        log = place / "events.csv"
+        with log.open("w", encoding="ascii") as file:
+            for number, call in enumerate(year(INGESTED, FIRST, INGESTED_DAYS)):
+                file.write(log_of(call, number))
+        database = Database(place / "ingested.sqlite")
+        tail = CelTail(log, database)
+        began = time.perf_counter()
+        await tail.catch_up()
+        ingested_s = time.perf_counter() - began
+        database.close()
+        database = Database(place / "year.sqlite")
+        CelTail(place / "none.csv", database)
+        keeper, calls = CallKeeper(), year(CALLS, FIRST)
+        while part := list(islice(calls, PART)):
+            await database.write(partial(_keep, keeper=keeper, calls=part))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        month_s, year_s = _figures(database, plan, 30), _figures(database, plan, DAYS + 1)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        database.close()
+    return Record(INGESTED / ingested_s, month_s, year_s, (after - before) / 1024)
+
+
+def _keep(connection: sqlite3.Connection, keeper: CallKeeper, calls: list[Journey]) -> None:
+    for call in calls:
+        keeper.keep(connection, call)
+
+
+def _figures(database: Database, plan: Plan, days: int) -> float:
+    began = time.perf_counter()
+    with database.reader() as connection:
+        calls = read_calls(connection, FIRST, FIRST + timedelta(days=days))
+    assert summarise(calls).offered == len(calls) > 0
+    assert groups(calls, plan)
+    return time.perf_counter() - began
 
 
 def decides(plan: Plan, now: datetime) -> Decides:

@@ -58,7 +58,14 @@ from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command, TakeUpPlan
-from pbx_bridge.core.events import BridgeStarted, LinkLost, fold, fresh, under
+from pbx_bridge.core.events import (
+    NEUTRAL,
+    BridgeStarted,
+    LinkLost,
+    fold,
+    fresh,
+    under,
+)
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.core.meters import Measure, Meters, of_exchange, of_meters
 from pbx_bridge.core.model import Language
@@ -108,7 +115,8 @@ class Bridge:
         parts.callback(self.database.close)
         self.journal = SqliteJournal(self.database, Anchors(deployment.anchor))
         parts.push_async_callback(self.journal.close)
-        exchange = fold(fresh(site.plan), (entry.event for entry in self.journal.entries()))
+        entries = self.journal.entries(without=NEUTRAL)
+        exchange = fold(fresh(site.plan), (entry.event for entry in entries))
         self.office = Office(
             under(site.plan, exchange), self.journal, clock, has_mail=bool(deployment.mail)
         )

@@ -304,8 +304,8 @@ class Journal(Protocol):
         """Append without waiting; order with `append` is kept."""
         ...
 
-    def entries(self) -> Iterable[Entry]:
-        """All entries from the first; used once, at start."""
+    def entries(self, without: Sequence[type[Event]] = ()) -> Iterable[Entry]:
+        """All entries from the first but those of some kinds; used once, at start."""
         ...
 
     async def select(

@@ -26,7 +26,7 @@ from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import DataRead, fold, fresh, under
+from pbx_bridge.core.events import NEUTRAL, DataRead, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
@@ -75,7 +75,7 @@ def exchange_of(site: Site) -> Exchange:
     exchange = fresh(site.plan)
     with reading(site.deployment.state) as connection:
         if connection is not None:
-            entries = read_entries(connection, unreadable=passed_over)
+            entries = read_entries(connection, unreadable=passed_over, without=NEUTRAL)
             exchange = fold(exchange, (entry.event for entry in entries))
     return under(site.plan, exchange)
 

@@ -31,7 +31,7 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import chart, compliance, ledger, report, returning
-from pbx_bridge.core.events import fold, fresh, under
+from pbx_bridge.core.events import BridgeStarted, DataRead, Decided, fold, fresh, under
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.grouping import By, groups
 from pbx_bridge.core.inert import cell
@@ -43,6 +43,10 @@ From = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; today.")
 ]
 To = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; the first.")]
+
+
+UNREAD = (Decided, DataRead, BridgeStarted)
+"""Kinds of the journal that no figure needs: most of it."""
 
 
 class Format(StrEnum):
@@ -164,7 +168,7 @@ def gather(
             calls, entries, minutes, abroad, by_person = Calls.none(), [], {}, 0, {}
         else:
             calls = read_calls(connection, since, until)
-            entries = list(read_entries(connection, unreadable=passed_over))
+            entries = list(read_entries(connection, unreadable=passed_over, without=UNREAD))
             minutes = read_minutes(connection, since, until, plan.organisation.zone)
             abroad = read_abroad(connection, since, until)
             by_person = read_people(connection, since, until) if people else {}

@@ -472,6 +472,20 @@ Event = (
 )
 
 
+NEUTRAL: tuple[type[Event], ...] = (
+    ShieldLifted,
+    CallBackAsked,
+    ReturnKept,
+    Decided,
+    LinkLost,
+    RecordGap,
+    DataErased,
+    DataRead,
+    BridgeStarted,
+)
+"""Kinds that change nothing in the state: most of a journal, and passed over when it is folded."""
+
+
 def fresh(plan: Plan) -> Exchange:
     """The state of an exchange whose journal is empty."""
     signed_in = {line.name: frozenset(line.signed_in) for line in plan.lines.values()}

@@ -219,3 +219,10 @@ async def test_a_moment_without_a_zone_is_refused(journal: Journal) -> None:
         journal.note(naive, [BridgeStarted("4f5e", "0.1.0")])
     await journal.append(NOON + timedelta(seconds=1), [BridgeStarted("4f5e", "0.1.0")])
     assert len(list(journal.entries())) == 1
+
+
+async def test_kinds_that_a_reader_does_without_are_left_out(journal: Journal) -> None:
+    await journal.append(NOON, EVERY_KIND)
+    found = [one.event for one in journal.entries(without=(type(EVERY_KIND[0]),))]
+    assert found == [one for one in EVERY_KIND if type(one) is not type(EVERY_KIND[0])]
+    assert len(list(journal.entries(without=()))) == len(EVERY_KIND)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from contracts.test_journal_contract import EVERY_KIND
 from core.plans import DAY, EXCHANGE, PLAN, at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_bridge.core.events import (
+    NEUTRAL,
     BridgeStarted,
     CoverAnswered,
     CoverAsked,
@@ -225,3 +227,11 @@ def test_the_state_before_is_left_as_it_was(happened: list[Event]) -> None:
     start = fresh(PLAN)
     fold(start, happened)
     assert start == fresh(PLAN)
+
+
+def test_neutral_kinds_change_nothing_in_any_state() -> None:
+    """What is passed over when the journal is folded would have changed nothing."""
+    neutral = [one for one in EVERY_KIND if isinstance(one, NEUTRAL)]
+    assert {type(one) for one in neutral} == set(NEUTRAL)
+    for event in neutral:
+        assert fold(EXCHANGE, [event]) == EXCHANGE

@@ -36,8 +36,8 @@ class FakeJournal:
         else:
             self._add(moment, events)
 
-    def entries(self) -> Iterable[Entry]:
-        yield from list(self.rows)
+    def entries(self, without: Sequence[type[Event]] = ()) -> Iterable[Entry]:
+        yield from [row for row in self.rows if not isinstance(row.event, tuple(without))]
 
     async def select(
         self, kinds: Sequence[type[Event]], before: datetime | None = None

@@ -48,7 +48,12 @@ def _journal_table(database: sqlite_utils.Database) -> None:
     )
 
 
-MIGRATIONS = (_journal_table,)
+def _journal_kinds(database: sqlite_utils.Database) -> None:
+    """Most rows are decisions, which few readers want."""
+    database["journal"].create_index(["kind"])
+
+
+MIGRATIONS = (_journal_table, _journal_kinds)
 
 
 class SqliteJournal:
@@ -96,10 +101,13 @@ class SqliteJournal:
                 log.error("notes_refused", why=str(error))
             self.lost += len(events)
 
-    def entries(self) -> Iterator[Entry]:
-        """All entries from the first, erased ones left out. Raises `RowUnreadable`."""
+    def entries(self, without: Sequence[type[Event]] = ()) -> Iterator[Entry]:
+        """All entries from the first but those of some kinds, erased ones left out.
+
+        Raises `RowUnreadable`.
+        """
         with self._database.reader() as connection:
-            yield from read_entries(connection)
+            yield from read_entries(connection, without=without)
 
     async def erase(self, seqs: Sequence[int]) -> None:
         """Remove the bodies of rows, overwriting them on the disk; the chain still verifies."""
@@ -168,18 +176,25 @@ def read_entries(
     kinds: Sequence[type[Event]] | None = None,
     before: datetime | None = None,
     unreadable: Callable[[RowUnreadable], None] | None = None,
+    without: Sequence[type[Event]] = (),
 ) -> Iterator[Entry]:
-    """Entries from the first, all or those of some kinds and before a moment; erased ones left
-    out. Raises `RowUnreadable`, or hands it to `unreadable` and goes on after that row.
+    """Entries from the first, all or those of some kinds and before a moment; erased ones, and
+    kinds that the reader does without, left out. Raises `RowUnreadable`, or hands it to
+    `unreadable` and goes on after that row.
 
     A database that no bridge has kept a journal in yet holds none.
     """
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
         return
     conditions, values = ["body IS NOT NULL"], list[str]()
-    if kinds is not None:
-        conditions.append(f"kind IN ({', '.join('?' * len(kinds))})")
-        values += [kind.__name__ for kind in kinds]
+    names = None if kinds is None else [kind.__name__ for kind in kinds]
+    if without:
+        there = [name for (name,) in connection.execute("SELECT DISTINCT kind FROM journal")]
+        others = {kind.__name__ for kind in without}
+        names = [name for name in names or there if name not in others]
+    if names is not None:
+        conditions.append(f"kind IN ({', '.join('?' * len(names))})")
+        values += names
     if before is not None:
         conditions.append("at < ?")
         values.append(_utc(before))
