@@ -96,7 +96,7 @@ async def test_nobody_at_all_so_a_message_is_left(stage: Stage) -> None:
     """The last way on: the caller presses 1 and speaks; the message is kept as sound."""
     async with stage.phone("101", Busy()), stage.phone("102", Busy()):
         speak = [Press("1", after_silence_s=1.5), Press("#", after_s=8.0)]
-        made = await stage.call("018000101", press=speak)
+        made = await stage.call("018000101", press=speak, plays=tone(700, 0.5))
     assert "message-chosen" in made.whys
     assert "Tala efter tonen och avsluta med fyrkant." in made.heard
     spool = stage.up.settings.spool / "voicemail/default/101/INBOX"
