@@ -12,7 +12,7 @@ import typer
 from benchmarks import alone, rates, table
 from benchmarks.stand import Stand, stand
 from pbx_bridge.adapters.clock import SystemClock
-from pbx_bridge.cli.options import log_to_stderr
+from pbx_bridge.cli.logs import log_to_stderr
 
 MOST_S = 480.0
 """A run that isn't done by then is given up: something hangs."""

@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pbx_bridge.adapters.record import read_cel
-from pbx_bridge.cli.options import log_to_stderr, reading
+from pbx_bridge.cli.logs import log_to_stderr
+from pbx_bridge.cli.options import reading
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core import report
 from pbx_bridge.core.hours import opening_at

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from pbx_bridge.adapters.clock import SystemClock
@@ -126,20 +124,3 @@ def note_reading(site: Site, what: str, why: str) -> None:
 def show(value: object) -> None:
     """Print JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
-
-
-def log_to_stderr(level: str) -> None:
-    """Logs as one line each on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )

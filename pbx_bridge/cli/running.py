@@ -17,13 +17,13 @@ from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap import SECRETS, bridge, control_socket
+from pbx_bridge.cli.logs import LogFormat, log_to_stderr
 from pbx_bridge.cli.options import (
     CONFIG,
     AsJson,
     Config,
     State,
     deployment_of,
-    log_to_stderr,
     person_of,
     show,
     site_of,
@@ -63,7 +63,7 @@ def up(
         agi_port=agi_port,
         operations_port=operations_port,
     )
-    log_to_stderr(deployment.log_level)
+    log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
     if deployment.mode is Mode.EXTERNAL:
         raise typer.BadParameter("an external Asterisk is started elsewhere; use serve")
     site = site_of(deployment)
@@ -98,7 +98,7 @@ def _print_ready(up_: Exchange) -> None:
 def serve(config: Config = CONFIG, state: State = None) -> None:
     """Run the bridge alone, beside an Asterisk that is up."""
     deployment = deployment_of(config, state)
-    log_to_stderr(deployment.log_level)
+    log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
     site = site_of(deployment)
     where = _where(deployment)
 

@@ -137,6 +137,7 @@ class Deployment:
     guard_seconds: int
     """How long a claimed call waits for its decision before Asterisk goes on by itself."""
     log_level: str
+    log_format: str
     privacy: Privacy
     operations_port: int
     """Of metrics and health, on loopback; 0: any free port."""
@@ -316,6 +317,7 @@ class _Operations(Shape):
 class _Config(Shape):
     language: Language = Language.SV
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
     agi_port: Port = 4573
     asterisk: Annotated[_Asterisk, Mapped] = _Asterisk()
     folders: Annotated[_Folders, Mapped] = _Folders()
@@ -373,6 +375,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         claim_timeout_ms=config.guards.claim_timeout_ms,
         guard_seconds=config.guards.guard_seconds,
         log_level=config.log_level,
+        log_format=config.log_format,
         privacy=config.privacy.privacy(base),
         operations_port=config.operations.port,
         anchor=_path(base, config.journal.anchor) if config.journal.anchor else None,

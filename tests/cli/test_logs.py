@@ -1,0 +1,64 @@
+"""A line an event, for people or for programs, and no caller's number in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbx_bridge.cli.logs import MASKED, LogFormat, log_to_stderr, without_numbers
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_text_and_json_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr("info")
+    structlog.get_logger().info("call_left_to_fallback", call="1795422600.1", why="no answer")
+    text = capsys.readouterr().err
+    assert 'level=info event=call_left_to_fallback call=1795422600.1 why="no answer"' in text
+    log_to_stderr("info", LogFormat.JSON)
+    structlog.get_logger().info("call_left_to_fallback", call="1795422600.1", port=5060)
+    structlog.get_logger().debug("not shown")
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert found["event"] == "call_left_to_fallback"
+    assert (found["call"], found["port"], found["level"]) == ("1795422600.1", 5060, "info")
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_a_number_in_a_traceback_is_masked(
+    form: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_stderr("info", form)
+    try:
+        raise ValueError("not a call's state: 'v1 sv ring:0401234567=NOANSWER' of +358401234567")
+    except ValueError:
+        structlog.get_logger().exception(
+            "failed", numbers=["040 123 45 67"], caller=("0401234567",)
+        )
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert MASKED in told
+    assert "1234567" not in told
+    assert "123 45 67" not in told
+
+
+@given(st.from_regex(r"(\+358|0)[1-9][0-9]{6,10}", fullmatch=True), st.text(max_size=5))
+def test_any_number_is_masked_wherever_it_stands_alone(number: str, around: str) -> None:
+    kept = {"event": "x", "why": f"{around} {number} {around}"}
+    assert number not in str(without_numbers(None, "info", kept))
+
+
+@pytest.mark.parametrize(
+    "text", ["1795422600.1", "2026-11-24T10:00:00.123456Z", "pid 12345678", "PJSIP/101-0000001a"]
+)
+def test_ids_and_times_stay_readable(text: str) -> None:
+    assert without_numbers(None, "info", {"event": text})["event"] == text
