@@ -72,6 +72,12 @@ class Period:
     since: datetime
     until: datetime
 
+    @property
+    def before(self) -> datetime:
+        """The beginning of as many days before."""
+        day = self.first - (self.last - self.first) - timedelta(days=1)
+        return datetime.combine(day, time(), self.since.tzinfo)
+
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
@@ -86,6 +92,8 @@ class Found:
     groups: dict[By, dict[str, Report]]
     minutes: dict[str, dict[str, float]]
     """By extension and month."""
+    before: Report
+    """The same figures of as many days before: the trend."""
 
     @property
     def clauses(self) -> tuple[compliance.Row, ...]:
@@ -165,9 +173,11 @@ def gather(
     since, until = when.since, when.until
     with reading(site.deployment.state) as connection:
         if connection is None:
-            calls, entries, minutes, abroad, by_person = Calls.none(), [], {}, 0, {}
+            calls = earlier = Calls.none()
+            entries, minutes, abroad, by_person = [], {}, 0, {}
         else:
             calls = read_calls(connection, since, until)
+            earlier = read_calls(connection, when.before, since)
             entries = list(read_entries(connection, unreadable=passed_over, without=UNREAD))
             minutes = read_minutes(connection, since, until, plan.organisation.zone)
             abroad = read_abroad(connection, since, until)
@@ -188,7 +198,7 @@ def gather(
     if people:
         named = ((_name(who, plan), one) for who, one in by_person.items())
         found[By.PERSON] = {name: report.summarise(one) for name, one in named}
-    return Found(when, plan, facts, found, minutes)
+    return Found(when, plan, facts, found, minutes, report.summarise(earlier))
 
 
 def period(from_: datetime | None, to: datetime | None, now: datetime, zone: ZoneInfo) -> Period:
@@ -214,7 +224,7 @@ def as_text(found: Found) -> str:
         f"{returns.overdue} open (promises: {returns.promised}, {returns.promises_late} not kept)"
     )
     parts = [
-        f"{_title(found)}\n{report.as_text(facts.calls)}",
+        f"{_title(found)}\n{report.as_text(facts.calls)}{_trend(found)}",
         *charts,
         ledger.as_text(facts.short, facts.broken, found.plan),
         returned,
@@ -234,6 +244,7 @@ def as_dict(found: Found) -> dict[str, object]:
     return {
         **_days(found),
         "all": report.as_dict(facts.calls),
+        "before": report.as_dict(found.before),
         **by,
         **ledger.as_dict(facts.short, facts.broken),
         "returns": asdict(facts.returns),
@@ -275,6 +286,18 @@ def _clauses_csv(rows: tuple[compliance.Row, ...]) -> str:
 
 def _days(found: Found) -> dict[str, object]:
     return {"from": str(found.period.first), "to": str(found.period.last)}
+
+
+def _trend(found: Found) -> str:
+    """What has changed since as many days before."""
+    now, before = found.facts.calls, found.before
+    level = "–" if before.service_level is None else f"{before.service_level * 100:.0f} %"
+    wait = "–" if before.wait_mean_s is None else f"{before.wait_mean_s:.1f} s"
+    days, more = f"{found.period.before:%Y-%m-%d}", now.offered - before.offered
+    return (
+        f"As many days before (from {days}): {before.offered} calls ({more:+}), {level} in target, "
+        f"mean wait {wait}, {before.untold} untold"
+    )
 
 
 def _title(found: Found) -> str:

@@ -186,7 +186,7 @@ def test_a_report_on_an_empty_state_has_no_calls(run: Run, town: Path) -> None:
     found = run("report", "--from", "2026-03-02", "--format", "json")
     groups = {f"by_{one}" for one in ("number", "line", "unit", "hour", "weekday", "day")}
     keys = {"from", "to", "all", "too_few", "phone_hours_broken", *groups}
-    keys |= {"returns", "outgoing_minutes", "clauses"}
+    keys |= {"before", "returns", "outgoing_minutes", "clauses"}
     assert found.json.keys() == keys
     assert found.json["by_number"] == {}
     rows = list(csv.reader(run("report", "--format", "csv").out.splitlines()))

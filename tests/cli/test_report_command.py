@@ -8,7 +8,7 @@ import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,6 +68,7 @@ def prepared(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
+    days: Sequence[str] = ("--from", "2026-11-23", "--to", "2026-11-24"),
 ) -> Report:
     state = tmp_path / "state"
     state.mkdir()
@@ -77,10 +78,10 @@ def prepared(
         assert asyncio.run(CelTail(tmp_path / name, database).catch_up()) > 0
     asyncio.run(SqliteJournal(database).append(NOON, JOURNAL))
     database.close()
-    config, day = str(ROOT / "config.yaml"), ["--from", "2026-11-23", "--to", "2026-11-24"]
+    config = str(ROOT / "config.yaml")
 
     def said(format_: str) -> str:
-        options = ["--config", config, "--state", str(state), "--format", format_, *day]
+        options = ["--config", config, "--state", str(state), "--format", format_, *days]
         monkeypatch.setattr(sys, "argv", ["pbx-bridge", command, *options])
         with pytest.raises(SystemExit) as end:
             main()
@@ -170,3 +171,15 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_trend_is_against_as_many_days_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The recorded calls are of two days; of the two days after them they are the days before."""
+    days = ["--from", "2026-11-25", "--to", "2026-11-26"]
+    later = prepared("report", tmp_path, monkeypatch, capfd, days)
+    found = json.loads(later("json"))
+    assert (found["all"]["offered"], found["before"]["offered"] > 0) == (0, True)
+    told = later("text")
+    assert f"As many days before (from 2026-11-23): {found['before']['offered']} calls (-" in told
