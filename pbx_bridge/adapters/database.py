@@ -36,6 +36,8 @@ Migration = Callable[[sqlite_utils.Database], None]
 
 BUSY_TIMEOUT_S = 2.0
 """How long SQLite waits for another process that holds the file."""
+OUT_OF_REACH_S = 0.1
+"""The same, once it was waited for in vain and until it is there again."""
 WRITE_TIMEOUT_S = 10.0
 """How long a writer waits for its commit, e.g. when the disk hangs."""
 CLOSE_TIMEOUT_S = 30.0
@@ -321,6 +323,9 @@ class Database:
         if available == self._available:
             return
         self._available = available
+        # Who waits for a file that is out of reach waits in vain: not long, then.
+        patience_ms = int((self._busy_timeout_s if available else OUT_OF_REACH_S) * 1000)
+        self._connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
         if available:
             log.info("database_back", path=str(self.path), lost=self.lost)
         else:

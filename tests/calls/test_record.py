@@ -160,6 +160,7 @@ async def test_an_attended_transfer_is_one_call_with_two_talks(stage: Stage) -> 
             consultation = await cecilia.dial("102")
             await taken
             await cecilia.refer(talk, "102", consultation)
+            await transferred(stage, "ATTENDEDTRANSFER", first)
             await cecilia.hang_up(talk)
             await cecilia.hang_up(consultation)
             await caller.follow(hold_s=1.0)
@@ -167,6 +168,13 @@ async def test_an_attended_transfer_is_one_call_with_two_talks(stage: Stage) -> 
         made = await stage.made(ended, first, "018000103")
     assert made.journey.answered_by == "103"
     assert [one.by for one in made.journey.talks] == ["103", "102"]
+
+
+async def transferred(stage: Stage, kind: str, first: int) -> None:
+    """Wait until Asterisk has done what it accepted; a phone waits for its NOTIFY."""
+    async with asyncio.timeout(RECORDED_WITHIN_S):
+        while all(event.type != kind for event in stage.watch.events[first:]):
+            await asyncio.sleep(0.02)
 
 
 async def test_a_blind_transfer_goes_by_the_rules_and_the_caller_is_told(stage: Stage) -> None:
@@ -180,6 +188,7 @@ async def test_a_blind_transfer_goes_by_the_rules_and_the_caller_is_told(stage: 
         async with stage.caller("018000103") as caller:
             talk = await cecilia.answer()
             await cecilia.refer(talk, "101")
+            await transferred(stage, "BLINDTRANSFER", first)
             await cecilia.hang_up(talk)
             ended = await caller.ended()
         made = await stage.made(ended, first, "018000103")
