@@ -264,7 +264,7 @@ def test_a_phone_of_nobody_is_refused_with_a_guess(run: Run) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("refer", "101", "lunch", "14:30"),
+        ("refer", "101", "lunch", "2099-01-02T14:30"),
         ("refer", "101", "--cancel"),
         ("status",),
         ("reload",),
