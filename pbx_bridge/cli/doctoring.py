@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pbx_bridge.adapters import control
-from pbx_bridge.adapters.journal.chain import Intact, verify_file
+from pbx_bridge.adapters.journal.anchors import read_anchors
+from pbx_bridge.adapters.journal.chain import Intact, head_file, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, default_folder
 from pbx_bridge.bootstrap import LEAST_FREE_BYTES, control_socket, database_file, espeak
@@ -76,11 +77,12 @@ def _disk(deployment: Deployment) -> Iterator[Finding]:
 
 def _journal(deployment: Deployment) -> Iterator[Finding]:
     path = database_file(deployment.state)
-    if not path.exists():
+    anchors = [] if deployment.anchor is None else list(read_anchors(deployment.anchor))
+    if not (path.exists() or head_file(path).exists() or anchors):
         yield Finding("journal", True, "none yet")
         return
     with readable(path):
-        verdict = verify_file(path)
+        verdict = verify_file(path, anchors)
     well = isinstance(verdict, Intact)
     yield Finding("journal", well, "chain intact" if well else f"{verdict}; see `verify`")
 

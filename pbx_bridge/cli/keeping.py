@@ -12,7 +12,14 @@ from typing import Annotated
 import typer
 
 from pbx_bridge.adapters import backup as backups
-from pbx_bridge.adapters.journal import Broken, Head, read_anchor, read_anchors, verify_file
+from pbx_bridge.adapters.journal import (
+    Broken,
+    Head,
+    head_file,
+    read_anchor,
+    read_anchors,
+    verify_file,
+)
 from pbx_bridge.adapters.journal.export import export_lines
 from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
 from pbx_bridge.cli.options import (
@@ -56,10 +63,12 @@ def verify(
     """Check the journal's chain: nothing edited, deleted, reordered, cut off or written anew."""
     deployment = deployment_of(config, state)
     path = database_file(deployment.state)
-    if not path.exists():
+    anchors = list(_anchors(deployment, head or ()))
+    if not (path.exists() or head_file(path).exists() or anchors):
         _tell(as_json, f"{path}: there is no journal yet", {"intact": True, "rows": 0, "heads": 0})
         raise typer.Exit(0)
-    anchors = list(_anchors(deployment, head or ()))
+    if deployment.anchor is not None and not deployment.anchor.exists():
+        _progress(f"{deployment.anchor}: isn't there; the bridge makes it at its next start")
     with readable(path):
         verdict = verify_file(path, anchors)
     if isinstance(verdict, Broken):

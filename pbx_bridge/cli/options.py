@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import itertools
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -73,14 +74,23 @@ def exchange_of(site: Site) -> Exchange:
     exchange = fresh(site.plan)
     with reading(site.deployment.state) as connection:
         if connection is not None:
-            entries = read_entries(connection, unreadable=passed_over, without=NEUTRAL)
+            entries = read_entries(connection, unreadable=passed_over(), without=NEUTRAL)
             exchange = fold(exchange, (entry.event for entry in entries))
     return under(site.plan, exchange)
 
 
-def passed_over(unreadable: RowUnreadable) -> None:
-    """Say which row of the journal a command that only looks has left out."""
-    sys.stderr.write(f"left out: {unreadable}\n")
+def passed_over() -> Callable[[RowUnreadable], None]:
+    """Says once that a command that only looks leaves out a row of the journal, and which."""
+    count = itertools.count()
+
+    def tell(unreadable: RowUnreadable) -> None:
+        match next(count):
+            case 0:
+                sys.stderr.write(f"left out: {unreadable}\n")
+            case 1:
+                sys.stderr.write("left out: other rows too\n")
+
+    return tell
 
 
 @contextmanager
@@ -103,8 +113,9 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        why = str(error).partition(" with text")[0]  # the text may be a caller's number
         raise JournalUnavailable(
-            f"{path} can't be read: {error}; stop the bridge and restore it from a backup"
+            f"{path} can't be read: {why}; stop the bridge and restore it from a backup"
         ) from error
 
 

@@ -96,7 +96,7 @@ def subject(
             show({"number": number, "calls": [], "journal": []})
             return
         journeys = [one for form in forms for one in read_of_number(connection, form)]
-        entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over))
+        entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over()))
     rows = {
         seq
         for form in forms

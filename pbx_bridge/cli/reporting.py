@@ -178,7 +178,7 @@ def gather(
         else:
             calls = read_calls(connection, since, until)
             earlier = read_calls(connection, when.before, since)
-            entries = list(read_entries(connection, unreadable=passed_over, without=UNREAD))
+            entries = list(read_entries(connection, unreadable=passed_over(), without=UNREAD))
             minutes = read_minutes(connection, since, until, plan.organisation.zone)
             abroad = read_abroad(connection, since, until)
             by_person = read_people(connection, since, until) if people else {}

@@ -19,13 +19,20 @@ import pytest
 from core.plans import ROOT
 
 from pbx_bridge.adapters.database import Database
-from pbx_bridge.adapters.journal import Anchors, Head, Intact, SqliteJournal, verify_file
+from pbx_bridge.adapters.journal import (
+    Anchors,
+    Head,
+    Intact,
+    RowUnreadable,
+    SqliteJournal,
+    verify_file,
+)
 from pbx_bridge.adapters.journal.chain import head_file, seal, write_head
 from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import DATABASE, database_file
 from pbx_bridge.cli.app import main
 from pbx_bridge.cli.options import reading
-from pbx_bridge.core.events import Decided, Event
+from pbx_bridge.core.events import Decided, Event, ReferralSet
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 Run = Callable[..., tuple[int, str]]
@@ -143,6 +150,48 @@ def test_f34_a_history_written_anew_is_found_from_the_first_anchor_that_differs(
     anchor.unlink()
     paper = said_to_system[-1].removeprefix("journal head ")
     assert run("verify", "--head", paper)[1].startswith("BROKEN at row 1: another history")
+
+
+def test_f34_a_journal_that_is_gone_as_a_whole_is_missed(
+    written: Path, run: Run, anchor: Path
+) -> None:
+    change(written, "DROP TABLE journal")
+    gone = (1, "BROKEN at row 1: missing: the journal reached row 9\n")
+    assert run("verify") == gone
+    written.unlink()
+    assert run("verify") == gone
+    head_file(written).unlink()
+    assert run("verify") == gone, "the file outside still knows"
+    anchor.unlink()
+    assert "there is no journal yet" in run("verify")[1]
+
+
+def test_an_anchor_file_that_somebody_took_away_is_told(
+    written: Path, run: Run, anchor: Path
+) -> None:
+    anchor.unlink()
+    code, said = run("verify")
+    assert code == 0
+    assert f"{anchor}: isn't there" in said
+
+
+NO_TEXT = "CAST(x'7b223034303132333435ff227d' AS TEXT)"
+
+
+@pytest.mark.parametrize("column", ["at", "kind", "body"])
+@pytest.mark.parametrize("value", [NO_TEXT, "x'00ff'"])
+def test_f34_a_row_that_is_no_text_is_named_and_never_shown(
+    written: Path, run: Run, tmp_path: Path, column: str, value: str
+) -> None:
+    change(written, f"UPDATE journal SET {column} = {value} WHERE seq = 4")
+    code, said = run("verify")
+    assert code == 1
+    assert said.startswith("BROKEN at row 4: ")
+    code, said = run("export", tmp_path / "all.jsonl")
+    assert code == 1
+    assert "journal row 4: isn't what the bridge writes" in said
+    assert "04012345" not in said
+    assert not (tmp_path / "all.jsonl").exists()
 
 
 @pytest.mark.parametrize("text", ["", "9", "9:xyz", "x:00", "0:" + "00" * 32])
@@ -319,3 +368,32 @@ def test_one_unreadable_row_does_not_stop_those_who_look(written: Path, run: Run
     code, said = run("report")
     assert code == 0
     assert "left out: journal row 4: kind 'Unheard' is unknown" in said
+
+
+@pytest.mark.parametrize(
+    "change_", ["body = " + NO_TEXT, "at = 'noon'", "at = '2026-03-02'", "at = x'00ff'", "body = 7"]
+)
+@pytest.mark.parametrize("command", ["report", "hours skola", "cover", "explain 101"])
+def test_no_damage_of_rows_stops_those_who_look_and_it_is_told_once(
+    written: Path, run: Run, command: str, change_: str
+) -> None:
+    database = Database(written)
+    away = ReferralSet("101", "lunch", NOON, NOON, "", "101")
+    asyncio.run(SqliteJournal(database).append(NOON, [away] * 3))
+    database.close()
+    change(written, f"UPDATE journal SET {change_} WHERE seq > 9")
+    code, said = run(*command.split())
+    assert code == 0
+    assert said.count("left out: journal row 10") == 1
+    assert said.count("left out: other rows too") == 1
+    assert "04012345" not in said
+
+
+def test_a_start_refuses_a_row_whose_time_is_none(written: Path) -> None:
+    change(written, "UPDATE journal SET at = 'noon' WHERE seq = 4")
+    database = Database(written)
+    try:
+        with pytest.raises(RowUnreadable, match="row 4: its time is none; run `pbx-bridge verify`"):
+            list(SqliteJournal(database).entries())
+    finally:
+        database.close()

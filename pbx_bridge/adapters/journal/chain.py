@@ -13,13 +13,15 @@ the rows after them.
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+from pbx_bridge.files import replace_file
 
 SALT_BYTES = 16
 
@@ -81,11 +83,8 @@ def verify(connection: sqlite3.Connection, anchors: Iterable[Head] = ()) -> Verd
     for anchor in expected:
         chains.setdefault(anchor.seq, set()).add(anchor.chain)
     fits = 0
-    rows = connection.execute(
-        "SELECT seq, at, kind, body, salt, commitment, chain FROM journal ORDER BY seq"
-    )
     head = BEGINNING
-    for seq, at, kind, body, salt, commitment, chain in rows:
+    for seq, at, kind, body, salt, commitment, chain in stored_rows(connection):
         due = head.seq + 1
         if seq != due:
             return Broken(due, f"missing: row {seq} stands in its place")
@@ -108,18 +107,39 @@ def verify(connection: sqlite3.Connection, anchors: Iterable[Head] = ()) -> Verd
     return Intact(head.seq, head)
 
 
+def stored_rows(
+    connection: sqlite3.Connection, first: int = 1, last: int | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """The columns of each row from `first` to `last`, as they are: whatever somebody wrote there
+    comes out, and text that isn't UTF-8 as text that has no UTF-8. None without the table.
+    """
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
+        return
+    before = connection.text_factory
+    connection.text_factory = _text
+    try:
+        yield from connection.execute(
+            "SELECT seq, at, kind, body, salt, commitment, chain FROM journal "
+            "WHERE seq >= ? AND (? IS NULL OR seq <= ?) ORDER BY seq",
+            (first, last, last),
+        )
+    finally:
+        connection.text_factory = before
+
+
 def verify_file(database: Path, anchors: Iterable[Head] = ()) -> Verdict:
     """Verify a journal on disk against its head file and other anchors, also while a bridge
-    writes to it.
+    writes to it. One that isn't there has no rows, which is well where nothing vouches for any.
 
-    Raises `sqlite3.Error` when the file isn't a database with a journal.
+    Raises `sqlite3.Error` when the file isn't a database.
     """
     try:
         # First the head, then the rows: rows written in between are no contradiction.
         noted = read_head(head_file(database))
     except ValueError as error:
         return Broken(1, str(error))
-    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    there = f"{database.absolute().as_uri()}?mode=ro" if database.exists() else ":memory:"
+    connection = sqlite3.connect(there, uri=True)
     try:
         return verify(connection, [*anchors, *([noted] if noted is not None else [])])
     finally:
@@ -145,12 +165,8 @@ def read_head(path: Path) -> Head | None:
 
 def write_head(path: Path, head: Head) -> None:
     """Replace the noted head in one step: a reader sees the old one or the new one."""
-    new = path.with_suffix(".head.new")
-    with new.open("w", encoding="ascii") as file:
-        file.write(f"{head.seq} {head.chain.hex()}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    # A command that journals who reads writes it too, at the same time as the bridge.
+    replace_file(path, f"{head.seq} {head.chain.hex()}\n")
 
 
 def _contents_wrong(
@@ -168,11 +184,19 @@ def _contents_wrong(
 
 
 def _commitment(salt: bytes, body: str) -> bytes:
-    return sha256(salt + body.encode()).digest()
+    return sha256(salt + _bytes(body)).digest()
 
 
 def _next(before: Head, at: str, kind: str, commitment: bytes) -> Head:
     seq = before.seq + 1
     # Line breaks occur in neither part, so no two rows have the same text.
-    text = f"{seq}\n{at}\n{kind}\n".encode()
+    text = _bytes(f"{seq}\n{at}\n{kind}\n")
     return Head(seq, sha256(before.chain + text + commitment).digest())
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")

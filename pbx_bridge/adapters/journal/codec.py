@@ -37,7 +37,7 @@ def encode(event: Event) -> tuple[str, str]:
     return kind, _KINDS[kind].dump_json(event).decode()
 
 
-def decode(seq: int, kind: str, body: str) -> Event:
+def decode(seq: int, kind: str, body: str | bytes) -> Event:
     """Return the event of row `seq`. Raises `RowUnreadable`.
 
     Moments come back with the offset they were written with, not with a zone's name: the

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pbx_bridge.adapters.journal.chain import BEGINNING
+from pbx_bridge.adapters.journal.chain import BEGINNING, stored_rows
+from pbx_bridge.adapters.journal.codec import RowUnreadable
 
 FORMAT = "pbx-bridge journal 1"
 
@@ -25,6 +26,7 @@ def export_lines(
     """One JSON object a line: a heading, then the rows from `since` on, before `until`.
 
     Rows of a period are those in between by their number, so that the chain has no holes.
+    Raises `RowUnreadable` for a row that no JSON can hold.
     """
     first, last = _bounds(connection, since, until)
     before = connection.execute("SELECT chain FROM journal WHERE seq = ?", (first - 1,)).fetchone()
@@ -36,21 +38,21 @@ def export_lines(
         last=last,
         before=(before[0] if before else BEGINNING.chain).hex(),
     )
-    rows = connection.execute(
-        "SELECT seq, at, kind, body, salt, commitment, chain FROM journal "
-        "WHERE seq >= ? AND seq <= ? ORDER BY seq",
-        (first, last),
-    )
-    for seq, at, kind, body, salt, commitment, chain in rows:
-        yield _line(
-            seq=seq,
-            at=at,
-            kind=kind,
-            body=body,
-            salt=None if salt is None else salt.hex(),
-            commitment=commitment.hex(),
-            chain=chain.hex(),
-        )
+    for seq, at, kind, body, salt, commitment, chain in stored_rows(connection, first, last):
+        try:
+            yield _line(
+                seq=seq,
+                at=at,
+                kind=kind,
+                body=body,
+                salt=None if salt is None else salt.hex(),
+                commitment=commitment.hex(),
+                chain=chain.hex(),
+            )
+        except (AttributeError, TypeError, UnicodeError):
+            raise RowUnreadable(
+                f"journal row {seq}: isn't what the bridge writes; see `pbx-bridge verify`"
+            ) from None
 
 
 def _bounds(
@@ -71,4 +73,6 @@ def _bounds(
 
 
 def _line(**values: object) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+    line = json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+    line.encode()  # text that has no UTF-8 is found here
+    return line

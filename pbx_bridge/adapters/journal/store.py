@@ -186,31 +186,48 @@ def read_entries(
     """
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
         return
-    conditions, values = ["body IS NOT NULL"], list[str]()
-    names = None if kinds is None else [kind.__name__ for kind in kinds]
+    # Read as bytes: text that isn't UTF-8 would stop SQLite, and with it all rows after it.
+    conditions, values = ["body IS NOT NULL"], list[str | bytes]()
+    names = None if kinds is None else [kind.__name__.encode() for kind in kinds]
     if without:
-        there = [name for (name,) in connection.execute("SELECT DISTINCT kind FROM journal")]
-        others = {kind.__name__ for kind in without}
+        distinct = "SELECT CAST(kind AS BLOB) FROM (SELECT DISTINCT kind FROM journal)"
+        there = [name for (name,) in connection.execute(distinct)]
+        others = {kind.__name__.encode() for kind in without}
         names = [name for name in names or there if name not in others]
     if names is not None:
-        conditions.append(f"kind IN ({', '.join('?' * len(names))})")
+        conditions.append(f"kind IN ({', '.join(['CAST(? AS TEXT)'] * len(names))})")
         values += names
     if before is not None:
         conditions.append("at < ?")
         values.append(_utc(before))
     where = " AND ".join(conditions)
     rows = connection.execute(
-        f"SELECT seq, at, kind, body FROM journal WHERE {where} ORDER BY seq",  # noqa: S608
+        "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB) "  # noqa: S608
+        f"FROM journal WHERE {where} ORDER BY seq",
         values,
     )
     for seq, at, kind, body in rows:
         try:
-            yield Entry(seq, datetime.fromisoformat(at), decode(seq, kind, body))
-        except (RowUnreadable, ValueError) as error:
-            found = error if isinstance(error, RowUnreadable) else RowUnreadable(str(error))
+            entry = _entry(seq, at, kind, body)
+        except RowUnreadable as error:
             if unreadable is None:
-                raise found from error
-            unreadable(found)
+                raise
+            unreadable(error)
+        else:
+            yield entry
+
+
+def _entry(seq: int, at: bytes, kind: bytes, body: bytes) -> Entry:
+    try:
+        moment = datetime.fromisoformat(at.decode())
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() is None:
+        raise RowUnreadable(
+            f"journal row {seq}: its time is none; run `pbx-bridge verify` to see whether the row "
+            "was changed"
+        )
+    return Entry(seq, moment, decode(seq, kind.decode(errors="replace"), body))
 
 
 def _last(connection: sqlite3.Connection) -> Head:
