@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
@@ -41,6 +42,9 @@ OUT_OF_REACH_S = 0.1
 WRITE_TIMEOUT_S = 10.0
 """How long a writer waits for its commit, e.g. when the disk hangs."""
 CLOSE_TIMEOUT_S = 30.0
+FLUSH_PATIENCE_S = 2.0
+"""How long a deletion waits for readers, who see what was there before it."""
+FLUSH_PAUSE_S = 0.02
 QUEUE_LIMIT = 20_000
 """Writes that may wait; more means that the disk hangs, and are refused at once."""
 GROUP_LIMIT = 1_000
@@ -95,6 +99,8 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._jobs: Queue[_Job[Any] | None] = Queue(QUEUE_LIMIT)
         self._urgent = threading.Event()
+        self._lingering = threading.Event()
+        """Set while rows that were deleted may still be in the write-ahead file."""
         self._gate = threading.Lock()
         self._closed = False
         self._available = True
@@ -169,9 +175,34 @@ class Database:
 
     def flush(self) -> None:
         """Move what the write-ahead file holds into the database, and empty it: deleted rows are
-        then nowhere on the disk. Where a reader is in the way it is done by the next one."""
+        then nowhere on the disk.
+
+        Who reads an older moment is in the way. They are waited for a little, and writers aren't
+        held up by it; after that the writer's thread does it as soon as they are done.
+        """
+        self._lingering.set()
         with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=rw")) as own:
-            own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            deadline = time.monotonic() + FLUSH_PATIENCE_S
+            while self._lingering.is_set() and not self._emptied(own):
+                if time.monotonic() > deadline:
+                    log.warning(
+                        "deleted_rows_linger",
+                        what="in the write-ahead file, for readers; tried again",
+                    )
+                    return
+                time.sleep(FLUSH_PAUSE_S)
+        self._lingering.clear()
+
+    def _emptied(self, connection: sqlite3.Connection) -> bool:
+        """Try to empty the write-ahead file, without waiting for anybody."""
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False  # a disk in trouble is told of by the next write
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={self._busy_timeout_s * 1000:.0f}")
+        return not busy
 
     @property
     def waiting(self) -> int:
@@ -202,6 +233,8 @@ class Database:
                 (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA secure_delete=ON")
+                # What a bridge deleted that was killed before it had emptied the file.
+                self._emptied(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -253,6 +286,8 @@ class Database:
                 group, ended = self._next_group()
                 # A waiter that was cancelled before its turn writes nothing.
                 self._carry_out([job for job in group if job.future.set_running_or_notify_cancel()])
+                if self._lingering.is_set() and self._emptied(self._connection):
+                    self._lingering.clear()
 
     def _next_group(self) -> tuple[list[_Job[Any]], bool]:
         group: list[_Job[Any]] = []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+from structlog.testing import capture_logs
 
 from pbx_bridge.adapters import database as module
 from pbx_bridge.adapters.database import Database
@@ -251,6 +252,54 @@ async def test_a_reader_sees_one_moment_and_cannot_write(database: Database) -> 
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             connection.execute("DELETE FROM note")
     assert written(database) == ["a", "b"]
+
+
+def left_on_disk(database: Database, text: bytes) -> set[str]:
+    files = database.path.parent.glob(f"{database.path.name}*")
+    return {file.name for file in files if text in file.read_bytes()}
+
+
+async def test_what_was_deleted_is_nowhere_on_the_disk(database: Database) -> None:
+    for text in ("hemligt kort", "hemligt långt " * 1_000):
+        await database.write(adding(text))
+    assert left_on_disk(database, b"hemligt")
+    await database.write(lambda connection: connection.execute("DELETE FROM note"))
+    await asyncio.to_thread(database.flush)
+    assert not left_on_disk(database, b"hemligt")
+
+
+async def test_a_reader_delays_the_end_of_what_was_deleted_and_no_writer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader sees it until it is done; the next write after that ends it."""
+    monkeypatch.setattr(module, "FLUSH_PATIENCE_S", 1.0)
+    await database.write(adding("hemligt"))
+    with database.reader() as connection:
+        assert connection.execute("SELECT count(*) FROM note").fetchone() == (1,)
+        await database.write(lambda connection: connection.execute("DELETE FROM note"))
+        flushing = asyncio.ensure_future(asyncio.to_thread(database.flush))
+        while not database._lingering.is_set():
+            await asyncio.sleep(0.001)
+        await database.write(adding("meanwhile"))
+        assert not flushing.done(), "the writer was not held up"
+        with capture_logs() as logs:
+            await flushing
+        assert [one["event"] for one in logs] == ["deleted_rows_linger"]
+        assert left_on_disk(database, b"hemligt")
+    await database.write(adding("next"))
+    await database.write(lambda _: None)  # the thread has gone on after that commit
+    assert not left_on_disk(database, b"hemligt")
+    assert not database._lingering.is_set()
+
+
+async def test_a_start_ends_what_a_killed_bridge_had_deleted(database: Database) -> None:
+    await database.write(adding("hemligt"))
+    await database.write(lambda connection: connection.execute("DELETE FROM note"))
+    assert left_on_disk(database, b"hemligt")
+    again = Database(database.path)
+    found = left_on_disk(database, b"hemligt")
+    again.close()
+    assert not found
 
 
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
