@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import sys
+import syslog
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from core.plans import ROOT
+from structlog.testing import capture_logs
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import (
@@ -25,6 +27,7 @@ from pbx_bridge.adapters.journal import (
     Intact,
     RowUnreadable,
     SqliteJournal,
+    anchors,
     verify_file,
 )
 from pbx_bridge.adapters.journal.chain import head_file, seal, write_head
@@ -204,6 +207,63 @@ def test_an_anchor_file_that_was_damaged_is_reported(written: Path, run: Run, an
     code, said = run("verify")
     assert code == 1
     assert f"{anchor}:5" in said
+
+
+def test_half_a_line_of_a_crash_is_passed_over_and_the_file_goes_on(
+    written: Path, run: Run, anchor: Path
+) -> None:
+    with anchor.open("a") as opened:
+        opened.write("2026-03-03T12:00:00+00:00 9 ab")
+    assert run("verify")[1] == "intact: 9 rows, 4 heads from outside\n"
+    database = Database(written)
+    journal = SqliteJournal(database, Anchors(anchor, lambda _: None))
+    asyncio.run(journal.append(NOON, [event(9)]))
+    asyncio.run(journal.close())
+    database.close()
+    before, _, after = anchor.read_text().partition(" 9 ab torn\n")
+    assert (before.count("\n"), after.count("\n")) == (4, 2), "nothing was taken away"
+    assert run("verify")[1] == "intact: 10 rows, 6 heads from outside\n"
+
+
+async def test_a_system_log_that_gives_no_answer_keeps_nobody_waiting(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchors, "CLOSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(anchors, "INTERVAL_S", 0.0)
+    state.mkdir()
+    answered = threading.Event()
+
+    def say(_: str) -> None:
+        answered.wait(10)
+
+    database = Database(database_file(state))
+    journal = SqliteJournal(database, Anchors(None, say))
+    async with asyncio.timeout(5):
+        for number in range(anchors.WAITING + 9):
+            await journal.append(NOON, [event(number)])
+        with capture_logs() as logs:
+            await journal.close()
+    assert {"event": "journal_anchor_not_noted", "log_level": "error"}.items() <= logs[-1].items()
+    answered.set()
+    database.close()
+    assert isinstance(verify_file(database.path), Intact)
+
+
+def test_the_system_log_is_told_the_row_and_the_hash_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[object, ...]] = []
+    for name in ("openlog", "syslog", "closelog"):
+        monkeypatch.setattr(syslog, name, lambda *values, name=name: told.append((name, *values)))
+    noting = Anchors()
+    noting.note(Head(7, bytes(32)))
+    noting.close()
+    facility, priority = syslog.LOG_AUTHPRIV, syslog.LOG_NOTICE
+    assert told == [
+        ("openlog", "pbx-bridge", 0, facility),
+        ("syslog", priority, f"journal head 7:{'00' * 32}"),
+        ("closelog",),
+    ]
 
 
 def test_an_anchor_that_cannot_be_written_stops_nothing(state: Path, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import syslog
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Full, Queue
 
 import structlog
 
@@ -22,6 +24,11 @@ log = structlog.get_logger(__name__)
 
 INTERVAL_S = 60.0
 """Between two anchors, while the journal grows."""
+WAITING = 60
+"""Anchors that may wait for a place that gives no answer; later ones are logged and left out."""
+CLOSE_TIMEOUT_S = 5.0
+TORN = "torn"
+"""Ends a line that a crash has cut off in the middle: the file is only ever appended to."""
 
 
 def to_system_log(words: str) -> None:
@@ -34,7 +41,8 @@ def to_system_log(words: str) -> None:
 class Anchors:
     """Notes heads in the system log, and in `file` where one is named.
 
-    Trouble with either is logged and never stops the journal.
+    Trouble with either is logged and never stops the journal: a thread of its own does it, since
+    a system log or another machine's disk may give no answer. `close` must be called.
     """
 
     def __init__(
@@ -44,22 +52,57 @@ class Anchors:
         self._say = say
         self._noted = 0
         self._noted_at = -INTERVAL_S
+        self._due: Queue[Head | None] = Queue(WAITING)
+        self._given_up = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def note(self, head: Head, *, at_once: bool = False) -> None:
-        """Note a head that is further than the last one, at most one a minute."""
+        """Have a head noted that is further than the last one, at most one a minute.
+
+        Doesn't wait. For one thread at a time.
+        """
         due = at_once or time.monotonic() - self._noted_at >= INTERVAL_S
         if not due or head.seq <= self._noted:
             return
         self._noted, self._noted_at = head.seq, time.monotonic()
-        self._say(f"journal head {head.seq}:{head.chain.hex()}")
-        if self._file is not None:
-            self._write(self._file, head)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="journal anchors", daemon=True)
+            self._thread.start()
+        try:
+            self._due.put_nowait(head)
+        except Full:
+            log.error("journal_anchor_not_noted", row=head.seq, why="earlier ones are waiting")
+
+    def close(self) -> None:
+        """Return when all heads are noted, or after some seconds. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        try:
+            self._due.put(None, timeout=CLOSE_TIMEOUT_S)
+        except Full:
+            pass
+        else:
+            thread.join(CLOSE_TIMEOUT_S)
+        if thread.is_alive():
+            self._given_up.set()
+            log.error("journal_anchor_not_noted", row=self._noted, why="no answer")
+
+    def _work(self) -> None:
+        while not self._given_up.is_set() and (head := self._due.get()) is not None:
+            self._say(f"journal head {head.seq}:{head.chain.hex()}")
+            if self._file is not None:
+                self._write(self._file, head)
 
     def _write(self, file: Path, head: Head) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         try:
-            with file.open("a", encoding="ascii") as opened:
-                opened.write(f"{now} {head.seq} {head.chain.hex()}\n")
+            with file.open("ab+") as opened:
+                if end := opened.seek(0, os.SEEK_END):
+                    opened.seek(end - 1)
+                    if opened.read(1) != b"\n":
+                        opened.write(f" {TORN}\n".encode())
+                opened.write(f"{now} {head.seq} {head.chain.hex()}\n".encode())
                 opened.flush()
                 os.fsync(opened.fileno())
         except OSError as error:
@@ -69,7 +112,8 @@ class Anchors:
 def read_anchors(file: Path) -> Iterator[Head]:
     """The heads in an anchor file, none where there is no such file.
 
-    Raises `ValueError` for a line that is none; half a last line (of a crash) is passed over.
+    Raises `ValueError` for a line that is none; half a line (of a crash) is passed over: the
+    last one, and those that were marked when the file went on.
     """
     try:
         text = file.read_text("ascii")
@@ -80,6 +124,8 @@ def read_anchors(file: Path) -> Iterator[Head]:
             f"{file} was damaged: it should hold lines of letters and digits"
         ) from error
     for number, line in enumerate(text.split("\n")[:-1], 1):
+        if line.endswith(f" {TORN}"):
+            continue
         try:
             _, seq, chain = line.split()
             yield read_anchor(f"{seq}:{chain}")

@@ -132,8 +132,12 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """Wait for everything that was noted, and note the head. The database stays open."""
-        await self._database.write(lambda _: None)
-        await self._database.write(lambda _: self._note_head(at_once=True))
+        try:
+            await self._database.write(lambda _: None)
+            await self._database.write(lambda _: self._note_head(at_once=True))
+        finally:
+            if self._anchors is not None:
+                await asyncio.to_thread(self._anchors.close)
 
     def _add(self, connection: sqlite3.Connection, at: str, events: Sequence[Event]) -> None:
         if time.monotonic() - self._noted_at >= HEAD_INTERVAL_S:
