@@ -1,7 +1,8 @@
 """A whole state folder as one tar file, taken while the bridge works, and back again.
 
 In it are the database as it was at one moment, the journal's heads, the secrets, the key of
-the pseudonyms, voicemail messages and recorded notes. Sounds and logs are made anew.
+the pseudonyms, voicemail messages and recorded notes. Sounds and logs are made anew. The last
+member, `SHA256SUMS`, has a line for each of the others, as `sha256sum` writes and checks it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import os
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import file_digest, sha256
+from io import BytesIO
 from pathlib import Path
 
-from pbx_bridge.adapters.journal.chain import Broken, head_file, verify_file
+from pbx_bridge.adapters.journal.chain import Broken, Head, head_file, verify_file
 from pbx_bridge.files import PRIVATE
 
 Say = Callable[[str], None]
@@ -22,6 +26,7 @@ SPOOL = "asterisk/spool/voicemail"
 NOTES = "asterisk/spool/notes"
 KEPT = ("secrets.json", "pseudonym.key")
 """Files beside the database, where they are."""
+SUMS = "SHA256SUMS"
 
 
 class BackupFailed(Exception):
@@ -45,35 +50,73 @@ def take(state: Path, database: str, file: Path, say: Say) -> None:
         _verified(copy)
         packed = Path(folder) / "packed"
         with tarfile.open(packed, "w") as tar:
-            for one, name in _members(state, Path(folder), database):
-                tar.add(one, name, filter=_private)
+            sums = [_add(tar, *one) for one in _members(state, Path(folder), database)]
+            _add_bytes(tar, SUMS, "".join(sums).encode())
         packed.chmod(PRIVATE)
         with packed.open("rb") as written:
             os.fsync(written.fileno())
         packed.replace(file)
 
 
-def restore(file: Path, state: Path, database: str, say: Say) -> None:
-    """Unpack a backup into an empty state folder, and verify it.
+def restore(
+    file: Path,
+    state: Path,
+    database: str,
+    say: Say,
+    *,
+    anchors: Iterable[Head] = (),
+    force: bool = False,
+) -> Head:
+    """Put a backup into an empty state folder, once all of it is verified; the journal's head.
 
-    Raises `BackupFailed`, and leaves what is there untouched then; `OSError`.
+    With `force`, what is in the folder is moved into one below it first. `anchors` that lie
+    beyond the backup's head say nothing against it. Raises `BackupFailed`, and leaves what is
+    there untouched then; `OSError`.
     """
-    if state.exists() and any(state.iterdir()):
+    there = list(state.iterdir()) if state.exists() else []
+    if there and not force:
         raise BackupFailed(
-            f"{state}: is not empty; move it away, or name another folder by --state"
+            f"{state}: is not empty; --force moves what is there aside, --state names another one"
         )
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Within the folder, which may be a disk of its own: so nothing has to be copied twice.
+    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=state) as folder:
+        new = Path(folder)
+        _unpack(file, new, database, say)
+        say("verifying …")
+        head = _verified(new / database)
+        _verified(new / database, [one for one in anchors if one.seq <= head.seq])
+        if there:
+            aside = state / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+            aside.mkdir(mode=0o700)
+            say(f"what was there is in {aside}")
+            for one in there:
+                one.replace(aside / one.name)
+        # The journal comes last: a folder with a journal has all that belongs to it.
+        for one in sorted(new.iterdir(), key=lambda one: one.name == database):
+            one.replace(state / one.name)
+    return head
+
+
+def _unpack(file: Path, folder: Path, database: str, say: Say) -> None:
+    """Write the files of a backup, and see that all are there and as they were."""
     try:
         with tarfile.open(file, "r:") as tar:
             names = tar.getnames()
             if database not in names:
                 raise BackupFailed(f"{file}: is no backup of pbx-bridge, {database} isn't in it")
             say(f"unpacking {len(names)} files …")
-            tar.extractall(state, filter="data")
+            tar.extractall(folder, filter="data")
     except tarfile.TarError as error:
         raise BackupFailed(f"{file}: can't be unpacked: {error}") from error
-    say("verifying …")
-    _verified(state / database)
+    try:
+        expected = set((folder / SUMS).read_text("utf-8").splitlines(keepends=True))
+    except FileNotFoundError:
+        raise BackupFailed(f"{file}: its end is missing; use another backup") from None
+    (folder / SUMS).unlink()
+    found = {_sum(one, str(one.relative_to(folder))) for one in folder.rglob("*") if one.is_file()}
+    if wrong := sorted(line.rstrip("\n").partition("  ")[2] for line in expected ^ found):
+        raise BackupFailed(f"{file}: {wrong[0]} isn't as it was; use another backup")
 
 
 def _copy(source: Path, copy: Path) -> None:
@@ -85,11 +128,11 @@ def _copy(source: Path, copy: Path) -> None:
         written.execute("PRAGMA journal_mode=DELETE")
 
 
-def _verified(database: Path) -> None:
+def _verified(database: Path, anchors: Iterable[Head] = ()) -> Head:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
             (sound,) = connection.execute("PRAGMA integrity_check").fetchone()
-        verdict = verify_file(database)
+        verdict = verify_file(database, anchors)
     except sqlite3.Error as error:
         raise BackupFailed(f"{database}: can't be read: {error}; check the disk") from error
     if sound != "ok":
@@ -98,6 +141,7 @@ def _verified(database: Path) -> None:
         raise BackupFailed(
             f"{database}: the journal is broken at row {verdict.seq}: {verdict.why}; see `verify`"
         )
+    return verdict.head
 
 
 def _members(state: Path, folder: Path, database: str) -> Iterator[tuple[Path, str]]:
@@ -106,15 +150,40 @@ def _members(state: Path, folder: Path, database: str) -> Iterator[tuple[Path, s
     if head_file(copy).exists():
         yield head_file(copy), head_file(copy).name
     for name in (*KEPT, SPOOL, NOTES):
-        if (state / name).exists():
-            yield state / name, name
+        files = [state / name] if name in KEPT else sorted((state / name).rglob("*"))
+        for one in files:
+            if one.is_file() and not one.is_symlink():
+                yield one, str(one.relative_to(state))
 
 
-def _private(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """For its owner alone, and nobody's in particular; nothing but files and folders."""
-    if not (member.isfile() or member.isdir()):
-        return None
+def _add(tar: tarfile.TarFile, file: Path, name: str) -> str:
+    """Add a file; its line of `SUMS`, "" for one that was deleted this moment."""
+    if file.suffix == ".sqlite":
+        tar.add(file, name, filter=_private)
+        return _sum(file, name)
+    try:
+        held = file.read_bytes()
+    except FileNotFoundError:
+        return ""  # a message that was just listened to
+    return _add_bytes(tar, name, held)
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, held: bytes) -> str:
+    """Add what a file held when it was read: somebody may be speaking a message into it."""
+    member = tarfile.TarInfo(name)
+    member.size = len(held)
+    tar.addfile(_private(member), BytesIO(held))
+    return f"{sha256(held).hexdigest()}  {name}\n"
+
+
+def _sum(file: Path, name: str) -> str:
+    with file.open("rb") as opened:
+        return f"{file_digest(opened, 'sha256').hexdigest()}  {name}\n"
+
+
+def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """For its owner alone, and nobody's in particular."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
-    member.mode = 0o700 if member.isdir() else PRIVATE
+    member.mode = PRIVATE
     return member

@@ -215,6 +215,21 @@ def _locked(settings: Settings) -> Iterator[int]:
         os.close(lock)
 
 
+def runs_in(folder: Path) -> bool:
+    """Whether an Asterisk has the lock of a run folder."""
+    try:
+        lock = os.open(folder / "run/lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _pid(settings: Settings) -> str:
     try:
         return settings.pid_file.read_text().strip() or "unknown"

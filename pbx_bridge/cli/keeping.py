@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from pbx_bridge.adapters.journal import (
     verify_file,
 )
 from pbx_bridge.adapters.journal.export import export_lines
+from pbx_bridge.asterisk.process import runs_in
 from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -112,12 +114,13 @@ def export(
 
 def backup(
     file: File,
+    force: Annotated[bool, typer.Option("--force", help="Take the place of a file.")] = False,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
     """Write journal, record, secrets and messages to one tar file, while the bridge works."""
     deployment = deployment_of(config, state)
-    if file.exists():
+    if file.exists() and not force:
         raise PbxRejected(f"{file} is there already; name another one")
     backups.take(deployment.state, DATABASE, file, _progress)
     size = file.stat().st_size / 1e6
@@ -129,15 +132,38 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(help="What `backup` wrote.", exists=True)],
+    force: Annotated[
+        bool, typer.Option("--force", help="Move aside what is in the state folder.")
+    ] = False,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
-    """Put a backup into an empty state folder, and verify it."""
+    """Put a backup into an empty state folder, once it is verified."""
     deployment = deployment_of(config, state)
-    if control_socket(deployment.state).exists():
-        raise PbxRejected(f"{deployment.state}: a bridge works with it; stop it first")
-    backups.restore(file, deployment.state, DATABASE, _progress)
+    if _is_open(control_socket(deployment.state)) or runs_in(deployment.state / "asterisk"):
+        raise PbxRejected(f"{deployment.state}: an exchange works with it; stop it first")
+    anchors = list(_anchors(deployment, ()))
+    head = backups.restore(
+        file, deployment.state, DATABASE, _progress, anchors=anchors, force=force
+    )
     sys.stdout.write(f"{deployment.state}: restored and verified\n")
+    lost = max((one.seq for one in anchors), default=0)
+    if lost > head.seq:
+        sys.stdout.write(
+            f"It ends with row {head.seq}, and {deployment.anchor} knows of row {lost}: what came "
+            "in between is lost. Keep that file with the record of this restore and let the bridge "
+            "begin a new one, or `verify` will miss those rows for ever\n"
+        )
+
+
+def _is_open(door: Path) -> bool:
+    """Whether a bridge listens there; one that was killed leaves its door behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(door))
+        except OSError:
+            return False
+    return True
 
 
 def _anchors(deployment: Deployment, heads: Iterable[str]) -> Iterable[Head]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import socket
 import sqlite3
+import subprocess
 import sys
 import syslog
 import tarfile
@@ -20,6 +23,7 @@ import pytest
 from core.plans import ROOT
 from structlog.testing import capture_logs
 
+from pbx_bridge.adapters import backup as backups
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import (
     Anchors,
@@ -32,7 +36,7 @@ from pbx_bridge.adapters.journal import (
 )
 from pbx_bridge.adapters.journal.chain import head_file, seal, write_head
 from pbx_bridge.adapters.journal.store import read_entries
-from pbx_bridge.bootstrap import DATABASE, database_file
+from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
 from pbx_bridge.cli.app import main
 from pbx_bridge.cli.options import reading
 from pbx_bridge.core.events import Decided, Event, ReferralSet
@@ -414,6 +418,16 @@ def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
     code, said = run("restore", tmp_path / "backup.tar")
     assert code == 1
     assert "is not empty" in said
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(control_socket(written.parent)))
+        door.listen()
+        code, said = run("restore", tmp_path / "backup.tar", "--force")
+        assert code == 1
+        assert "an exchange works with it" in said
+    (written.parent / "asterisk/run").mkdir(parents=True)
+    with (written.parent / "asterisk/run/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run("restore", tmp_path / "backup.tar", "--force")[0] == 1
     with tarfile.open(tmp_path / "other.tar", "w") as tar:
         tar.add(tmp_path / "config.yaml", "config.yaml")
     code, said = run("restore", tmp_path / "other.tar", state=tmp_path / "there")
@@ -421,6 +435,120 @@ def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
     assert f"{DATABASE} isn't in it" in said
     (tmp_path / "text").write_text("no tar")
     assert run("restore", tmp_path / "text", state=tmp_path / "there")[0] == 1
+
+
+MESSAGE = "asterisk/spool/voicemail/default/101/INBOX/msg0000.wav"
+SPOKEN = b"RIFF" + b"\x07" * 5_000
+
+
+@pytest.fixture
+def tar(written: Path, run: Run, tmp_path: Path) -> Path:
+    """A backup of nine rows, the secrets and a message."""
+    message = written.parent / MESSAGE
+    message.parent.mkdir(parents=True)
+    message.write_bytes(SPOKEN)
+    assert run("backup", tmp_path / "backup.tar")[0] == 0
+    return tmp_path / "backup.tar"
+
+
+def test_a_backup_has_all_that_is_kept_and_sums_that_others_can_check(
+    tar: Path, run: Run, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    assert run("restore", tar, state=there)[0] == 0
+    kept = {DATABASE, "pbx-bridge.head", "secrets.json", MESSAGE}
+    files = [one for one in there.rglob("*") if one.is_file()]
+    assert {str(one.relative_to(there)) for one in files} >= kept
+    assert (there / MESSAGE).read_bytes() == SPOKEN
+    assert all(one.stat().st_mode & 0o077 == 0 for one in [there, *files])
+    assert not list(there.glob(".restoring-*"))
+    with tarfile.open(tar) as opened:
+        opened.extractall(tmp_path / "by hand", filter="data")
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", backups.SUMS],
+        cwd=tmp_path / "by hand",
+        check=False,
+    )
+    assert done.returncode == 0
+
+
+def damaged(tar: Path, how: str) -> bytearray:
+    """The backup after something has happened to it."""
+    held = bytearray(tar.read_bytes())
+    with tarfile.open(tar) as opened:
+        at = {member.name: member.offset for member in opened}
+    match how:
+        case "end missing":
+            return held[: at[backups.SUMS]]
+        case "secrets missing":
+            return held[: at["secrets.json"]]
+        case "message":
+            held[held.index(SPOKEN) + 100] ^= 1
+        case "row":
+            held[held.index(b"018000101")] ^= 1
+    return held
+
+
+@pytest.mark.parametrize("how", ["end missing", "secrets missing", "message", "row"])
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_damaged_backup_is_refused_and_what_is_there_stays(
+    tar: Path, run: Run, tmp_path: Path, how: str, force: tuple[str, ...]
+) -> None:
+    (tmp_path / "damaged.tar").write_bytes(damaged(tar, how))
+    there = tmp_path / "there"
+    there.mkdir()
+    if force:
+        (there / "mine").write_text("mine")
+    code, said = run("restore", tmp_path / "damaged.tar", *force, state=there)
+    assert code == 1
+    assert "use another backup" in said
+    assert [one.name for one in there.iterdir()] == ["mine"] * bool(force)
+
+
+def test_a_restore_by_force_moves_aside_what_was_there(
+    tar: Path, written: Path, run: Run, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(control_socket(written.parent)))  # left by a bridge that was killed
+    (written.parent / "secrets.json").write_text('{"newer": 1}')
+    assert run("restore", tar, "--force")[0] == 0
+    (aside,) = written.parent.glob("before-restore-*")
+    assert (aside / "secrets.json").read_text() == '{"newer": 1}'
+    assert (written.parent / "secrets.json").read_text() == "{}"
+    assert isinstance(verify_file(written), Intact)
+    assert isinstance(verify_file(aside / DATABASE), Intact)
+
+
+def test_a_backup_takes_a_file_s_place_by_force_alone(tar: Path, run: Run) -> None:
+    before = tar.stat().st_ino
+    assert run("backup", tar)[0] == 1
+    assert tar.stat().st_ino == before
+    assert run("backup", tar, "--force")[0] == 0
+    assert tar.stat().st_ino != before
+
+
+def test_a_restore_tells_what_was_lost_after_the_backup(
+    tar: Path, written: Path, run: Run, anchor: Path, tmp_path: Path
+) -> None:
+    database = Database(written)
+    journal = SqliteJournal(database, Anchors(anchor, lambda _: None))
+    asyncio.run(journal.append(NOON, [event(9)] * 3))
+    asyncio.run(journal.close())
+    database.close()
+    code, said = run("restore", tar, state=tmp_path / "there")
+    assert code == 0
+    assert f"It ends with row 9, and {anchor} knows of row 12" in said
+
+
+def test_f34_a_backup_of_another_history_is_refused(
+    tar: Path, run: Run, anchor: Path, tmp_path: Path
+) -> None:
+    lines = anchor.read_text().splitlines()
+    anchor.write_text("\n".join([*lines[:-1], f"{lines[-1][:-64]}{'ab' * 32}\n"]))
+    code, said = run("restore", tar, state=tmp_path / "there")
+    assert code == 1
+    assert "another history" in said
+    assert not list((tmp_path / "there").iterdir())
 
 
 def test_one_unreadable_row_does_not_stop_those_who_look(written: Path, run: Run) -> None:
