@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address
-from pathlib import Path
+from os.path import normpath
+from pathlib import Path, PurePath
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -310,6 +311,10 @@ class _Journal(Shape):
     anchor: str = ""
 
 
+def _within(inner: str, outer: str) -> bool:
+    return PurePath(normpath(inner)).is_relative_to(normpath(outer))
+
+
 class _Operations(Shape):
     port: Port = 9753
 
@@ -327,6 +332,15 @@ class _Config(Shape):
     journal: Annotated[_Journal, Mapped] = _Journal()
     operations: Annotated[_Operations, Mapped] = _Operations()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
+
+    @model_validator(mode="after")
+    def _anchor_elsewhere(self) -> Self:
+        if self.journal.anchor and _within(self.journal.anchor, self.folders.state):
+            raise ValueError(
+                "journal: anchor lies in the state folder, where whoever can change the journal "
+                "can change it too; name a file on another disk"
+            )
+        return self
 
 
 DEFAULT_VOICES = {Language.SV: "sv", Language.FI: "fi", Language.EN: "en-gb"}

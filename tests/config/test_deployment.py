@@ -142,6 +142,8 @@ def test_a_password_beside_its_username_is_refused(tmp_path: Path) -> None:
         ("folders: {state: }", '"state": is empty'),
         ("speech: {voices: {sv: 'a b;c'}}", '"sv"'),
         ("log_level: chatty", '"log_level"'),
+        ("journal: {anchor: state/heads}", "lies in the state folder"),
+        ("folders: {state: /s}\njournal: {anchor: /a/../s/x/heads}", "lies in the state folder"),
         ("[]", "should be keys with values"),
         ("a: *b", "an alias (*b)"),
     ],

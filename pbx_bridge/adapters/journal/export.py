@@ -29,14 +29,14 @@ def export_lines(
     Raises `RowUnreadable` for a row that no JSON can hold.
     """
     first, last = _bounds(connection, since, until)
-    before = connection.execute("SELECT chain FROM journal WHERE seq = ?", (first - 1,)).fetchone()
     yield _line(
         format=FORMAT,
         organisation=organisation,
         exported=exported.astimezone(UTC).isoformat(),
         first=first,
         last=last,
-        before=(before[0] if before else BEGINNING.chain).hex(),
+        before=_chain(connection, first - 1).hex(),
+        head=_chain(connection, last).hex(),
     )
     for seq, at, kind, body, salt, commitment, chain in stored_rows(connection, first, last):
         try:
@@ -53,6 +53,13 @@ def export_lines(
             raise RowUnreadable(
                 f"journal row {seq}: isn't what the bridge writes; see `pbx-bridge verify`"
             ) from None
+
+
+def _chain(connection: sqlite3.Connection, seq: int) -> bytes:
+    """Of the row before a period, and of its last one."""
+    query = "SELECT CAST(chain AS BLOB) FROM journal WHERE seq = ?"
+    row = connection.execute(query, (seq,)).fetchone()
+    return bytes(row[0]) if row else BEGINNING.chain
 
 
 def _bounds(
