@@ -195,13 +195,14 @@ class Database:
 
     def _emptied(self, connection: sqlite3.Connection) -> bool:
         """Try to empty the write-ahead file, without waiting for anybody."""
+        (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute("PRAGMA busy_timeout=0")
         try:
             (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error:
             return False  # a disk in trouble is told of by the next write
         finally:
-            connection.execute(f"PRAGMA busy_timeout={self._busy_timeout_s * 1000:.0f}")
+            connection.execute(f"PRAGMA busy_timeout={patience_ms}")
         return not busy
 
     @property

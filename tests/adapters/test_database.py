@@ -292,6 +292,17 @@ async def test_a_reader_delays_the_end_of_what_was_deleted_and_no_writer(
     assert not database._lingering.is_set()
 
 
+async def test_emptying_the_file_leaves_the_writer_the_patience_it_had(database: Database) -> None:
+    def patience(connection: sqlite3.Connection) -> object:
+        return connection.execute("PRAGMA busy_timeout").fetchone()
+
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout=77").fetchone())
+    database._lingering.set()
+    await database.write(adding("a"))
+    assert await database.write(patience) == (77,)
+    assert not database._lingering.is_set(), "it was tried"
+
+
 async def test_a_start_ends_what_a_killed_bridge_had_deleted(database: Database) -> None:
     await database.write(adding("hemligt"))
     await database.write(lambda connection: connection.execute("DELETE FROM note"))
