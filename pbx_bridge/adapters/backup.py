@@ -8,6 +8,7 @@ member, `SHA256SUMS`, has a line for each of the others, as `sha256sum` writes a
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -106,7 +107,8 @@ def _unpack(file: Path, folder: Path, database: str, say: Say) -> None:
             if database not in names:
                 raise BackupFailed(f"{file}: is no backup of pbx-bridge, {database} isn't in it")
             say(f"unpacking {len(names)} files …")
-            tar.extractall(folder, filter="data")
+            for member in tar:
+                _extract(tar, member, folder)
     except tarfile.TarError as error:
         raise BackupFailed(f"{file}: can't be unpacked: {error}") from error
     try:
@@ -117,6 +119,18 @@ def _unpack(file: Path, folder: Path, database: str, say: Say) -> None:
     found = {_sum(one, str(one.relative_to(folder))) for one in folder.rglob("*") if one.is_file()}
     if wrong := sorted(line.rstrip("\n").partition("  ")[2] for line in expected ^ found):
         raise BackupFailed(f"{file}: {wrong[0]} isn't as it was; use another backup")
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write one file below `folder`; whatever else a tar may hold is in no backup."""
+    target = folder / member.name
+    content = tar.extractfile(member) if member.isfile() else None
+    if content is None or ".." in target.parts or not target.is_relative_to(folder):
+        raise BackupFailed(f"{tar.name!s}: {member.name!r} is no file of a backup")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.touch(PRIVATE, exist_ok=False)
+    with target.open("wb") as written:
+        shutil.copyfileobj(content, written)
 
 
 def _copy(source: Path, copy: Path) -> None:

@@ -464,7 +464,7 @@ def test_a_backup_has_all_that_is_kept_and_sums_that_others_can_check(
     assert all(one.stat().st_mode & 0o077 == 0 for one in [there, *files])
     assert not list(there.glob(".restoring-*"))
     with tarfile.open(tar) as opened:
-        opened.extractall(tmp_path / "by hand", filter="data")
+        opened.extractall(tmp_path / "by hand")
     done = subprocess.run(
         ["sha256sum", "--check", "--strict", "--quiet", backups.SUMS],
         cwd=tmp_path / "by hand",
@@ -504,6 +504,22 @@ def test_a_damaged_backup_is_refused_and_what_is_there_stays(
     assert code == 1
     assert "use another backup" in said
     assert [one.name for one in there.iterdir()] == ["mine"] * bool(force)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside", "link"])
+def test_a_tar_that_is_no_backup_writes_nothing_elsewhere(
+    tar: Path, run: Run, tmp_path: Path, name: str
+) -> None:
+    with tarfile.open(tar, "a") as opened:
+        member = tarfile.TarInfo(name)
+        if name == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+        opened.addfile(member)
+    code, said = run("restore", tar, state=tmp_path / "there")
+    assert code == 1
+    assert "is no file of a backup" in said
+    assert not list((tmp_path / "there").iterdir())
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_restore_by_force_moves_aside_what_was_there(
