@@ -14,9 +14,8 @@ from calls.conftest import TUESDAY, command, mirrored
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.bootstrap import SECRETS
-from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.softphone.behaviour import Answers
-from pbx_bridge.softphone.caller import Caller
+from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.stage import Made, Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -90,41 +89,20 @@ async def claim_and_fall_silent(stage: Stage) -> None:
                     pass
 
 
-class Operator(asyncio.DatagramProtocol):
-    """The far end of the trunk: remembers what it was asked, and says nothing."""
-
-    def __init__(self) -> None:
-        self.asked: asyncio.Queue[str] = asyncio.Queue()
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.asked.put_nowait(data.decode().splitlines()[0])
-
-
 @pytest.mark.parametrize(("number", "stopped"), [("112", True), ("112", False), ("0186543", False)])
 async def test_f24_112_goes_out_always_and_national_numbers_do(
     stage: Stage, operator_port: int, number: str, stopped: bool
 ) -> None:
     """F24: 112 is carried by Asterisk alone, so a stopped bridge makes no difference."""
-    loop = asyncio.get_running_loop()
-    transport, operator = await loop.create_datagram_endpoint(
-        Operator, local_addr=("127.0.0.1", operator_port)
-    )
-    secret = stage.secrets["101"]
-    first = len(stage.watch.events)
     if stopped:
         stage.up.bridge.signal(signal.SIGSTOP)
     try:
-        caller = Caller(sipp_program(), stage.up.running.sip, to=number, user="101", secret=secret)
-        async with caller:
-            async with asyncio.timeout(5):
-                asked = await operator.asked.get()
-            await caller.hang_up()
-            await caller.ended()
+        async with Operator(stage.sipp, operator_port, {number: SOON}) as operator:
+            made = await stage.call(number, phone="101")
     finally:
         stage.up.bridge.signal(signal.SIGCONT)
-        transport.close()
-    assert asked.startswith(f"INVITE sip:{number}@127.0.0.1:{operator_port}")
-    made = await stage.made(caller.result(), first)
+    assert [one.called for one in operator.rings] == [number]
+    assert made.result.answered_at is not None
     assert made.whys == ["emergency" if number == "112" else "outgoing"]
 
 
