@@ -23,7 +23,8 @@ from pbx_bridge.adapters.record.calls import CallKeeper
 from pbx_bridge.core import guard
 from pbx_bridge.core.call import Call, Why
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import Decided, ReferralSet, apply, fresh
+from pbx_bridge.core.events import Decided, ReferralSet
+from pbx_bridge.core.folding import apply, fresh
 from pbx_bridge.core.grouping import groups
 from pbx_bridge.core.hours import opening_at
 from pbx_bridge.core.latency import Journey

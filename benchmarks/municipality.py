@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 
-from pbx_bridge.core.events import fresh
+from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.model import Language, Line, Person, Plan, Raised, Shift, Span, Text, Unit
 from pbx_bridge.core.state import Exchange, Referral
 

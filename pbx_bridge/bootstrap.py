@@ -58,14 +58,8 @@ from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command, TakeUpPlan
-from pbx_bridge.core.events import (
-    NEUTRAL,
-    BridgeStarted,
-    LinkLost,
-    fold,
-    fresh,
-    under,
-)
+from pbx_bridge.core.events import BridgeStarted, LinkLost
+from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.core.meters import Measure, Meters, of_exchange, of_meters
 from pbx_bridge.core.model import Language

@@ -12,7 +12,8 @@ import structlog
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import Command, Refusal
 from pbx_bridge.core.confirming import confirmation
-from pbx_bridge.core.events import Event, fold, under
+from pbx_bridge.core.events import Event
+from pbx_bridge.core.folding import fold, under
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.notices import due

@@ -25,7 +25,8 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.core import guard
 from pbx_bridge.core.absence import keeps_calls_away
-from pbx_bridge.core.events import ReferralSet, fold
+from pbx_bridge.core.events import ReferralSet
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap, Of, Span, Sweep
 from pbx_bridge.core.model import Line, Plan, Unit
 from pbx_bridge.core.state import Exchange, Referral

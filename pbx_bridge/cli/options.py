@@ -25,7 +25,8 @@ from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import NEUTRAL, DataRead, fold, fresh, under
+from pbx_bridge.core.events import DataRead
+from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable

@@ -31,8 +31,9 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import chart, compliance, ledger, report, returning
-from pbx_bridge.core.events import BridgeStarted, DataRead, Decided, fold, fresh, under
+from pbx_bridge.core.events import BridgeStarted, DataRead, Decided
 from pbx_bridge.core.figures import Calls
+from pbx_bridge.core.folding import fold, fresh, under
 from pbx_bridge.core.grouping import By, groups
 from pbx_bridge.core.inert import cell
 from pbx_bridge.core.model import Plan

@@ -18,7 +18,8 @@ from pbx_bridge.core.commands import (
     SetReferral,
     SignOut,
 )
-from pbx_bridge.core.events import CoverAnswered, CoverAsked, Event, SignedOut, fold
+from pbx_bridge.core.events import CoverAnswered, CoverAsked, Event, SignedOut
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.sentences import Named, sentence
 from pbx_bridge.core.state import Consent, Cover, Exchange, Referral

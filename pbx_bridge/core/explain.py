@@ -29,7 +29,7 @@ from pbx_bridge.core.call import (
 from pbx_bridge.core.commands import Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import fold
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Plan
 from pbx_bridge.core.sentences import Recorded, Sentence, Spoken

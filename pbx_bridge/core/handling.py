@@ -53,7 +53,6 @@ from pbx_bridge.core.commands import (
     WithdrawForward,
 )
 from pbx_bridge.core.events import (
-    FAILURES_WINDOW,
     CallBackAsked,
     CommandRefused,
     Event,
@@ -66,6 +65,7 @@ from pbx_bridge.core.events import (
     SignedIn,
     SignedOut,
 )
+from pbx_bridge.core.folding import FAILURES_WINDOW
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import Named, sentence
 from pbx_bridge.core.state import Exchange

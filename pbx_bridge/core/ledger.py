@@ -15,8 +15,8 @@ from pbx_bridge.core.events import (
     LineStaffed,
     PhoneHoursBroken,
     PhoneHoursResumed,
-    fresh,
 )
+from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.hours import Opening
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import Break

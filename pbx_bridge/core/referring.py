@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from pbx_bridge.core import absence, attendance, consent, guard
 from pbx_bridge.core.commands import CancelReferral, Refusal, SetReferral
-from pbx_bridge.core.events import Event, ReferralCancelled, ReferralSet, fold
+from pbx_bridge.core.events import Event, ReferralCancelled, ReferralSet
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap
 from pbx_bridge.core.model import Guard, Line, Plan, ReferralReason, Text
 from pbx_bridge.core.sentences import Named, Sentence, sentence

@@ -22,7 +22,6 @@ from pbx_bridge.core.commands import (
 )
 from pbx_bridge.core.events import (
     CallTaken,
-    Closed,
     Event,
     ReturnClosed,
     ReturnDue,
@@ -33,7 +32,7 @@ from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.model import Person, Plan, TargetKind
 from pbx_bridge.core.sentences import sentence
-from pbx_bridge.core.state import Exchange, Opened, Return, Stage
+from pbx_bridge.core.state import Closed, Exchange, Opened, Return, Stage
 from pbx_bridge.core.timetable import line_openings
 
 Answer = tuple[Event, ...] | Refusal

@@ -124,6 +124,17 @@ class Opened(StrEnum):
     """Somebody has said by when (S23)."""
 
 
+class Closed(StrEnum):
+    """How a caller was reached."""
+
+    CALLED = "called"
+    """By an outgoing call that was answered."""
+    ANSWERED = "answered"
+    """They called again, and somebody answered."""
+    CONTACT = "contact"
+    """In another way, which somebody has recorded."""
+
+
 class Stage(StrEnum):
     """Who is told that a caller still waits, one after the other (S16)."""
 

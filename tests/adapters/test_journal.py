@@ -37,7 +37,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
-from pbx_bridge.core.events import Decided
+from pbx_bridge.core.events import (Decided)
 
 async def work():
     journal = SqliteJournal(Database(Path(sys.argv[1])))

@@ -12,7 +12,7 @@ from pathlib import Path
 from core.plans import DAY, EXCHANGE, PLAN
 
 from pbx_bridge.adapters.website import DATA, PAGE, Website
-from pbx_bridge.core.events import fresh
+from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import timetable
 

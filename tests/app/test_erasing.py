@@ -20,7 +20,8 @@ from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journ
 from pbx_bridge.app.erasing import Erasing
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.commands import NoteCall, RecordContact, SetReferral
-from pbx_bridge.core.events import DataErased, ReferralSet, ReturnDue, ReturnKept, fold, fresh
+from pbx_bridge.core.events import DataErased, ReferralSet, ReturnDue, ReturnKept
+from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.report import summarise
 from pbx_bridge.core.retention import Periods
 

@@ -20,7 +20,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.commands import OfferForward, SetReferral
-from pbx_bridge.core.events import fold
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.state import Channel, Consent
 from pbx_bridge.ports import Letter, NoticeDelayed, NoticeRefused
 

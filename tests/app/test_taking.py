@@ -13,7 +13,8 @@ from fakes.messages import FakeMessages
 
 from pbx_bridge.app import taking
 from pbx_bridge.app.taking import Taking
-from pbx_bridge.core.events import MessageLeft, fold
+from pbx_bridge.core.events import MessageLeft
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.state import Channel
 from pbx_bridge.ports import Message
 

@@ -18,7 +18,6 @@ from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
     CallTaken,
-    Closed,
     CommandRefused,
     CoverAnswered,
     CoverAsked,
@@ -53,11 +52,12 @@ from pbx_bridge.core.events import (
     ShieldLifted,
     SignedIn,
     SignedOut,
-    fold,
 )
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.state import (
     About,
     Channel,
+    Closed,
     Consent,
     Exchange,
     Lost,

@@ -24,7 +24,7 @@ from pbx_bridge.core.call import (
     with_result,
 )
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import fresh
+from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange, Referral

@@ -36,7 +36,8 @@ from pbx_bridge.core.commands import (
     TakeUpPlan,
     WithdrawForward,
 )
-from pbx_bridge.core.events import Event, fold
+from pbx_bridge.core.events import Event
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.notices import due
 from pbx_bridge.core.state import Consent, Exchange, Lost

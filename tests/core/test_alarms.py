@@ -17,15 +17,8 @@ from pbx_bridge.core.commands import (
     SetReferral,
     SignIn,
 )
-from pbx_bridge.core.events import (
-    Event,
-    LineShort,
-    LineStaffed,
-    PhoneFound,
-    PhoneLost,
-    SignedIn,
-    fold,
-)
+from pbx_bridge.core.events import Event, LineShort, LineStaffed, PhoneFound, PhoneLost, SignedIn
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Raised, Shift
 from pbx_bridge.core.notices import due

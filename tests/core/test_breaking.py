@@ -9,7 +9,8 @@ from pbx_bridge.core import codes
 from pbx_bridge.core.closed import told_before, told_closed
 from pbx_bridge.core.commands import BreakPhoneHours, Command, Refusal, ResumePhoneHours
 from pbx_bridge.core.confirming import confirmation
-from pbx_bridge.core.events import Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed, fold
+from pbx_bridge.core.events import Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.notices import due

@@ -36,8 +36,8 @@ from pbx_bridge.core.events import (
     ReferralSet,
     SignedIn,
     SignedOut,
-    fold,
 )
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange

@@ -12,13 +12,7 @@ from core.test_report import ICMI, UNTOLD, call
 from core.test_returning import ANNA
 
 from pbx_bridge.core.compliance import CLAUSES, Facts, Row, Status, as_dict, as_text, clauses
-from pbx_bridge.core.events import (
-    Event,
-    NoticeDelivered,
-    NoticeDue,
-    ReferralSet,
-    ShieldLifted,
-)
+from pbx_bridge.core.events import Event, NoticeDelivered, NoticeDue, ReferralSet, ShieldLifted
 from pbx_bridge.core.latency import Outcome
 from pbx_bridge.core.ledger import BrokenDay, Short
 from pbx_bridge.core.report import summarise

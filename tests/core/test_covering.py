@@ -21,7 +21,8 @@ from pbx_bridge.core.commands import (
     SetReferral,
     SignOut,
 )
-from pbx_bridge.core.events import CoverAsked, Event, ReferralSet, fold
+from pbx_bridge.core.events import CoverAsked, Event, ReferralSet
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.state import Consent, Exchange
 

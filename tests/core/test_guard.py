@@ -14,13 +14,8 @@ from pbx_bridge.core import guard, roster
 from pbx_bridge.core.absence import absence, working_hours
 from pbx_bridge.core.attendance import minimum
 from pbx_bridge.core.commands import Refusal, SetReferral
-from pbx_bridge.core.events import (
-    CoverAnswered,
-    CoverAsked,
-    PhoneHoursBroken,
-    ReferralSet,
-    fold,
-)
+from pbx_bridge.core.events import CoverAnswered, CoverAsked, PhoneHoursBroken, ReferralSet
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap, Of, Sweep
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.hours import is_open

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pbx_bridge.core import guard, roster
 from pbx_bridge.core.absence import absence, working_hours
 from pbx_bridge.core.attendance import minimum
-from pbx_bridge.core.events import CoverAnswered, CoverAsked, PhoneHoursBroken, fold
+from pbx_bridge.core.events import CoverAnswered, CoverAsked, PhoneHoursBroken
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap, Of, Sweep
 from pbx_bridge.core.hours import is_open, openings
 from pbx_bridge.core.model import Line, Raised, Schedule, Shift, Span, Unit

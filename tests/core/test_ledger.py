@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core import ledger
 from pbx_bridge.core.commands import BreakPhoneHours, Refusal, ResumePhoneHours
-from pbx_bridge.core.events import Event, LineShort, LineStaffed, fold
+from pbx_bridge.core.events import Event, LineShort, LineStaffed
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.ledger import Short
 from pbx_bridge.core.timetable import owed

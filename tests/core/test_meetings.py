@@ -9,7 +9,7 @@ import pytest
 from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, at, attended, changed_line
 
 from pbx_bridge.core.commands import BreakPhoneHours, Refusal, SetReferral
-from pbx_bridge.core.events import fold
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Shift
 from pbx_bridge.core.state import Exchange

@@ -16,7 +16,7 @@ from pbx_bridge.core.call import Ask, Call, Hangup, Obey, Record, Say, Why
 from pbx_bridge.core.commands import MOST_WRONG_PINS, Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import MOST_STEPS, decide
-from pbx_bridge.core.events import fold
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.routes import menu
 from pbx_bridge.core.sentences import Sentence, Spoken

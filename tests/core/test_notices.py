@@ -22,7 +22,8 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignOut,
 )
-from pbx_bridge.core.events import NoticeDropped, NoticeDue, PhoneLost, fold
+from pbx_bridge.core.events import NoticeDropped, NoticeDue, PhoneLost
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.notices import due, is_moot
 from pbx_bridge.core.state import About, Channel, Exchange, Lost, Notice

@@ -14,7 +14,8 @@ from core.plans import DAY, EXCHANGE, PLAN, at
 from pbx_bridge.config.plan import load_plan
 from pbx_bridge.core.call import Call, Queue
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import PhoneHoursBroken, fold, fresh
+from pbx_bridge.core.events import PhoneHoursBroken
+from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.hours import is_open
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import as_json, timetable

@@ -23,10 +23,11 @@ from pbx_bridge.core.commands import (
     RemindOfReturns,
 )
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import Closed, Event, ReturnClosed, fold
+from pbx_bridge.core.events import Event, ReturnClosed
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.latency import Journey, Outcome
-from pbx_bridge.core.state import About, Channel, Exchange, Opened, Stage
+from pbx_bridge.core.state import About, Channel, Closed, Exchange, Opened, Stage
 from pbx_bridge.core.trace import Talk
 
 CALLER = "0401234567"

@@ -31,7 +31,7 @@ from pbx_bridge.core.call import (
 from pbx_bridge.core.commands import AskCallBack, ProvePin, Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import MOST_STEPS, decide
-from pbx_bridge.core.events import fold
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.reach import consenting, off_duty

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pbx_bridge.core.absence import absence
 from pbx_bridge.core.attendance import attendants, is_short, queue, required, staffing
 from pbx_bridge.core.commands import CountAttendants, Refusal, SeePhone, SetReferral
-from pbx_bridge.core.events import CoverAnswered, CoverAsked, LineShort, LineStaffed, fold
+from pbx_bridge.core.events import CoverAnswered, CoverAsked, LineShort, LineStaffed
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Guard
 from pbx_bridge.core.state import Consent, Exchange, Lost

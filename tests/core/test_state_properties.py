@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx_bridge.core.absence import absence
-from pbx_bridge.core.events import NoticeDue, ReferralSet, fold
+from pbx_bridge.core.events import NoticeDue, ReferralSet
+from pbx_bridge.core.folding import fold
 from pbx_bridge.core.reach import consenting, may_ring, takers
 from pbx_bridge.core.sentences import Named
 from pbx_bridge.core.state import About, Channel, Consent

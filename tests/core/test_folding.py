@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_bridge.core.events import (
-    NEUTRAL,
     BridgeStarted,
     CoverAnswered,
     CoverAsked,
@@ -28,10 +27,8 @@ from pbx_bridge.core.events import (
     ReferralSet,
     SignedIn,
     SignedOut,
-    fold,
-    fresh,
-    under,
 )
+from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.state import Consent, Cover, Exchange, Loss, Lost, Referral, Shortage
 
 BACK = at("2026-03-03 14:30")

@@ -1,0 +1,358 @@
+"""The fold of the journal's entries into the live state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar, assert_never
+
+from pbx_bridge.core import mailboxes
+from pbx_bridge.core.events import (
+    BridgeStarted,
+    CallBackAsked,
+    CallTaken,
+    CommandRefused,
+    CoverAnswered,
+    CoverAsked,
+    DataErased,
+    DataRead,
+    Decided,
+    Event,
+    ForwardAnswered,
+    ForwardOffered,
+    ForwardWithdrawn,
+    LineShort,
+    LineStaffed,
+    LinkLost,
+    MessageLeft,
+    NoticeDelivered,
+    NoticeDropped,
+    NoticeDue,
+    NoticeUndeliverable,
+    PhoneFound,
+    PhoneHoursBroken,
+    PhoneHoursResumed,
+    PhoneLost,
+    PinRefused,
+    PlanInForce,
+    RecordGap,
+    ReferralCancelled,
+    ReferralSet,
+    ReturnClosed,
+    ReturnDue,
+    ReturnKept,
+    ReturnReminded,
+    ShieldLifted,
+    SignedIn,
+    SignedOut,
+)
+from pbx_bridge.core.model import Plan
+from pbx_bridge.core.state import (
+    Break,
+    Cover,
+    Exchange,
+    Forward,
+    Loss,
+    Opened,
+    Referral,
+    Return,
+    Shortage,
+)
+
+T = TypeVar("T")
+KEPT = timedelta(days=1)
+"""Referrals and forwards whose end is further back than this are forgotten by the state."""
+FAILURES_WINDOW = timedelta(minutes=15)
+"""Refusals older than this don't count against anybody."""
+
+NEUTRAL: tuple[type[Event], ...] = (
+    ShieldLifted,
+    CallBackAsked,
+    ReturnKept,
+    Decided,
+    LinkLost,
+    RecordGap,
+    DataErased,
+    DataRead,
+    BridgeStarted,
+)
+"""Kinds that change nothing in the state: most of a journal, and passed over when it is folded."""
+
+
+def fresh(plan: Plan) -> Exchange:
+    """The state of an exchange whose journal is empty."""
+    signed_in = {line.name: frozenset(line.signed_in) for line in plan.lines.values()}
+    return Exchange(plan, {}, signed_in)
+
+
+def fold(exchange: Exchange, events: Iterable[Event]) -> Exchange:
+    """The state after `events`."""
+    for event in events:
+        exchange = apply(exchange, event)
+    return exchange
+
+
+def under(plan: Plan, exchange: Exchange) -> Exchange:
+    """The state under another plan; people, reasons and lines it doesn't have lose theirs."""
+    people, reasons = plan.people, plan.reasons_by_name
+    referrals = {
+        who: kept
+        for who, held in exchange.referrals.items()
+        if who in people and (kept := tuple(one for one in held if one.reason in reasons))
+    }
+    forwards: Mapping[str, tuple[Forward, ...]] = {
+        who: known
+        for who, offered in exchange.forwards.items()
+        if who in people and (known := tuple(one for one in offered if one.to in people))
+    }
+    for who in tuple(forwards):
+        forwards = _belonging(forwards, who, referrals.get(who, ()))
+    outbox = {
+        id_: one
+        for id_, one in exchange.outbox.items()
+        if one.to in {"", *people}
+        and (one.person in {"", *people} or one.person in plan.lines)
+        and (one.line in {"", *plan.lines, *plan.units})
+        and one.reason in {"", *reasons}
+    }
+    signed_in = {
+        line.name: exchange.signed_in.get(line.name, frozenset(line.signed_in))
+        for line in plan.lines.values()
+    }
+    return replace(
+        exchange,
+        plan=plan,
+        referrals=referrals,
+        forwards=forwards,
+        outbox=outbox,
+        undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
+        signed_in=signed_in,
+        breaks={name: held for name, held in exchange.breaks.items() if name in plan.lines},
+        losses={who: one for who, one in exchange.losses.items() if who in people},
+        covers={
+            name: known_
+            for name, held in exchange.covers.items()
+            if name in plan.lines
+            and (known_ := tuple(one for one in held if {one.person, one.to} <= people.keys()))
+        },
+        shortages={one: held for one, held in exchange.shortages.items() if one in plan.lines},
+        returns={
+            key: one
+            for key, one in exchange.returns.items()
+            if one.target in people or one.target in plan.lines
+        },
+    )
+
+
+def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one case an event
+    """The state after one event."""
+    match event:
+        case ReferralSet() | ReferralCancelled():
+            return _referred(exchange, event)
+        case ForwardOffered() | ForwardAnswered() | ForwardWithdrawn():
+            return _forwarded(exchange, event)
+        case NoticeDue(notice):
+            return replace(exchange, outbox={**exchange.outbox, notice.id: notice})
+        case NoticeDelivered(id_) | NoticeDropped(id_):
+            return replace(
+                exchange,
+                outbox=_without(exchange.outbox, id_),
+                undelivered=_without(exchange.undelivered, id_),
+            )
+        case NoticeUndeliverable(id_, why):
+            return replace(exchange, undelivered={**exchange.undelivered, id_: why})
+        case PinRefused(person, source, at):
+            return _failed(_failed(exchange, f"pin:{person}", at), f"pin:{source}", at)
+        case CommandRefused(by=by, at=at):
+            return _failed(exchange, by, at)
+        case PhoneHoursBroken() | PhoneHoursResumed():
+            return _broken(exchange, event)
+        case SignedIn(line, person):
+            return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) | {person})
+        case SignedOut(line, person):
+            return _attend(exchange, line, exchange.signed_in.get(line, frozenset()) - {person})
+        case PhoneLost(person, cause, at):
+            return replace(exchange, losses={**exchange.losses, person: Loss(cause, at)})
+        case PhoneFound(person):
+            return replace(exchange, losses=_without(exchange.losses, person))
+        case LineShort(line, cause, missing, _, at):
+            raised = exchange.shortages.get(line)
+            short = Shortage(line, at if raised is None else raised.since, cause, missing)
+            return replace(exchange, shortages={**exchange.shortages, line: short})
+        case LineStaffed(line):
+            return replace(exchange, shortages=_without(exchange.shortages, line))
+        case CoverAsked() | CoverAnswered():
+            return _covered(exchange, event)
+        case CallTaken(_, person, number, at):
+            talks = {**exchange.last_talks, person: (number, at)}
+            return replace(exchange, last_talks=talks)
+        case ReturnDue() | ReturnClosed() | ReturnReminded():
+            return _returned(exchange, event)
+        case MessageLeft(at=at):
+            messages = {
+                key: left for key, left in exchange.messages.items() if left > at - mailboxes.KEPT
+            }
+            messages[mailboxes.key(event.mailbox, event.message)] = at
+            return replace(exchange, messages=messages)
+        case PlanInForce(known):
+            return replace(exchange, known=known)
+        case (
+            ShieldLifted()
+            | CallBackAsked()
+            | ReturnKept()
+            | Decided()
+            | LinkLost()
+            | RecordGap()
+            | DataErased()
+            | DataRead()
+            | BridgeStarted()
+        ):
+            return exchange
+        case _:
+            assert_never(event)
+
+
+def _referred(exchange: Exchange, event: ReferralSet | ReferralCancelled) -> Exchange:
+    held = [one for one in exchange.referrals.get(event.person, ()) if one.since != event.since]
+    if isinstance(event, ReferralSet):
+        held = [one for one in held if one.until > event.at - KEPT]
+        held.append(
+            Referral(
+                event.person,
+                event.reason,
+                event.since,
+                event.until,
+                event.note,
+                event.recording,
+                event.by,
+            )
+        )
+        held.sort(key=lambda one: one.since)
+    return replace(
+        exchange,
+        referrals=_with(exchange.referrals, event.person, held),
+        forwards=_belonging(exchange.forwards, event.person, held),
+    )
+
+
+def _forwarded(
+    exchange: Exchange, event: ForwardOffered | ForwardAnswered | ForwardWithdrawn
+) -> Exchange:
+    held = list(exchange.forwards.get(event.person, ()))
+    this = [one for one in held if (one.to, one.since) == (event.to, event.since)]
+    others = [one for one in held if one not in this]
+    match event:
+        case ForwardOffered(person, to, since, until, at):
+            recent = [one for one in others if one.until > at - KEPT]
+            held = [*recent, Forward(person, to, since, until, at)]
+        case ForwardAnswered(consent=consent):
+            held = [replace(one, consent=consent) if one in this else one for one in held]
+        case ForwardWithdrawn():
+            held = others
+        case _:
+            assert_never(event)
+    return replace(exchange, forwards=_with(exchange.forwards, event.person, held))
+
+
+def _covered(exchange: Exchange, event: CoverAsked | CoverAnswered) -> Exchange:
+    held = list(exchange.covers.get(event.line, ()))
+    this = (event.person, event.to, event.since)
+    if isinstance(event, CoverAsked):
+        held = [
+            one
+            for one in held
+            if one.until > event.at - KEPT and (one.person, one.to, one.since) != this
+        ]
+        asked = Cover(
+            *(event.line, event.person, event.to, event.since, event.until, event.at),
+            absence=event.absence,
+            signs_out=event.signs_out,
+        )
+        held.append(asked)
+    else:
+        held = [
+            replace(one, consent=event.consent) if (one.person, one.to, one.since) == this else one
+            for one in held
+        ]
+    return replace(exchange, covers=_with(exchange.covers, event.line, held))
+
+
+def _returned(exchange: Exchange, event: ReturnDue | ReturnClosed | ReturnReminded) -> Exchange:
+    key = event.target, event.number
+    held = exchange.returns.get(key)
+    match event:
+        case ReturnDue():
+            found = _due(event, held)
+        case ReturnReminded(stage=stage) if held is not None:
+            found = replace(held, told=stage.rank)
+        case _:
+            left = {one: kept for one, kept in exchange.returns.items() if one != key}
+            return replace(exchange, returns=left)
+    return replace(exchange, returns={**exchange.returns, key: found})
+
+
+def _due(event: ReturnDue, held: Return | None) -> Return:
+    """A promise sets the time anew; a caller who calls again keeps the first one."""
+    promised = event.how is Opened.PROMISED
+    if held is None:
+        by = event.by if promised else ""
+        return Return(
+            *(event.target, event.number, event.at, event.at, event.due, (event.call,)),
+            (event.how,),
+            by,
+        )
+    found = replace(
+        held,
+        last=event.at,
+        calls=(*held.calls, event.call),
+        how=tuple(dict.fromkeys((*held.how, event.how))),
+    )
+    return replace(found, due=event.due, promised_by=event.by, told=0) if promised else found
+
+
+def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> Exchange:
+    held = [*exchange.breaks.get(event.line, ())]
+    if isinstance(event, PhoneHoursBroken):
+        held = [one for one in held if one.until > event.since - KEPT]
+        held.append(Break(event.line, event.since, event.until, event.note, event.by))
+    else:
+        held = [
+            replace(one, until=event.at) if one.since <= event.at < one.until else one
+            for one in held
+        ]
+    return replace(exchange, breaks=_with(exchange.breaks, event.line, held))
+
+
+def _belonging(
+    forwards: Mapping[str, tuple[Forward, ...]], person: str, held: Iterable[Referral]
+) -> Mapping[str, tuple[Forward, ...]]:
+    """`forwards` without those of the person whose referral is held no more."""
+    if person not in forwards:
+        return forwards
+    known = {one.since for one in held}
+    return _with(forwards, person, [one for one in forwards[person] if one.since in known])
+
+
+def _failed(exchange: Exchange, source: str, at: datetime) -> Exchange:
+    recent = {
+        who: kept
+        for who, times in exchange.failures.items()
+        if (kept := tuple(time for time in times if time > at - FAILURES_WINDOW))
+    }
+    recent[source] = (*recent.get(source, ()), at)
+    return replace(exchange, failures=recent)
+
+
+def _with(table: Mapping[str, tuple[T, ...]], key: str, held: list[T]) -> dict[str, tuple[T, ...]]:
+    """`table` with another row, or without it when nothing is held."""
+    others = _without(table, key)
+    return {**others, key: tuple(held)} if held else others
+
+
+def _without(table: Mapping[str, T], key: str) -> dict[str, T]:
+    return {one: value for one, value in table.items() if one != key}
+
+
+def _attend(exchange: Exchange, line: str, attendants: frozenset[str]) -> Exchange:
+    return replace(exchange, signed_in={**exchange.signed_in, line: attendants})
