@@ -15,11 +15,10 @@ from aiohttp import encode_basic_auth
 from core.plans import DAY, ROOT
 from structlog.testing import capture_logs
 
-from pbx_bridge import bootstrap
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.asterisk.running import Running
-from pbx_bridge.bootstrap import SECRETS, Bridge, bridge
+from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, work
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import BridgeStarted, LinkLost, PlanInForce, ReferralSet
 from pbx_bridge.ports import PbxUnavailable
@@ -67,15 +66,15 @@ async def test_f01_a_gap_of_the_link_is_journaled_when_it_is_back(site: Site) ->
         password = secrets.load(site.deployment.state / SECRETS, site.plan).ari
         fake.login = encode_basic_auth(ARI_USER, password)
         async with built(site, fake.port) as one:
-            task = asyncio.create_task(one.ari.run())
-            await until(one.ari.connected.is_set)
+            task = asyncio.create_task(one.parts.ari.run())
+            await until(one.parts.ari.connected.is_set)
             fake.reset()
-            await until(lambda: not one.ari.connected.is_set())
-            await until(one.ari.connected.is_set)
+            await until(lambda: not one.parts.ari.connected.is_set())
+            await until(one.parts.ari.connected.is_set)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await one.journal.close()
-            (entry,) = one.journal.entries()
+            await one.parts.journal.close()
+            (entry,) = one.parts.journal.entries()
             assert isinstance(entry.event, LinkLost)
             assert entry.event.link == "ari"
             assert entry.event.since <= entry.at
@@ -87,10 +86,10 @@ async def test_a_command_through_the_door_is_stored_and_answered_in_words(site: 
         assert answer["outcome"] == "command-done"
         assert "Daniel Holm" in str(answer["said"])
         assert "<img" not in str(answer)
-        entry, _notice = one.journal.entries()
+        entry, _notice = one.parts.journal.entries()
         assert isinstance(entry.event, ReferralSet)
     async with built(site) as again:
-        assert again.office.exchange.referrals["104"][0].reason == "lunch"
+        assert again.parts.office.exchange.referrals["104"][0].reason == "lunch"
 
 
 @pytest.mark.parametrize(
@@ -110,26 +109,26 @@ async def test_f10_a_command_that_is_none_is_refused_and_stores_nothing(
     async with built(site) as one:
         with pytest.raises((ValueError, KeyError, TypeError)):
             await one._command(body)
-        assert list(one.journal.entries()) == []
-        assert one.office.exchange.referrals == {}
+        assert list(one.parts.journal.entries()) == []
+        assert one.parts.office.exchange.referrals == {}
 
 
 async def test_f36_a_plan_with_problems_is_told_and_the_old_one_stays(site: Site) -> None:
     people = site.deployment.dialplan / "people.yaml"
     right = people.read_text()
     async with built(site) as one:
-        before = one.office.exchange.plan
+        before = one.parts.office.exchange.plan
         people.write_text(right.replace("unit: skola", "unit: skolan"))
         with capture_logs() as logs:
             answer = await one._reload({})
         assert "dialplan/people.yaml:" in str(answer["problems"])
-        assert one.office.exchange.plan is before
+        assert one.parts.office.exchange.plan is before
         assert [entry["event"] for entry in logs] == ["plan_kept"]
 
         people.write_text(right.replace("Gun Lindroos", "Gun Lindqvist"))
         answer = await one._reload({})
         assert answer["problems"] == []
-        assert one.office.exchange.plan.people["107"].name == "Gun Lindqvist"
+        assert one.parts.office.exchange.plan.people["107"].name == "Gun Lindqvist"
 
 
 async def test_f37_a_referral_whose_reason_left_the_plan_does_not_stop_the_next_start(
@@ -141,19 +140,19 @@ async def test_f37_a_referral_whose_reason_left_the_plan_does_not_stop_the_next_
     reasons.write_text(reasons.read_text().replace("name: tjansteresa", "name: resa"))
     changed = read_site(site.deployment, DAY.date())
     async with built(changed) as one:
-        assert one.office.exchange.referrals == {}
+        assert one.parts.office.exchange.referrals == {}
         assert (await one._status({}))["referrals"] == []
 
 
 async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "READY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(work, "READY_TIMEOUT_S", 0.2)
     async with built(site) as one:
         with pytest.raises(PbxUnavailable, match=r"not ready after 0 s \(ARI\); see the log"):
             await one.run(lambda: pytest.fail("it is not ready"))
-        await one.journal.close()
-        assert [type(entry.event) for entry in one.journal.entries()] == [
+        await one.parts.journal.close()
+        assert [type(entry.event) for entry in one.parts.journal.entries()] == [
             BridgeStarted,
             PlanInForce,
         ]

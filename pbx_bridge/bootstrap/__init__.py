@@ -1,0 +1,19 @@
+"""Builds a bridge out of its adapters: the one place that knows them all."""
+
+from __future__ import annotations
+
+from pbx_bridge.bootstrap.health import LEAST_FREE_BYTES
+from pbx_bridge.bootstrap.parts import DATABASE, SECRETS, control_socket, database_file, espeak
+from pbx_bridge.bootstrap.work import Bridge, bridge, changes
+
+__all__ = [
+    "DATABASE",
+    "LEAST_FREE_BYTES",
+    "SECRETS",
+    "Bridge",
+    "bridge",
+    "changes",
+    "control_socket",
+    "database_file",
+    "espeak",
+]

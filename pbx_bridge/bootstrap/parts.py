@@ -1,0 +1,210 @@
+"""The parts of a bridge, made of a site's files and joined to each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pbx_bridge.adapters.ami import Ami
+from pbx_bridge.adapters.ari import Ari, Dialect
+from pbx_bridge.adapters.ari_socket import AriAddress
+from pbx_bridge.adapters.clock import SystemClock
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal.anchors import Anchors
+from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.adapters.mail import SmtpMail
+from pbx_bridge.adapters.messages import SpoolMessages
+from pbx_bridge.adapters.pseudonym import Pseudonyms
+from pbx_bridge.adapters.record import CelTail
+from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
+from pbx_bridge.adapters.website import Website
+from pbx_bridge.app.asking import Asking
+from pbx_bridge.app.attending import Attending
+from pbx_bridge.app.calls import Calls
+from pbx_bridge.app.erasing import Erasing
+from pbx_bridge.app.mirror import Mirror
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.outbox import Outbox
+from pbx_bridge.app.publishing import Publishing
+from pbx_bridge.app.recording import Recording
+from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
+from pbx_bridge.app.storing import Storing
+from pbx_bridge.app.taking import Taking
+from pbx_bridge.app.voice import Voice
+from pbx_bridge.asterisk import secrets
+from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
+from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.asterisk.secrets import Secrets
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.site import Site
+from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
+from pbx_bridge.core.meters import Meters
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.trace import ANNOUNCE_CONTEXT
+from pbx_bridge.ports import PbxRejected
+
+DATABASE = "pbx-bridge.sqlite"
+SECRETS = "secrets.json"
+SOCKET = "bridge.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Who the bridge is to Asterisk."""
+
+    ari_user: str
+    ari_password: str
+    ami_user: str
+    ami_password: str
+
+    def __repr__(self) -> str:
+        return f"Logins({self.ari_user}, {self.ami_user})"
+
+
+class Parts:
+    """Everything that a bridge is made of; what is open is closed by `stack`."""
+
+    def __init__(self, site: Site, running: Running, clock: SystemClock, stack: AsyncExitStack):
+        deployment = site.deployment
+        state = deployment.state
+        held = secrets.load(state / SECRETS, site.plan)
+        logins = _logins(deployment, held)
+        self.deployment = deployment
+        self.clock = clock
+        self.database = Database(state / DATABASE)
+        stack.callback(self.database.close)
+        self.journal = SqliteJournal(self.database, Anchors(deployment.anchor))
+        stack.push_async_callback(self.journal.close)
+        entries = self.journal.entries(without=NEUTRAL)
+        exchange = fold(fresh(site.plan), (entry.event for entry in entries))
+        self.office = Office(
+            under(site.plan, exchange), self.journal, clock, has_mail=bool(deployment.mail)
+        )
+        self.speech = speech(deployment, site.prompts)
+        stack.push_async_callback(self.speech.close)
+        self.voice = Voice(self.speech, site.prompts, running.notes)
+        self.ari = Ari(
+            AriAddress(
+                running.control_host, running.http_port, logins.ari_user, logins.ari_password
+            ),
+            step_context=STEP_CONTEXT,
+            decide_context=DECIDE_CONTEXT,
+            announce_context=ANNOUNCE_CONTEXT,
+            dialect=Dialect(running.has_broadcast, running.has_broadcast),
+        )
+        self.ami = Ami(
+            running.control_host,
+            running.ami_port,
+            user=logins.ami_user,
+            secret=logins.ami_password,
+            events=("agent",),
+        )
+        self.meters = Meters()
+        self.calls = Calls(
+            self.ari,
+            self.office,
+            self.voice,
+            clock,
+            partial(secrets.pin, state / SECRETS),
+            self.ami,
+            self.meters,
+        )
+        self.mirror = Mirror(self.ami, self.office, self.voice, clock)
+        self.attending = Attending(self.ami, self.office, clock)
+        website = Website(deployment.public, site.plan.organisation.language)
+        self.publishing = Publishing(website, self.office, clock)
+        self.asking = Asking(self.ari, self.office, clock)
+        messages = SpoolMessages(running.messages, clock.offset_s)
+        self.taking = Taking(messages, self.office, clock)
+        self.outbox = Outbox(
+            self.ari, _mail(deployment, clock), self.office, self.voice, clock, messages
+        )
+        self.tail = CelTail(
+            running.cel_file,
+            self.database,
+            clock.offset_s,
+            Pseudonyms(deployment.privacy.key),
+        )
+        self.erasing = Erasing(
+            self.journal, self.tail, self.office, clock, deployment.privacy.periods
+        )
+        self.recording = Recording(self.ari, self.tail, self.office, clock, self.meters)
+        self.storing = Storing(
+            self.database, self.journal, self.ari, self.office, self.voice, clock
+        )
+
+    @property
+    def links(self) -> dict[str, bool]:
+        """Whether Asterisk is reached, by the name of the way."""
+        return {"ari": self.ari.connected.is_set(), "ami": self.ami.connected}
+
+    def use_prompts(self, prompts: Mapping[Language, Mapping[str, str]]) -> None:
+        """Speak with another wording from now on."""
+        self.voice.prompts = prompts
+        self.speech.recordings = recordings_by_text(self.deployment.recordings, prompts)
+
+
+def speech(deployment: Deployment, prompts: Mapping[Language, Mapping[str, str]]) -> EspeakSpeech:
+    """The voice of the exchange: the machine's espeak-ng, or the private copy's."""
+    program, environment = espeak(deployment)
+    recordings = recordings_by_text(deployment.recordings, prompts)
+    return EspeakSpeech(program, environment, deployment.sounds, deployment.voices, recordings)
+
+
+def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:
+    """How espeak-ng is started. Raises `PbxRejected` when there is none."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}
+    if found := shutil.which(deployment.espeak or "espeak-ng"):
+        return [found], environment
+    copy = PrivateCopy(default_folder() / "asterisk")
+    if not deployment.espeak and copy.root.is_dir():
+        data = {"ESPEAK_DATA_PATH": str(copy.speech_data)}
+        return copy.program("espeak-ng"), environment | data
+    raise PbxRejected(
+        "espeak-ng is not on this machine; install the package espeak-ng, or name the program "
+        "in config.yaml under speech: espeak"
+    )
+
+
+def _mail(deployment: Deployment, clock: SystemClock) -> SmtpMail | None:
+    server = deployment.mail
+    if server is None:
+        return None
+    login = server.login
+    return SmtpMail(
+        server.host,
+        server.port,
+        sender=server.sender,
+        security=server.security,
+        clock=clock,
+        username=login.username if login else "",
+        password=partial(login.password, os.environ) if login else str,
+    )
+
+
+def _logins(deployment: Deployment, held: Secrets) -> Logins:
+    if deployment.external is not None:
+        ari, ami = deployment.external.ari, deployment.external.ami
+        return Logins(
+            ari.username,
+            ari.password(os.environ),
+            ami.username,
+            ami.password(os.environ),
+        )
+    return Logins(ARI_USER, held.ari, AMI_USER, held.ami)
+
+
+def database_file(state: Path) -> Path:
+    """Journal and record of a state folder."""
+    return state / DATABASE
+
+
+def control_socket(state: Path) -> Path:
+    """The door of the bridge that runs with a state folder."""
+    return state / SOCKET

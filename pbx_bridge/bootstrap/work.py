@@ -1,0 +1,209 @@
+"""A bridge at work: what its parts do beside each other, and what it is asked and told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter
+
+import pbx_bridge
+from pbx_bridge.adapters.agi import FastAgi
+from pbx_bridge.adapters.clock import SystemClock
+from pbx_bridge.adapters.control import Control
+from pbx_bridge.adapters.operations import Operations
+from pbx_bridge.app.status import exchange_status, process_status
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.bootstrap.health import Health
+from pbx_bridge.bootstrap.measures import measure
+from pbx_bridge.bootstrap.parts import Parts, control_socket
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.config.site import Site, newest_change, read_site
+from pbx_bridge.core.commands import Command, TakeUpPlan
+from pbx_bridge.core.events import BridgeStarted, LinkLost
+from pbx_bridge.core.lookup import lookup
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
+
+log = structlog.get_logger(__name__)
+
+READY_TIMEOUT_S = 60.0
+WATCH_INTERVAL_S = 2.0
+
+
+class Bridge:
+    """The tasks that move the parts, and the doors to them."""
+
+    def __init__(self, parts: Parts, running: Running) -> None:
+        self.parts = parts
+        self._health = Health(parts)
+        self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
+        self.operations = Operations(
+            running.operations_port,
+            partial(measure, parts),
+            parts.meters.decisions,
+            self._health.examine,
+        )
+        self.control = Control(
+            control_socket(parts.deployment.state),
+            {
+                "status": self._status,
+                "command": self._command,
+                "reload": self._reload,
+                "erase": self._erase,
+            },
+        )
+        self._lost_at: datetime | None = None
+        parts.ari.on_lost.append(self._link_lost)
+        parts.ari.on_connect.append(self._link_back)
+        parts.ami.on_connect(self._ami_back)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until cancelled. Calls `ready` when callers are answered by this bridge."""
+        plan = self.parts.office.exchange.plan
+        self.parts.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
+        await self.parts.office.obey(TakeUpPlan())
+        try:
+            async with self.agi, self.control, self.operations, asyncio.TaskGroup() as tasks:
+                for name, work in (
+                    ("ari", self.parts.ari.run()),
+                    ("ami", self.parts.ami.run()),
+                    ("calls", self.parts.calls.run()),
+                    ("mirror", self.parts.mirror.run()),
+                    ("attending", self.parts.attending.run()),
+                    ("asking", self.parts.asking.run()),
+                    ("publishing", self.parts.publishing.run()),
+                    ("outbox", self.parts.outbox.run()),
+                    ("taking", self.parts.taking.run()),
+                    ("record", self.parts.tail.run()),
+                    ("recording", self.parts.recording.run()),
+                    ("erasing", self.parts.erasing.run()),
+                    ("storing", self.parts.storing.run()),
+                    ("watch", self._watch()),
+                ):
+                    tasks.create_task(work, name=name)
+                await self._well()
+                ready()
+        except* (PbxRejected, PbxUnavailable) as failed:
+            raise failed.exceptions[0] from None
+
+    async def _well(self) -> None:
+        """Wait until Asterisk can be helped by this bridge. Raises `PbxUnavailable`."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self.parts.ari.connected.wait()
+                await self.parts.mirror.kept.wait()
+        except TimeoutError:
+            linked = self.parts.links["ari"]
+            missing = "its state is not as the plan says" if linked else "ARI"
+            raise PbxUnavailable(
+                f"Asterisk is not ready after {READY_TIMEOUT_S:.0f} s ({missing}); see the log"
+            ) from None
+
+    async def _link_lost(self) -> None:
+        self._lost_at = self.parts.clock.now()
+
+    async def _link_back(self) -> None:
+        self.parts.meters.connected["ari"] += 1
+        self.parts.recording.connected.set()
+        if self._lost_at is not None:
+            self.parts.office.note(LinkLost("ari", self._lost_at))
+            self._lost_at = None
+
+    async def _ami_back(self) -> None:
+        self.parts.meters.connected["ami"] += 1
+        self.parts.mirror.wake()
+
+    def _look_up(self, path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        exchange = self.parts.office.exchange
+        language = headers.get("agi_language", exchange.plan.organisation.language)
+        audio = partial(self.parts.mirror.referral_audio, language=language)
+        return lookup(path, exchange, self.parts.clock.now(), audio)
+
+    async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        return {
+            **exchange_status(self.parts.office.exchange, self.parts.clock),
+            "links": self.parts.links,
+            "mirror_kept": self.parts.mirror.is_current,
+            "operations_port": self.operations.port,
+            "parts": [asdict(one) for one in await self._health.examine()],
+            "bridge": process_status(self.parts.calls.tally),
+        }
+
+    async def _command(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        kinds = {kind.__name__: kind for kind in Command.__args__}
+        kind = kinds[str(body["command"])]
+        command: Command = TypeAdapter(kind).validate_python(body["values"])
+        for name, value in body["values"].items():
+            if isinstance(getattr(command, name), datetime) and not getattr(command, name).tzinfo:
+                raise ValueError(f"{name}: {value!r} has no time zone; write one, as in +02:00")
+        outcome = await self.parts.office.obey(command)
+        language = self.parts.office.exchange.plan.organisation.language
+        now = self.parts.clock.now()
+        said = [self.parts.voice.text(one, language, now) for one in outcome.spoken]
+        clause = outcome.refusal.clause if outcome.refusal else ""
+        return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
+
+    async def _erase(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+        """Delete what is too old, or what is known of one number."""
+        number = str(body.get("number", ""))
+        return await (self.parts.erasing.forget(number) if number else self.parts.erasing.erase())
+
+    async def _reload(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        """Use the files as they are now, or keep the plan and say what is wrong."""
+        today = self.parts.clock.now().date()
+        try:
+            site = await asyncio.to_thread(read_site, self.parts.deployment, today)
+        except ConfigError as error:
+            log.warning("plan_kept", problems=len(error.problems), first=str(error.problems[0]))
+            return {
+                "plan": self.parts.office.exchange.plan.version,
+                "problems": str(error).splitlines(),
+            }
+        self.parts.use_prompts(site.prompts)
+        await self.parts.office.use(site.plan)
+        await self.parts.office.obey(TakeUpPlan())
+        log.info("plan_in_force", plan=site.plan.version)
+        return {"plan": site.plan.version, "problems": []}
+
+    async def _watch(self) -> None:
+        """Reload when a file changes, and on SIGHUP."""
+        wanted = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.set)
+        async for _ in changes(self.parts.deployment, wanted):
+            await self._reload({})
+
+
+async def changes(
+    deployment: Deployment, wanted: asyncio.Event | None = None
+) -> AsyncIterator[None]:
+    """Yield whenever a file of the plan has changed, or `wanted` was set."""
+    wanted = wanted or asyncio.Event()
+    seen = await asyncio.to_thread(newest_change, deployment)
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_INTERVAL_S):
+                await wanted.wait()
+        try:
+            newest = await asyncio.to_thread(newest_change, deployment)
+        except OSError:
+            continue
+        if newest != seen or wanted.is_set():
+            seen = newest
+            wanted.clear()
+            yield
+
+
+@asynccontextmanager
+async def bridge(site: Site, running: Running) -> AsyncIterator[Bridge]:
+    """A bridge whose parts are closed at the end."""
+    clock = SystemClock(site.plan.organisation.zone, running.clock_offset_s)
+    async with AsyncExitStack() as stack:
+        yield Bridge(Parts(site, running, clock, stack), running)
