@@ -37,7 +37,7 @@ Header = str | tuple[str, ...]
 log = structlog.get_logger(__name__)
 
 
-class Asked(Action):  # type: ignore[misc]
+class Asked(Action):  # type: ignore[misc]  # panoramisk has no types
     """An action that is answered by a refusal, by one response, or by a list to its end."""
 
     def add_message(self, message: Message) -> bool:
@@ -57,7 +57,7 @@ class Asked(Action):  # type: ignore[misc]
         return not self.multi or self.responses[-1].eventlist == "Complete"
 
 
-class Lines(Manager):  # type: ignore[misc]
+class Lines(Manager):  # type: ignore[misc]  # panoramisk has no types
     """Keeps nothing from one connection to the next except who listens to which event."""
 
     def connection_made(self, connected: asyncio.Future[Any]) -> None:
@@ -73,7 +73,7 @@ class Lines(Manager):  # type: ignore[misc]
         self.protocol.booted.set()
 
 
-class Line(AMIProtocol):  # type: ignore[misc]
+class Line(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
     """One connection, from greeting to end; the next one is another `Line`."""
 
     closed: bool

@@ -322,4 +322,4 @@ def _second(moment: datetime) -> int:
 
 
 def _moment(second: int, zone: object) -> datetime:
-    return datetime.fromtimestamp(second, UTC).astimezone(zone)  # type: ignore[arg-type]
+    return datetime.fromtimestamp(second, UTC).astimezone(zone)  # type: ignore[arg-type]  # a zone

@@ -80,7 +80,7 @@ def repaid(
             break
         if _length([stretch]) > left:
             end = (_instant(stretch.start) + left).astimezone(stretch.start.tzinfo)
-            stretch = replace(stretch, end=end, closes=Reason(Cause.REPAID))  # noqa: PLW2901
+            stretch = replace(stretch, end=end, closes=Reason(Cause.REPAID))  # noqa: PLW2901 - the same stretch, longer
         if found and _instant(found[-1].end) == _instant(stretch.start):
             stretch = replace(  # noqa: PLW2901 - one opening with what it continues
                 stretch, start=found[-1].start, opens=found.pop().opens

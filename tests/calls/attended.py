@@ -18,7 +18,7 @@ from pbx_bridge.stage import Stage
 
 def at(clock: str) -> datetime:
     """A moment of a working day, given the plan's zone when it is used."""
-    return datetime.combine(datetime(2026, 11, 24), time.fromisoformat(clock))  # noqa: DTZ001
+    return datetime.combine(datetime(2026, 11, 24), time.fromisoformat(clock))  # noqa: DTZ001 - the zone is set by who asks
 
 
 @asynccontextmanager

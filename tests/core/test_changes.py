@@ -28,7 +28,7 @@ MORNINGS = ((Span(time(8), time(10)),),) * 5 + ((),) * 2
 
 
 def with_schedule(name: str, **values: object) -> Plan:
-    schedule = replace(PLAN.schedules[name], **values)  # type: ignore[arg-type]
+    schedule = replace(PLAN.schedules[name], **values)  # type: ignore[arg-type]  # fields by name
     return replace(PLAN, schedules={**PLAN.schedules, name: schedule})
 
 

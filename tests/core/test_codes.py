@@ -167,7 +167,7 @@ def test_codes_begin_with_a_star_or_a_square(digits: str, yes: bool) -> None:
     ),
     st.datetimes(
         min_value=datetime(2026, 1, 1),  # noqa: DTZ001 hypothesis adds the zone
-        max_value=datetime(2029, 1, 1),  # noqa: DTZ001
+        max_value=datetime(2029, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
         timezones=st.just(ZONE),
     ),
 )

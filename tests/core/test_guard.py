@@ -34,7 +34,7 @@ def line_gaps(exchange: Exchange, name: str = "bygglov") -> list[tuple[str, str]
 
 
 def with_line(name: str, **changes: object) -> Exchange:
-    lines = {**PLAN.lines, name: replace(PLAN.lines[name], **changes)}  # type: ignore[arg-type]
+    lines = {**PLAN.lines, name: replace(PLAN.lines[name], **changes)}  # type: ignore[arg-type]  # by name
     return replace(EXCHANGE, plan=replace(PLAN, lines=lines))
 
 

@@ -266,7 +266,7 @@ def test_s23_a_promise_is_dialled_after_the_call() -> None:
         ("*95*0409999999*0304*0900#", "0409999999", "2026-03-04 09:00"),
     ):
         decision = decide(code(digits), exchange, DAY)
-        assert decision.step.command == Promise(ANNA, number, at(due), by=ANNA)  # type: ignore[union-attr]
+        assert decision.step.command == Promise(ANNA, number, at(due), by=ANNA)  # type: ignore[union-attr]  # it is a step
     for digits in ("*95*2500#", "*95*#", "*95#", "*95*0409999999#", "*95*1*2*3*4#", "*95*0900#"):
         assert decide(code(digits), exchange, DAY).mark == "say:code", digits
 

@@ -45,7 +45,7 @@ HEALTH = ("sjuk", "sick", "sairas")
 people = st.sampled_from(sorted(PLAN.people))
 moments = st.datetimes(
     min_value=datetime(2026, 1, 2),  # noqa: DTZ001 hypothesis adds the zone
-    max_value=datetime(2027, 12, 30),  # noqa: DTZ001
+    max_value=datetime(2027, 12, 30),  # noqa: DTZ001 - the strategy adds the zone
     timezones=st.just(ZONE),
 )
 codes = st.builds(

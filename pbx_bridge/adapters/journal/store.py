@@ -206,7 +206,7 @@ def read_entries(
         values.append(_utc(before))
     where = " AND ".join(conditions)
     rows = connection.execute(
-        "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB) "  # noqa: S608
+        "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB) "  # noqa: S608 - a column of ours
         f"FROM journal WHERE {where} ORDER BY seq",
         values,
     )

@@ -118,11 +118,11 @@ class CallKeeper:
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
         if known is None:
-            connection.execute(f"INSERT INTO calls ({names}) VALUES ({marks})", values)  # noqa: S608
+            connection.execute(f"INSERT INTO calls ({names}) VALUES ({marks})", values)  # noqa: S608 - columns of ours
         else:
             changes = ", ".join(f"{name} = :{name}" for name in values)
             connection.execute(
-                f"UPDATE calls SET {changes} WHERE linkedid = :linkedid",  # noqa: S608
+                f"UPDATE calls SET {changes} WHERE linkedid = :linkedid",  # noqa: S608 - columns of ours
                 values,
             )
         return known is None
@@ -133,12 +133,12 @@ class CallKeeper:
             names, marks = ", ".join(_KIND), ", ".join("?" * len(_KIND))
             values = [getattr(kind, name) for name in _KIND]
             connection.execute(
-                f"INSERT OR IGNORE INTO call_kinds ({names}) VALUES ({marks})",  # noqa: S608
+                f"INSERT OR IGNORE INTO call_kinds ({names}) VALUES ({marks})",  # noqa: S608 - columns of ours
                 values,
             )
             same = " AND ".join(f"{name} = ?" for name in _KIND)
             (found,) = connection.execute(
-                f"SELECT id FROM call_kinds WHERE {same}",  # noqa: S608
+                f"SELECT id FROM call_kinds WHERE {same}",  # noqa: S608 - columns of ours
                 values,
             ).fetchone()
             self._kinds[kind] = int(found)
@@ -278,7 +278,7 @@ def _starts(connection: sqlite3.Connection) -> Sequence[datetime]:
 
 
 def _stored_kinds(connection: sqlite3.Connection) -> dict[Kind, int]:
-    rows = connection.execute(f"SELECT id, {', '.join(_KIND)} FROM call_kinds")  # noqa: S608
+    rows = connection.execute(f"SELECT id, {', '.join(_KIND)} FROM call_kinds")  # noqa: S608 - columns of ours
     return {_read_kind(tuple(values)): int(number) for number, *values in rows}
 
 

@@ -40,7 +40,7 @@ def cel_in_order(database: sqlite_utils.Database) -> None:
     new.create(columns, pk="id", not_null=types.keys())
     names = f"line_hash, {_COLUMNS}"
     database.execute(
-        f"INSERT INTO cel_new ({names}) SELECT {names} FROM cel ORDER BY time, rowid"  # noqa: S608
+        f"INSERT INTO cel_new ({names}) SELECT {names} FROM cel ORDER BY time, rowid"  # noqa: S608 - columns of ours
     )
     database.execute("DROP TABLE cel")
     database.execute("ALTER TABLE cel_new RENAME TO cel")
