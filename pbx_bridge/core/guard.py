@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 
@@ -321,5 +321,5 @@ def _second(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _moment(second: int, zone: object) -> datetime:
-    return datetime.fromtimestamp(second, UTC).astimezone(zone)  # type: ignore[arg-type]  # a zone
+def _moment(second: int, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(second, UTC).astimezone(zone)
