@@ -61,6 +61,8 @@ def hours(
     zone = plan.organisation.zone
     first = from_.date() if from_ else clock_of(site).now().date()
     last = to.date() if to else first + timedelta(days=6)
+    if last < first:
+        raise typer.BadParameter(f"--to {last} is before --from {first}")
     since = datetime.combine(first - LONGEST_OPENING, time(), zone)
     days = (last - first + 2 * LONGEST_OPENING).days
     if name in plan.units:
@@ -124,7 +126,7 @@ def sign_out(
 def break_hours(
     line: LineArgument,
     until: Annotated[str, typer.Option(help="10:30 today: when the line is answered again.")],
-    note: Annotated[str, typer.Option(help="Number of the emergency (organisation.yaml).")] = "1",
+    note: Annotated[str, typer.Option(help="Number of the emergency (organisation.yaml).")] = "",
     config: Config = CONFIG,
     state: State = None,
     as_json: AsJson = False,
@@ -132,16 +134,17 @@ def break_hours(
     """Break a line's phone hours for an emergency; what is lost is repaid the same day (S24)."""
     deployment = deployment_of(config, state)
     site = site_of(deployment)
-    plan = site.plan
+    plan, broken = site.plan, _line(site, line)
     emergencies = [
         one[plan.organisation.language] for one in plan.organisation.phone_hours.emergencies
     ]
     if not note.isdecimal() or not 1 <= int(note) <= len(emergencies):
         known = "; ".join(f"{count} {one}" for count, one in enumerate(emergencies, 1))
-        raise PbxRejected(f"no emergency {note!r}; organisation.yaml has: {known or 'none'}")
+        what = f"there is no emergency {note!r}" if note else "--note: number of the emergency"
+        raise PbxRejected(f"{what}; organisation.yaml has: {known or 'none'}")
     ends: datetime = read_moment(until, clock_of(site).now())
     values = {
-        "line": _line(site, line).name,
+        "line": broken.name,
         "note": emergencies[int(note) - 1],
         "until": ends.isoformat(),
         "by": TECHNICIAN,

@@ -503,7 +503,15 @@ def test_unknown_lines_and_emergencies_are_told_with_what_there_is(run: Run) -> 
     assert "there is no line 'bygglow', did you mean" in unknown.err
     wrong = run("break-hours", "2", "--until", "10:30", "--note", "9")
     assert "no emergency '9'; organisation.yaml has: 1 ett brådskande ärende; 2" in wrong.err
+    unsaid = run("break-hours", "2", "--until", "10:30")
+    assert (unsaid.code, "--note: number of the emergency; " in unsaid.err) == (1, True)
     assert run("resume-hours", "bygglov").code == 3  # no bridge runs
+
+
+def test_hours_of_days_that_end_before_they_begin_are_refused(run: Run) -> None:
+    found = run("hours", "skola", "--from", "2027-06-23", "--to", "2027-06-22")
+    assert (found.code, found.out) == (2, "")
+    assert "--to 2027-06-22 is before --from 2027-06-23" in found.err
 
 
 def test_the_hours_of_a_line_or_unit_tell_the_rule_behind_each_edge(run: Run) -> None:
