@@ -156,7 +156,10 @@ class Trace:
         self.talks: list[Talk] = []
         """With whom the caller was together, in order; never two at once."""
         self.diversions = 0
-        """Phones that sent the call elsewhere by themselves (SIP 302): nobody has agreed to it."""
+        """Times that a phone sent the call elsewhere by itself (SIP 302): nobody has agreed to
+        it. Where Asterisk doesn't follow (option i of Dial and Queue) it isn't one."""
+        self._elsewhere = ""
+        """Channel that would be next, where a phone has asked for that."""
         self.ended_at: datetime | None = None
         self.ended_by = ""
         """Channel that hung up, "" when the exchange did or it isn't known."""
@@ -200,10 +203,16 @@ class Trace:
         if event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
         elif event.type == "FORWARD":
-            self.diversions += 1
+            to = value(event.extra, "forward")
+            self._elsewhere = to if "/" in to else f"{LOCAL}{to}@"
+        elif event.type == "CHAN_START" and self._is_elsewhere(event):
+            self.diversions, self._elsewhere = self.diversions + 1, ""
         if event.type in _TOGETHER:
             self._see_bridge(event)
             self._see_talk(event.time)
+
+    def _is_elsewhere(self, event: CelEvent) -> bool:
+        return bool(self._elsewhere) and event.channel.startswith(self._elsewhere)
 
     def _see_talk(self, time: datetime) -> None:
         who = self._with_the_caller()

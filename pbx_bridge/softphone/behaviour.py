@@ -85,8 +85,16 @@ class Refuses:
 
 
 @dataclass(frozen=True, slots=True)
+class Diverts:
+    """Says 302 at once: somebody has set the phone itself to send its calls elsewhere."""
+
+    to: str
+    """Digits only."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeverAnswers:
     """Rings until the exchange gives up."""
 
 
-Behaviour: TypeAlias = Answers | Busy | Declines | Refuses | NeverAnswers
+Behaviour: TypeAlias = Answers | Busy | Declines | Diverts | Refuses | NeverAnswers

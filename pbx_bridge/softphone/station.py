@@ -22,6 +22,7 @@ from pbx_bridge.softphone.behaviour import (
     Behaviour,
     Busy,
     Declines,
+    Diverts,
     NeverAnswers,
     Refuses,
 )
@@ -278,6 +279,9 @@ class Station(ABC):
                 self._refuse(call, BUSY_HERE)
             case Declines():
                 self._refuse(call, DECLINE)
+            case Diverts():
+                if not call.over.is_set():
+                    self._sipp.tell(call.line.call_id, "refuse", elsewhere=behaviour.to)
             case Refuses():
                 self._refuse(call, behaviour.status)
             case NeverAnswers():

@@ -184,11 +184,11 @@ def test_only_mobiles_of_the_plan_can_be_rung_and_each_is_asked_in_its_owners_la
     dialplan = rendered(small_plan(ANNA, owner, shares))[DIALPLAN]
     place = section(dialplan, "pbx-bridge-mobile")
     assert re.findall("exten => .*", place) == [
-        f"exten => {mobile},1,Dial(PJSIP/{mobile}@operator,55,U(pbx-bridge-take^fi))"
+        f"exten => {mobile},1,Dial(PJSIP/{mobile}@operator,55,iU(pbx-bridge-take^fi))"
     ]
     phones = section(dialplan, "pbx-bridge-phone")
-    assert f"Dial(PJSIP/103&Local/{mobile}@pbx-bridge-mobile/n,20)" in phones
-    assert "Dial(PJSIP/102,20)" in phones
+    assert f"Dial(PJSIP/103&Local/{mobile}@pbx-bridge-mobile/n,20,i)" in phones
+    assert "Dial(PJSIP/102,20,i)" in phones
 
 
 def test_s14_without_a_bridge_only_who_has_agreed_once_and_for_all_is_a_deputy() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
 from pbx_bridge.core.latency import Outcome
 from pbx_bridge.softphone.audio import correlation, tone
-from pbx_bridge.softphone.behaviour import Answers, Busy, NeverAnswers, Press
+from pbx_bridge.softphone.behaviour import Answers, Busy, Diverts, NeverAnswers, Press
+from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.stage import SAME_SOUND, Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -44,6 +47,35 @@ async def test_a_busy_person_is_told_so(stage: Stage) -> None:
         made = await stage.call("018000101")
     assert "Anna Berg talar i telefon just nu." in made.heard
     assert made.journey.answered_by == "102"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_s14_a_phone_does_not_send_calls_elsewhere_by_itself(
+    stage: Stage, operator_port: int, *, stopped: bool
+) -> None:
+    """Neither to a colleague nor out of the house, also without a bridge; nor a line's calls."""
+    abroad = Diverts("0035840123456")
+    if stopped:
+        stage.up.bridge.signal(signal.SIGSTOP)
+    try:
+        async with (
+            Operator(stage.sipp, operator_port, {abroad.to: SOON}) as operator,
+            stage.phone("107", SOON) as elsewhere,
+            stage.phone("102", SOON),
+        ):
+            async with stage.phone("101", Diverts("107")):
+                made = await stage.call("018000101")
+            async with stage.phone("101", abroad):
+                again = await stage.call("018000101")
+            async with stage.phone("111", abroad) as attendant:
+                waited = await stage.call("018000100", hold_s=3.0)
+    finally:
+        stage.up.bridge.signal(signal.SIGCONT)
+    assert [one.journey.answered_by for one in (made, again)] == ["102", "102"]
+    assert [one.journey.diversions for one in (made, again, waited)] == [0, 0, 0]
+    assert attendant.rings
+    assert waited.journey.answered_at is None
+    assert (elsewhere.rings, operator.rings) == ([], [])
 
 
 async def test_an_unreachable_phone_leads_on_to_the_switchboard(stage: Stage) -> None:

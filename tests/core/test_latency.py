@@ -342,8 +342,12 @@ def test_a_message_that_could_not_be_kept_is_none() -> None:
     assert journey(failed).outcome is Outcome.CLOSED
 
 
-def test_a_phone_that_sends_the_call_elsewhere_by_itself_is_counted() -> None:
-    assert journey(PERSON_ANSWERS.replace("2.310400", "1.0 FORWARD PJSIP/101-2\n2.31")).diversions
+def test_calls_that_a_phone_sends_elsewhere_by_itself_are_counted_where_they_go() -> None:
+    asked = f'1.0 FORWARD {CALLER} {{"forward":"107"}}\n'
+    refused = PERSON_ANSWERS.replace("2.310400", f"{asked}2.31")
+    assert journey(refused).diversions == 0, "Asterisk did not follow"
+    followed = f"{asked}1.1 CHAN_START Local/107@from-phone-00000003;1\n2.31"
+    assert journey(PERSON_ANSWERS.replace("2.310400", followed)).diversions == 1
 
 
 def talks(name: str) -> list[tuple[str, float]]:
