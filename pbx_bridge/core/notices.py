@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
-from pbx_bridge.core import absence, attendance, consent, mailboxes, reach, referring
+from pbx_bridge.core import absence, attendance, consent, mailboxes, reach, referring, returning
 from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
@@ -32,12 +32,11 @@ from pbx_bridge.core.events import (
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Line, Person, Plan
-from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice, Stage
+from pbx_bridge.core.state import OUTSIDE, About, Channel, Consent, Exchange, Notice, Stage
 from pbx_bridge.core.timetable import line_openings
 
 MOST_SPOKEN = 10
 """Notices that the switchboard hears in one call, and others of the same second."""
-OUTSIDE = (Channel.MESSAGE, Channel.MAIL)
 
 
 def due(
@@ -152,36 +151,9 @@ def _of_returns(target: str, stage: Stage, after: Exchange, now: datetime) -> It
     """Whoever was sought, then the unit's others who are there, then the foreman (S16)."""
     held = [one for one in after.returns.values() if one.target == target and one.told > 0]
     until = min((one.due for one in held), key=lambda due: due.astimezone(UTC))
-    about, told = _whom(target, stage, after, now)
+    about, told = returning.whom(target, stage, after, now)
     for to, channel in told:
         yield _notice(about, target, to, channel, now, until=until, note=str(len(held)))
-
-
-def _whom(
-    target: str, stage: Stage, after: Exchange, now: datetime
-) -> tuple[About, list[tuple[str, Channel]]]:
-    plan = after.plan
-    person, line = plan.people.get(target), plan.lines.get(target)
-    attending = [] if line is None else attendance.attendants(after, line, now)
-    match stage:
-        case Stage.SOUGHT if person is not None:
-            return About.RETURNS, [(target, channel) for channel in OUTSIDE]
-        case Stage.SOUGHT:
-            return About.RETURNS, [(one, Channel.MESSAGE) for one in attending]
-        case Stage.UNIT if person is not None:
-            others = [one for one in plan.people.values() if one.unit == person.unit]
-            there = [one for one in others if reach.may_ring(after, one, now) and one != person]
-            return About.RETURNS_LEFT, [(one.extension, Channel.MESSAGE) for one in there]
-        case Stage.UNIT:
-            members = line.members if line is not None else ()
-            rest = [plan.people[one] for one in members if one not in attending]
-            there = [one for one in rest if reach.may_ring(after, one, now)]
-            others_ = [(one.extension, Channel.MESSAGE) for one in there]
-            return About.RETURNS_LEFT, [("", Channel.LIST), *others_]
-        case Stage.FOREMAN:
-            members = (target,) if line is None else line.members
-            foremen = sorted({plan.people[one].foreman for one in members} - {""})
-            return About.RETURNS_OVERDUE, [(one, how) for one in foremen for how in OUTSIDE]
 
 
 def _of_change(change: Change, now: datetime) -> Iterator[Notice]:

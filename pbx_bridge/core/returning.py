@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from pbx_bridge.core import absence, numbers
+from pbx_bridge.core import absence, attendance, numbers, reach
 from pbx_bridge.core.commands import (
     NoteCall,
     Promise,
@@ -32,7 +32,7 @@ from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.model import Person, Plan, TargetKind
 from pbx_bridge.core.sentences import sentence
-from pbx_bridge.core.state import Closed, Exchange, Opened, Return, Stage
+from pbx_bridge.core.state import OUTSIDE, About, Channel, Closed, Exchange, Opened, Return, Stage
 from pbx_bridge.core.timetable import line_openings
 
 Answer = tuple[Event, ...] | Refusal
@@ -146,6 +146,35 @@ def next_reminder(exchange: Exchange) -> datetime | None:
     """When somebody has to be told next; it may have passed."""
     moments = [moment for one in exchange.returns.values() for moment in _moments(one)]
     return min(moments, key=_instant, default=None)
+
+
+def whom(
+    target: str, stage: Stage, exchange: Exchange, now: datetime
+) -> tuple[About, list[tuple[str, Channel]]]:
+    """Who is told at a stage, what and how: whoever was sought, then the unit's others who are
+    there, then the foreman (S16)."""
+    plan = exchange.plan
+    person, line = plan.people.get(target), plan.lines.get(target)
+    attending = [] if line is None else attendance.attendants(exchange, line, now)
+    match stage:
+        case Stage.SOUGHT if person is not None:
+            return About.RETURNS, [(target, channel) for channel in OUTSIDE]
+        case Stage.SOUGHT:
+            return About.RETURNS, [(one, Channel.MESSAGE) for one in attending]
+        case Stage.UNIT if person is not None:
+            others = [one for one in plan.people.values() if one.unit == person.unit]
+            there = [one for one in others if reach.may_ring(exchange, one, now) and one != person]
+            return About.RETURNS_LEFT, [(one.extension, Channel.MESSAGE) for one in there]
+        case Stage.UNIT:
+            members = line.members if line is not None else ()
+            rest = [plan.people[one] for one in members if one not in attending]
+            there = [one for one in rest if reach.may_ring(exchange, one, now)]
+            others_ = [(one.extension, Channel.MESSAGE) for one in there]
+            return About.RETURNS_LEFT, [("", Channel.LIST), *others_]
+        case Stage.FOREMAN:
+            members = (target,) if line is None else line.members
+            foremen = sorted({plan.people[one].foreman for one in members} - {""})
+            return About.RETURNS_OVERDUE, [(one, how) for one in foremen for how in OUTSIDE]
 
 
 def open_for(exchange: Exchange, person: Person) -> tuple[Return, ...]:

@@ -113,6 +113,10 @@ class Channel(StrEnum):
     """Spoken to the switchboard when it asks."""
 
 
+OUTSIDE = (Channel.MESSAGE, Channel.MAIL)
+"""Ways to one person: on their phone and by mail."""
+
+
 class Opened(StrEnum):
     """Why a caller has to be reached."""
 
