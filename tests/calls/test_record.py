@@ -83,6 +83,7 @@ async def test_the_report_is_what_sipp_saw_through_restarts_of_bridge_and_asteri
             made.append((await given_up(stage, "018000103", after_s=2.0), None))
         await kept(stage, 4)
         talking = Answers(after_s=0.3)
+        first = len(stage.watch.events)
         async with (
             stage.phone("103", talking) as phone,
             stage.phone("102", NeverAnswers()) as ringing,
@@ -90,6 +91,7 @@ async def test_the_report_is_what_sipp_saw_through_restarts_of_bridge_and_asteri
             stage.caller("018000102") as caller,
         ):
             await talker.answered()
+            await happened(stage, "BRIDGE_ENTER", first, times=2)
             await ringing.rang()
             os.kill(stage.up.asterisk.pid, signal.SIGKILL)
             with pytest.raises(PbxUnavailable, match="SIGKILL"):
