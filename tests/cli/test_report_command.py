@@ -21,6 +21,7 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.bootstrap import database_file
+from pbx_bridge.cli import reporting
 from pbx_bridge.cli.app import main
 from pbx_bridge.core.events import (
     Event,
@@ -149,6 +150,17 @@ def test_the_page_stands_alone_and_callers_text_is_inert_in_it(report: Report) -
     assert not any(word in page for word in ("http:", "https:", "@import", "url("))
     assert "The policy, clause by clause" in page
     assert page.count("<svg") >= 5
+
+
+def test_s6_text_and_page_show_the_minutes_of_each_subscription(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = {"101": {"2026-11": 3.04}, "199": {"2026-11": 0.5}}
+    monkeypatch.setattr(reporting, "read_minutes", lambda *_: minutes)
+    assert "Anna Berg                2026-11     3.0 min" in report("text")
+    page = report("html")
+    for name, spent in (("Anna Berg", "3.0"), ("199", "0.5")):
+        assert f'Outgoing, {name}</td><td class="n">{spent} min</td><td>2026-11' in page
 
 
 class Page(HTMLParser):
