@@ -15,7 +15,7 @@ async def measure(parts: Parts) -> list[Measure]:
     waiting: dict[str, int] = {}
     with suppress(PbxUnavailable, PbxRejected):
         for line in exchange.plan.lines:
-            waiting[line] = len((await parts.ami.waiting(line)).since)
+            waiting[line] = len((await parts.phones.waiting(line)).since)
     tally, gap = parts.calls.tally, parts.storing.gap_since
     gap_s = 0.0 if gap is None else (now - gap).total_seconds()
     mirror = parts.mirror.is_current

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pbx_bridge.adapters.ami import Ami
-from pbx_bridge.adapters.ari import Ari, Dialect
-from pbx_bridge.adapters.ari_socket import AriAddress
+from pbx_bridge.adapters.ami import Ami, AmiPhones, AmiSwitch
+from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.anchors import Anchors
@@ -105,6 +104,7 @@ class Parts:
             secret=logins.ami_password,
             events=("agent",),
         )
+        self.phones = AmiPhones(self.ami)
         self.meters = Meters()
         self.calls = Calls(
             self.ari,
@@ -112,11 +112,11 @@ class Parts:
             self.voice,
             clock,
             partial(secrets.pin, state / SECRETS),
-            self.ami,
+            self.phones,
             self.meters,
         )
-        self.mirror = Mirror(self.ami, self.office, self.voice, clock)
-        self.attending = Attending(self.ami, self.office, clock)
+        self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
+        self.attending = Attending(self.phones, self.office, clock)
         website = Website(deployment.public, site.plan.organisation.language)
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 from aiohttp import WSMsgType, encode_basic_auth, web
 from pydantic_core import from_json, to_json
 
-from pbx_bridge.adapters.ari import NEWEST, Ari, Dialect
-from pbx_bridge.adapters.ari_socket import AriAddress
+from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
+from pbx_bridge.adapters.ari.telephony import NEWEST
 from pbx_bridge.ports import Offer
 
 TIMEOUT_S = 5.0

@@ -11,7 +11,7 @@ import pytest
 from adapters.fake_ami import TIMEOUT_S, FakeAmi, ami_of, asking, linked, running, until
 from structlog.testing import capture_logs
 
-from pbx_bridge.adapters.ami import Ami
+from pbx_bridge.adapters.ami import Ami, AmiSwitch
 from pbx_bridge.ports import PbxRejected, PbxUnavailable, QueueMember
 
 SHORT_S = 0.2
@@ -69,7 +69,7 @@ async def test_nobody_listening_is_unavailable_with_what_to_look_at() -> None:
 async def test_hooks_run_after_every_login_and_may_act() -> None:
     async with FakeAmi() as server:
         ami = ami_of(server)
-        ami.on_connect(lambda: ami.put("bridge", "here", "1"))
+        ami.on_connect(lambda: AmiSwitch(ami).put("bridge", "here", "1"))
         async with running(ami):
             for _ in range(2):
                 session = await server.session()
@@ -83,7 +83,7 @@ async def test_hooks_run_after_every_login_and_may_act() -> None:
 async def test_a_hook_that_was_not_answered_has_the_connection_made_anew() -> None:
     async with FakeAmi() as server:
         ami = ami_of(server, action_timeout_s=0.05)
-        ami.on_connect(lambda: ami.put("bridge", "here", "1"))
+        ami.on_connect(lambda: AmiSwitch(ami).put("bridge", "here", "1"))
         async with running(ami):
             for _ in range(2):
                 session = await server.session()
@@ -208,7 +208,7 @@ async def test_a_peer_that_answers_pings_is_kept() -> None:
 async def test_an_answer_such_as_queue_adds_is_whole_with_its_response() -> None:
     """panoramisk takes "Added … to queue" for the beginning of a list."""
     async with linked() as (ami, _, session):
-        asked = asking(ami.join(QueueMember("vaxel", "PJSIP/101"), "Åsa Öhman"))
+        asked = asking(AmiSwitch(ami).join(QueueMember("vaxel", "PJSIP/101"), "Åsa Öhman"))
         action = await session.action()
         assert action["MemberName"] == "Åsa Öhman"
         session.answer(action, "Success", "Message: Added interface to queue")
@@ -220,11 +220,11 @@ async def test_an_answer_such_as_queue_adds_is_whole_with_its_response() -> None
 
 
 def _deletes(ami: Ami) -> Coroutine[Any, Any, None]:
-    return ami.remove("referral", "101")
+    return AmiSwitch(ami).remove("referral", "101")
 
 
 def _leaves(ami: Ami) -> Coroutine[Any, Any, None]:
-    return ami.leave(QueueMember("vaxel", "PJSIP/101"))
+    return AmiSwitch(ami).leave(QueueMember("vaxel", "PJSIP/101"))
 
 
 @pytest.mark.parametrize("change", [_deletes, _leaves])
@@ -243,7 +243,7 @@ async def test_a_stopping_asterisk_is_unavailable_not_a_refusal(
 
 async def test_an_entry_that_can_not_be_deleted_is_an_error() -> None:
     async with linked() as (ami, _, session):
-        asked = asking(ami.remove("referral", "101"))
+        asked = asking(AmiSwitch(ami).remove("referral", "101"))
         session.answer(
             await session.action(), "Error", "Message: Database entry could not be deleted"
         )

@@ -19,7 +19,7 @@ from adapters.fake_ari import (
 )
 from structlog.testing import capture_logs
 
-from pbx_bridge.adapters.ari import MOST_WAITING, Dialect
+from pbx_bridge.adapters.ari.telephony import MOST_WAITING, Dialect
 from pbx_bridge.ports import Done, PbxRejected, PbxUnavailable, ProtocolError
 
 PLAIN = Dialect(over_websocket=False, many_variables=False)

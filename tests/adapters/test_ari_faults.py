@@ -21,7 +21,7 @@ from aiohttp.web import WebSocketResponse
 from pydantic_core import to_json
 from structlog.testing import capture_logs
 
-from pbx_bridge.adapters.ari import PING_INTERVAL_S, REQUEST_TIMEOUT_S
+from pbx_bridge.adapters.ari.telephony import PING_INTERVAL_S, REQUEST_TIMEOUT_S
 from pbx_bridge.ports import Done, Offer, PbxRejected
 
 

@@ -13,7 +13,8 @@ from adapters.fake_ami import TIMEOUT_S, FakeAmi, ami_of, asking, linked, runnin
 from panoramisk.ami_protocol import AMIProtocol
 from structlog.testing import capture_logs
 
-from pbx_bridge.adapters.ami import SILENCE_S
+from pbx_bridge.adapters.ami import AmiSwitch
+from pbx_bridge.adapters.ami.connection import SILENCE_S
 from pbx_bridge.ports import PbxRejected, PbxUnavailable, QueueMember
 
 SHORT_S = 0.2
@@ -59,11 +60,11 @@ async def test_f13_cured_a_value_that_breaks_the_protocol_never_reaches_the_wire
 ) -> None:
     async with linked() as (ami, _, session):
         with pytest.raises(ValueError, match="AMI header Val"):
-            await ami.put("referral", "101", value)
+            await AmiSwitch(ami).put("referral", "101", value)
         with pytest.raises(ValueError, match="AMI header Family"):
             await ami.listed("DBGetTree", Family=value)
 
-        fine = asking(ami.put("referral", "101", "1"))
+        fine = asking(AmiSwitch(ami).put("referral", "101", "1"))
         action = await session.action()
         assert (action["Action"], action["Val"]) == ("DBPut", "1")
         session.answer(action, "Success")
@@ -146,8 +147,8 @@ async def test_f15_cured_a_lost_connection_fails_all_in_flight_and_repeats_none(
     async with linked() as (ami, server, session):
         asked = [
             asking(ami.action("Originate", Channel="Local/100")),
-            asking(ami.put("referral", "101", "1")),
-            asking(ami.members()),
+            asking(AmiSwitch(ami).put("referral", "101", "1")),
+            asking(AmiSwitch(ami).members()),
         ]
         sent = [(await session.action()) for _ in asked]
         session.begin_list(sent[2])
@@ -170,7 +171,7 @@ async def test_f15_without_a_connection_an_action_fails_at_once() -> None:
         ami = ami_of(server)
 
         with pytest.raises(PbxUnavailable, match="not connected"):
-            await ami.put("referral", "101", "1")
+            await AmiSwitch(ami).put("referral", "101", "1")
 
 
 # F03, F16, F17: silence, lists, stray answers
@@ -240,14 +241,14 @@ async def test_f16_cured_a_refused_list_is_a_refusal_at_once() -> None:
 
 async def test_f16_a_list_without_its_end_times_out_and_the_next_one_is_right() -> None:
     async with linked(action_timeout_s=0.1) as (ami, _, session):
-        cut = asking(ami.members())
+        cut = asking(AmiSwitch(ami).members())
         first = await session.action()
         session.begin_list(first)
         session.item(first, "QueueMember", "Queue: vaxel", "Location: PJSIP/101")
         with pytest.raises(PbxUnavailable, match=r"did not answer QueueStatus within 0\.1 s"):
             await cut
 
-        whole = asking(ami.members())
+        whole = asking(AmiSwitch(ami).members())
         second = await session.action()
         session.begin_list(second)
         session.item(first, "QueueMember", "Queue: vaxel", "Location: PJSIP/666")

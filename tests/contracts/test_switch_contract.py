@@ -15,7 +15,7 @@ from adapters.fake_ami import until
 from contracts.switch_contract import ASA, SwitchContract
 from fakes.switch import FakeSwitch
 
-from pbx_bridge.adapters.ami import Ami
+from pbx_bridge.adapters.ami import Ami, AmiSwitch
 from pbx_bridge.asterisk.packages import COMPLETE, PrivateCopy, default_folder
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.wire.ami import MAX_LINE_BYTES
@@ -126,28 +126,28 @@ async def ami(asterisk: Asterisk) -> AsyncIterator[Ami]:
 
 async def _tidy(ami: Ami) -> None:
     for family in FAMILIES:
-        for key in await ami.stored(family):
-            await ami.remove(family, key)
-    for member in await ami.members():
-        await ami.leave(member)
+        for key in await AmiSwitch(ami).stored(family):
+            await AmiSwitch(ami).remove(family, key)
+    for member in await AmiSwitch(ami).members():
+        await AmiSwitch(ami).leave(member)
 
 
 @pytest.mark.calls
 class TestRealSwitch(SwitchContract):
     @pytest.fixture
-    def switch(self, ami: Ami) -> Ami:
-        return ami
+    def switch(self, ami: Ami) -> AmiSwitch:
+        return AmiSwitch(ami)
 
     async def test_the_protocol_is_that_of_asterisk_22(self, ami: Ami) -> None:
         assert ami.banner.startswith("11.")
 
     async def test_f13_asterisk_takes_the_longest_line_that_is_sent(self, ami: Ami) -> None:
         longest = "x" * (MAX_LINE_BYTES - len("Val: \r\n"))
-        await ami.put("referral", "101", longest)
-        assert await ami.stored("referral") == {"101": longest}
+        await AmiSwitch(ami).put("referral", "101", longest)
+        assert await AmiSwitch(ami).stored("referral") == {"101": longest}
 
     async def test_a_member_is_shown_by_the_name_it_joined_with(self, ami: Ami) -> None:
-        await ami.join(ASA, "Åsa Öhman")
+        await AmiSwitch(ami).join(ASA, "Åsa Öhman")
         items = await ami.listed("QueueStatus", Queue="vaxel")
         assert [item["Name"] for item in items if item["Event"] == "QueueMember"] == ["Åsa Öhman"]
 
@@ -156,9 +156,9 @@ class TestRealSwitch(SwitchContract):
         run = asyncio.create_task(other.run())
         await other.wait_connected(START_TIMEOUT_S)
         with pytest.raises(PbxRejected, match=r"DBPut: Permission denied\. give the user"):
-            await other.put("referral", "101", "lunch")
+            await AmiSwitch(other).put("referral", "101", "lunch")
         with pytest.raises(PbxRejected, match="DBDel: Permission denied"):
-            await other.remove("referral", "101")
+            await AmiSwitch(other).remove("referral", "101")
         run.cancel()
         with suppress(asyncio.CancelledError):
             await run
@@ -175,18 +175,18 @@ class TestRealSwitch(SwitchContract):
         written: asyncio.Queue[None] = asyncio.Queue()
 
         async def write_again() -> None:
-            await ami.put("referral", "101", "lunch")
-            await ami.join(ASA, "Åsa Öhman")
+            await AmiSwitch(ami).put("referral", "101", "lunch")
+            await AmiSwitch(ami).join(ASA, "Åsa Öhman")
             written.put_nowait(None)
 
         ami.on_connect(write_again)
         asterisk.kill()
         await until(lambda: not ami.connected)
         with pytest.raises(PbxUnavailable):
-            await ami.members()
+            await AmiSwitch(ami).members()
 
         asterisk.start()
         await ami.wait_connected(START_TIMEOUT_S)
         await asyncio.wait_for(written.get(), START_TIMEOUT_S)
-        assert await ami.stored("referral") == {"101": "lunch"}
-        assert await ami.members() == {ASA: 0}
+        assert await AmiSwitch(ami).stored("referral") == {"101": "lunch"}
+        assert await AmiSwitch(ami).members() == {ASA: 0}

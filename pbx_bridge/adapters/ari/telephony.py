@@ -16,7 +16,7 @@ from typing import assert_never
 
 import structlog
 
-from pbx_bridge.adapters.ari_socket import AriAddress, AriSocket
+from pbx_bridge.adapters.ari.socket import AriAddress, AriSocket
 from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxRejected, PbxUnavailable, ProtocolError
 from pbx_bridge.wire import ari
 from pbx_bridge.wire.backoff import delays

@@ -11,7 +11,7 @@ its `AMIProtocol` finds the action that a message answers. Its faults, and the c
 * a list that is refused is waited for without end, and a second response with the same id
   ends a list too early (F16, F17).
 
-Only `adapters.ami` uses this. panoramisk carries no types, hence the three `type: ignore`.
+Only `connection` uses this. panoramisk carries no types, hence the three `type: ignore`.
 """
 
 from __future__ import annotations

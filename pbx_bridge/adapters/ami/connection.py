@@ -1,30 +1,21 @@
-"""Asterisk's manager (AMI): its database, its queues, and what it reports.
+"""The connection to Asterisk's manager (AMI): actions and their answers, events.
 
 What manager.conf has to permit: `read = system` (Asterisk tells that it is fully booted),
-and the rights of whatever is asked: `write = system,reporting,agent` for `Switch` and `Phones`.
+and the rights of whatever is asked; `switch` and `phones` say theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random, SystemRandom
 
 import structlog
 from panoramisk import Message
 
-from pbx_bridge.adapters.ami_line import Asked, Header, Line, Lines
-from pbx_bridge.core.waiting import Waiters
-from pbx_bridge.ports import (
-    Missed,
-    PbxRejected,
-    PbxUnavailable,
-    PhoneEvent,
-    QueueMember,
-    Rewired,
-    Taken,
-)
+from pbx_bridge.adapters.ami.line import Asked, Header, Line, Lines
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.wire.backoff import delays
 
 CONNECT_TIMEOUT_S = 5.0
@@ -37,11 +28,6 @@ SILENCE_S = 5.0
 STEADY_S = 30.0
 """A connection that lasted this long was a good one: the next wait is short again."""
 
-UNREACHABLE = "Unreachable"
-"""Status of a contact that has left an OPTIONS unanswered."""
-UNANSWERED = ("Down", "Ring", "Ringing")
-"""States of a channel that is being called."""
-
 Answer = Mapping[str, str]
 """Headers of a message by name as Asterisk wrote it; repeated ones joined by LF."""
 
@@ -49,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class Ami:
-    """`ports.Switch` on a real Asterisk, and actions and events for whoever needs more.
+    """The manager of a real Asterisk, over every reconnection.
 
     `run` owns the connection. While there is none every action raises `PbxUnavailable` at
     once. An action that fails so may or may not have been carried out; no one but the caller
@@ -86,11 +72,6 @@ class Ami:
         self._accepted = False
         self._lost = False
         self._hooks: list[Callable[[], Awaitable[None]]] = []
-        self._phones: asyncio.Queue[PhoneEvent] = asyncio.Queue()
-        self.on_connect(self._rewired)
-        self.on_event("ContactStatus", self._contact)
-        self.on_event("AgentRingNoAnswer", self._missed)
-        self.on_event("AgentConnect", self._taken)
         self.banner = ""
         """Version of the protocol that the peer last spoke, e.g. 11.0.0 for Asterisk 22."""
 
@@ -295,122 +276,6 @@ class Ami:
         if self._line is None:
             raise PbxUnavailable(f"not connected to Asterisk's manager at {self._where}")
         return self._line
-
-    # ports.Switch
-
-    async def put(self, family: str, key: str, value: str) -> None:
-        """Write one AstDB entry. Asterisk drops blanks before a value.
-
-        Asterisk answers before its database commits (about once a second): an Asterisk that
-        is killed forgets entries it has acknowledged. Put them again in an `on_connect` hook.
-        """
-        await self.action("DBPut", Family=family, Key=key, Val=value)
-
-    async def remove(self, family: str, key: str) -> None:
-        """Delete one AstDB entry; one that isn't there is no error.
-
-        `DBDel` answers the same to "not there" and "can't", so a refusal is looked into.
-        """
-        entry = {"Family": family, "Key": key}
-        [answer] = await self._ask(self._open_line(), "DBDel", entry)
-        if answer.success:
-            return
-        found, *_ = await self._ask(self._open_line(), "DBGet", entry, as_list=True)
-        if found.success or "not found" not in found.message:
-            raise _refusal("DBDel", answer)
-
-    async def stored(self, family: str) -> Mapping[str, str]:
-        """Every entry of `family`, by key.
-
-        Asterisk searches with SQL's LIKE, where `_` and `%` stand for anything and case
-        doesn't count: what is not of this very family is left out here.
-        """
-        items = await self.listed("DBGetTree", Family=family)
-        start = f"/{family}/"
-        return {
-            item["Key"].removeprefix(start): item.get("Val", "")
-            for item in items
-            if item.get("Key", "").startswith(start)
-        }
-
-    async def members(self) -> Mapping[QueueMember, int]:
-        """Everybody who is in a queue, those that queues.conf names too, with their penalty."""
-        items = await self.listed("QueueStatus")
-        return {
-            QueueMember(item["Queue"], item["Location"]): int(item.get("Penalty") or 0)
-            for item in items
-            if item["Event"] == "QueueMember"
-        }
-
-    async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
-        """Add a queue member; one that is there already keeps its place and name."""
-        there = {"Queue": member.queue, "Interface": member.interface}
-        headers = {**there, "MemberName": name, "Penalty": str(penalty)}
-        if not await self._change("QueueAdd", headers, unless="Already there"):
-            await self.action("QueuePenalty", **there, Penalty=str(penalty))
-
-    async def leave(self, member: QueueMember) -> None:
-        """Remove a queue member; one that isn't there is no error."""
-        headers = {"Queue": member.queue, "Interface": member.interface}
-        await self._change("QueueRemove", headers, unless="Not there")
-
-    async def waiting(self, queue: str) -> Waiters:
-        """Who waits in `queue`, the earliest first, and how long talks were of late."""
-        items = await self.listed("QueueStatus", Queue=queue)
-        entries = [item for item in items if item["Event"] == "QueueEntry"]
-        talk = next((item["TalkTime"] for item in items if item["Event"] == "QueueParams"), "0")
-        entries.sort(key=lambda item: int(item["Position"]))
-        return Waiters(tuple(int(item["Priority"]) for item in entries), float(talk))
-
-    # ports.Phones
-
-    async def phone_events(self) -> AsyncIterator[PhoneEvent]:
-        """Yield what happens to phones; one listener."""
-        while True:
-            yield await self._phones.get()
-
-    async def reachable(self) -> frozenset[str]:
-        """Extensions with a contact that has not failed to answer OPTIONS."""
-        try:
-            contacts = await self.listed("PJSIPShowContacts")
-        except PbxRejected as error:
-            if "No Contacts found" not in str(error):
-                raise
-            return frozenset()
-        return frozenset(one["Endpoint"] for one in contacts if one["Status"] != UNREACHABLE)
-
-    async def stop_ringing(self, extension: str) -> None:
-        """Hang up the channels to `extension` that aren't answered."""
-        for one in await self.listed("CoreShowChannels"):
-            name = one["Channel"]
-            if name.startswith(f"PJSIP/{extension}-") and one["ChannelStateDesc"] in UNANSWERED:
-                with suppress(PbxRejected):  # it has ended by itself
-                    await self.action("Hangup", Channel=name)
-
-    async def _rewired(self) -> None:
-        self._phones.put_nowait(Rewired.REWIRED)
-
-    def _contact(self, _: Answer) -> None:
-        self._phones.put_nowait(Rewired.REWIRED)
-
-    def _missed(self, event: Answer) -> None:
-        self._phones.put_nowait(Missed(event["Queue"], _extension(event["Interface"])))
-
-    def _taken(self, event: Answer) -> None:
-        self._phones.put_nowait(Taken(event["Queue"], _extension(event["Interface"])))
-
-    async def _change(self, name: str, headers: Mapping[str, Header], *, unless: str) -> bool:
-        """Ask for a change; the refusal that ends in `unless` says it is so already: False."""
-        [answer] = await self._ask(self._open_line(), name, headers)
-        if not answer.success and not answer.message.endswith(unless):
-            raise _refusal(name, answer)
-        return bool(answer.success)
-
-
-def _extension(interface: str) -> str:
-    """`PJSIP/101` as 101; "" for others, which are no phones of people."""
-    technology, _, name = interface.partition("/")
-    return name if technology == "PJSIP" else ""
 
 
 def _plain(message: Message) -> Answer:

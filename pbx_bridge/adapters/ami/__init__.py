@@ -1,0 +1,7 @@
+"""Asterisk's manager: `connection` asks and hears, over `line`; the ports are built on it."""
+
+from pbx_bridge.adapters.ami.connection import Ami
+from pbx_bridge.adapters.ami.phones import AmiPhones
+from pbx_bridge.adapters.ami.switch import AmiSwitch
+
+__all__ = ["Ami", "AmiPhones", "AmiSwitch"]
