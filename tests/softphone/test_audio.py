@@ -76,6 +76,15 @@ def test_lost_packets_and_a_slip_leave_a_prompt_known() -> None:
     assert correlation(slipped, spoken(SENTENCES[1])).score < 0.3
 
 
+def test_a_pause_of_a_player_under_load_leaves_a_prompt_known_and_a_longer_one_does_not() -> None:
+    heard = line(spoken(SENTENCES[0]), Codec.PCMA)
+    hiccup = np.insert(heard, 10000, np.zeros(1248, np.int16))
+    assert correlation(hiccup, spoken(SENTENCES[0])).score > 0.9
+    assert correlation(hiccup, spoken(SENTENCES[1])).score < 0.3
+    torn = np.insert(heard, 10000, np.zeros(6400, np.int16))
+    assert correlation(torn, spoken(SENTENCES[0])).score < 0.7
+
+
 def test_a_prompt_that_was_cut_off_is_not_taken_for_the_whole() -> None:
     prompt = spoken(SENTENCES[0])
     match = correlation(line(prompt[: prompt.size * 2 // 3], Codec.PCMA), prompt)
