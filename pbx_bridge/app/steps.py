@@ -19,6 +19,7 @@ from pbx_bridge.core.call import (
     Record,
     Ring,
     Say,
+    Sort,
     Voicemail,
 )
 from pbx_bridge.core.decide import kind
@@ -53,6 +54,7 @@ def variables(
             found = {"PBX_TARGET": _targets(step), "PBX_SECONDS": str(seconds)}
             found |= _shown(step.shown, step.sought, people)
         case Dial(number, trunk, seconds):
+            detail = number
             found = {"PBX_TARGET": f"PJSIP/{number}@{trunk}", "PBX_SECONDS": str(seconds)}
         case Say():
             detail = sounds
@@ -77,8 +79,8 @@ def variables(
             found = {"PBX_TARGET": mailbox}
         case Hangup(cause):
             found = {"PBX_CAUSE": str(cause)}
-        case Obey():
-            raise TypeError("a command is obeyed by the bridge, not by Asterisk")
+        case Obey() | Sort():
+            raise TypeError(f"{kind(step)} is the bridge's own step, not Asterisk's")
         case _:
             assert_never(step)
     when = "|when" if decision.tells_when else ""

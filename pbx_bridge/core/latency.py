@@ -97,8 +97,9 @@ class Journey:
     def other_end(self) -> str:
         """The number outside the house: the caller's, or of an outgoing call the one called; ""
         when it is withheld or there is none."""
-        if self.outcome is Outcome.OUTGOING:
-            return self.dialled
+        if self.outcome is Outcome.OUTGOING:  # dialled, or called by a code or a key
+            called = (step.detail for step in self.steps if step.step == "dial" and step.detail)
+            return next(called, self.dialled)
         return "" if self.phone or self.outcome is Outcome.ANNOUNCEMENT else self.caller
 
     @property
@@ -195,13 +196,13 @@ def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:
 def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
     if trace.announces:
         return Outcome.ANNOUNCEMENT
-    if first.exten.startswith(("*", "#")):
-        return Outcome.CODE
     rules = [mark.rule for mark in trace.marks]
-    if any(rule in {Why.MENU, Why.PIN_ASKED} for rule in rules):
-        return Outcome.CODE
     if any(rule == Why.EMERGENCY or rule.startswith(Why.OUTGOING) for rule in rules):
         return Outcome.OUTGOING
+    if first.exten.startswith(("*", "#")):
+        return Outcome.CODE
+    if any(rule in {Why.MENU, Why.PIN_ASKED} for rule in rules):
+        return Outcome.CODE
     if trace.answered_at is not None:
         return Outcome.ANSWERED
     if trace.ended_at is None:

@@ -55,7 +55,7 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
         (
             Dial("0457123456", "operator", 60),
             {"PBX_TARGET": "PJSIP/0457123456@operator", "PBX_SECONDS": "60"},
-            "dial|person-rings|",
+            "dial|person-rings|0457123456",
         ),
         (Say(TOLD), {"PBX_AUDIO": "/sounds/aa&/sounds/bb"}, "say|person-rings|aa&bb"),
         (
@@ -104,9 +104,10 @@ def test_a_note_is_recorded_into_the_one_file_given() -> None:
     }
 
 
-def test_a_note_of_an_outgoing_call_does_not_hold_the_number() -> None:
+def test_a_note_of_an_outgoing_call_holds_the_number() -> None:
+    """What was dialled may have been a code: whom it called is known by the note alone."""
     note = variables(Decision("dial:", Dial("0457123456", "operator"), Why.OUTGOING), ())
-    assert "0457123456" not in note["PBX_NOTE"]
+    assert note["PBX_NOTE"] == "dial|outgoing|0457123456"
 
 
 def test_a_command_is_no_step_for_asterisk() -> None:

@@ -21,7 +21,7 @@ from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.cli.options import reading
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.ports import PbxUnavailable
-from pbx_bridge.softphone.behaviour import Answers, NeverAnswers
+from pbx_bridge.softphone.behaviour import Answers, NeverAnswers, Press
 from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.softphone.twin import Moment
 from pbx_bridge.stage import Made, Stage
@@ -216,8 +216,9 @@ async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     assert entry["promised_by"] == "104"
     at_home = Answers(after_s=0.2, talks_s=0.6)
     async with Operator(sipp_program(), operator_port, {CALLER: at_home}):
-        made = await stage.call(CALLER, phone="104")
-    assert made.journey.outcome is Outcome.OUTGOING
+        made = await stage.call("*96#", phone="104", press=[Press("2", after_s=1.0)])
+    assert (made.journey.outcome, made.journey.other_end) == (Outcome.OUTGOING, CALLER)
+    assert [talk.by for talk in made.journey.talks] == ["operator"]
     await returns(stage, 0)
 
 

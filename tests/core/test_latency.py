@@ -257,6 +257,27 @@ def test_f04_what_the_dialplan_does_without_a_bridge_counts_the_same(
     assert journey(TOLD.replace("say|person-no-answer|no-answer-1", mark)).outcome is outcome
 
 
+CALLED_BACK = """
+0.000000  CHAN_START    PJSIP/trunk-00000001
+0.010000  MARK          PJSIP/trunk-00000001  ask|code-asked|a
+3.010000  MARK          PJSIP/trunk-00000001  dial|outgoing|0457123456
+3.020000  CHAN_START    PJSIP/operator-00000002
+5.020000  ANSWER        PJSIP/operator-00000002
+5.030000  BRIDGE_ENTER  PJSIP/operator-00000002  b1
+5.040000  BRIDGE_ENTER  PJSIP/trunk-00000001  b1
+9.040000  HANGUP        PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
+"""
+
+
+def test_a_caller_who_is_called_back_by_a_code_is_an_outgoing_call_to_that_number() -> None:
+    """It closes their return, and its minutes count (S6, S16)."""
+    called = journey(CALLED_BACK, exten="*96#", context="from-phone")
+    assert (called.outcome, called.other_end) == (Outcome.OUTGOING, "0457123456")
+    assert [one.by for one in called.talks] == ["operator"]
+    asked = journey(CALLED_BACK.split("3.01", maxsplit=1)[0], exten="*96#", context="from-phone")
+    assert asked.outcome is Outcome.CODE
+
+
 def test_the_callers_number_may_come_after_the_first_event() -> None:
     (call,) = fold([cel(0, "CHAN_START", caller=""), cel(1, "ANSWER"), cel(2, "HANGUP")])
     assert call.caller == "0401234567"

@@ -14,33 +14,36 @@ MOST_HEARD = 10
 """In one call; who is left comes first in the next one."""
 KEY_SECONDS = 8
 DONE_KEY, CALL_KEY = "1", "2"
+_RETURN = "ask:return."
 
 
 def returns_route(call: Call, exchange: Exchange, person: Person) -> Route:
     """How many there are, and each: talked to, called now, or left for later."""
     waiting = returning.open_for(exchange, person)
     asked = {one.mark: one.result for one in call.tried}
-    if not waiting and "say:returns" not in asked:
+    heard = sum(mark.startswith(_RETURN) for mark in asked)
+    if not waiting and not heard:
         yield say("code", Why.CODE_ASKED, sentence("returns-none"))
         return
-    yield say("returns", Why.CODE_ASKED, sentence("returns-count", count=len(waiting)))
+    count = () if heard else (sentence("returns-count", count=len(waiting)),)
     for mark, key in asked.items():  # those that were closed meanwhile aren't waiting any more
-        if key == DONE_KEY and mark.startswith("ask:return."):
+        if key == DONE_KEY and mark.startswith(_RETURN):
             _, target, number = mark.split(".", 2)
             name = f"returned.{target}.{number}"
             contact = RecordContact(target, number, by=person.extension)
             yield Decision(mark, Ask(()), Why.CODE_ASKED)
             yield from obey(name, contact)
-    heard = sum(mark.startswith("ask:return.") for mark in asked)
     for one in waiting:
-        mark = f"ask:return.{one.target}.{one.number}"
+        mark = f"{_RETURN}{one.target}.{one.number}"
         if asked.get(mark) == DONE_KEY:
             continue
         if mark not in asked:
             if heard >= MOST_HEARD:
                 break
             heard += 1
-        yield Decision(mark, Ask(tuple(_told(one, exchange)), KEY_SECONDS), Why.CODE_ASKED)
+        told = (*count, *_told(one, exchange))
+        count = ()
+        yield Decision(mark, Ask(told, KEY_SECONDS), Why.CODE_ASKED)
         callable_ = numbers.classify(one.number, exchange.plan.dialling) is numbers.Class.NATIONAL
         if asked.get(mark) == CALL_KEY and callable_:
             dial = Dial(one.number, exchange.plan.trunk.name)
