@@ -24,6 +24,7 @@ from pbx_bridge.adapters.journal import (
 from pbx_bridge.adapters.journal.export import export_lines
 from pbx_bridge.asterisk.process import runs_in
 from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
+from pbx_bridge.cli.gathering import From, To, period
 from pbx_bridge.cli.options import (
     CONFIG,
     AsJson,
@@ -37,7 +38,6 @@ from pbx_bridge.cli.options import (
     show,
     site_of,
 )
-from pbx_bridge.cli.reporting import From, To, period
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.files import PRIVATE
 from pbx_bridge.ports import PbxRejected

@@ -179,20 +179,33 @@ def as_dict(report: Report) -> dict[str, Figure]:
     }
 
 
-def as_csv(groups: Mapping[str, Mapping[str, Report]]) -> str:
+def as_csv(
+    groups: Mapping[str, Mapping[str, Report]],
+    beside: Mapping[tuple[str, str], Mapping[str, float]] | None = None,
+) -> str:
     """One row a group (`by` a number, a line, an hour …), under a heading; the reasons of
     untold calls are a JSON object in one cell.
+
+    `beside` are figures that don't come from calls, by group; a group without calls has no others.
 
     Group names may come from callers: none of them becomes a formula.
     """
     text = io.StringIO()
     rows = csv.writer(text)
     names = [*(field.name for field in fields(Report)), *_RATIOS]
-    rows.writerow(["by", "group", *names])
-    for dimension, reports in groups.items():
-        for group, report in reports.items():
-            figures = as_dict(report)
-            rows.writerow([dimension, cell(group), *(_blank(figures[name]) for name in names)])
+    more = dict.fromkeys(name for values in (beside or {}).values() for name in values)
+    rows.writerow(["by", "group", *names, *more])
+    found = {
+        (dimension, group): as_dict(report)
+        for dimension, reports in groups.items()
+        for group, report in reports.items()
+    }
+    for by, group in dict.fromkeys((*found, *(beside or {}))):
+        figures = found.get((by, group), {})
+        others = (beside or {}).get((by, group), {})
+        values = [figures.get(name) for name in names]
+        values += [round(others[name], 3) if name in others else None for name in more]
+        rows.writerow([by, cell(group), *map(_blank, values)])
     return text.getvalue()
 
 

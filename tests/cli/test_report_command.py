@@ -21,11 +21,14 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.bootstrap import database_file
-from pbx_bridge.cli import reporting
+from pbx_bridge.cli import gathering
 from pbx_bridge.cli.app import main
 from pbx_bridge.core.events import (
     Event,
+    LineShort,
+    LineStaffed,
     NoticeDue,
+    PhoneHoursBroken,
     PinRefused,
     ReferralCancelled,
     ReferralSet,
@@ -45,6 +48,11 @@ JOURNAL: list[Event] = [
     ShieldLifted("101", "111"),
     PinRefused("101", "0401234567", NOON),
     NoticeDue(Notice("gap", Channel.LIST, About.GAP, "", "101", NOON)),
+    LineShort("bygglov", "no-answer", ("101",), (), NOON),
+    LineStaffed("bygglov", NOON + timedelta(minutes=2)),
+    PhoneHoursBroken(
+        "bygglov", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "akut", "101"
+    ),
 ]
 
 
@@ -111,6 +119,35 @@ def test_s7_untold_calls_are_in_json_and_csv_for_each_number(report: Report) -> 
     assert [rows["018000102"][key] for key in keys] == ["5", "0", "1", "{}"]
 
 
+def test_the_csv_has_the_figures_beside_calls_of_the_whole_the_lines_and_the_subscriptions(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = {"101": {"2026-11": 12.5, "2026-10": 3.0}}
+    monkeypatch.setattr(gathering, "read_minutes", lambda *_: minutes)
+    rows = {(row["by"], row["group"]): row for row in csv.DictReader(report("csv").splitlines())}
+    whole = rows["all", "all"]
+    names = ("too_few_s", "broken_min", "repaid_min", "owed_min", "returns_due", "returns_open")
+    found: Any = json.loads(report("json"))
+    sums = [
+        sum(one["seconds"] for one in found["too_few"]),
+        *(
+            sum(one[key] for one in found["phone_hours_broken"]) / 60
+            for key in ("broken_s", "repaid_s", "owed_s")
+        ),
+        found["returns"]["opened"],
+        found["returns"]["overdue"],
+    ]
+    assert [float(whole[name]) for name in names] == pytest.approx(sums, abs=0.001)
+    assert (whole["referrals_without_end"], whole["outgoing_min"]) == ("0", "15.5")
+    line = rows["line", "bygglov"]
+    assert float(line["too_few_s"]) == pytest.approx(
+        sum(one["seconds"] for one in found["too_few"] if one["line"] == "bygglov"), abs=0.001
+    )
+    assert line["returns_due"] == ""
+    assert rows["subscription", "Anna Berg"]["outgoing_min"] == "12.5"
+    assert rows["subscription", "Anna Berg"]["offered"] == ""
+
+
 def test_s2_each_figure_of_the_policy_is_given_by_its_query(
     compliance: Report, tmp_path: Path
 ) -> None:
@@ -156,7 +193,7 @@ def test_s6_text_and_page_show_the_minutes_of_each_subscription(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minutes = {"101": {"2026-11": 3.04}, "199": {"2026-11": 0.5}}
-    monkeypatch.setattr(reporting, "read_minutes", lambda *_: minutes)
+    monkeypatch.setattr(gathering, "read_minutes", lambda *_: minutes)
     assert "Anna Berg                2026-11     3.0 min" in report("text")
     page = report("html")
     for name, spent in (("Anna Berg", "3.0"), ("199", "0.5")):
