@@ -7,15 +7,16 @@ held to the same contract suite.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from pbx_bridge.core.events import Event
 from pbx_bridge.core.latency import Journey
+from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import Timetable
 from pbx_bridge.core.waiting import Waiters
@@ -131,31 +132,52 @@ class Record(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A voicemail message that somebody has left."""
-
-    mailbox: str
-    id: str
-    """Unique in the mailbox; it stays with the message."""
-    caller: str
-    """Caller's number as signalled, "" when withheld. Not to be trusted."""
-    at: datetime
-    """When it was begun, aware, by our clock."""
-    seconds: int
-    channel: str
-    """Asterisk's name of the caller's channel, "" where it isn't known."""
-
-
 class Messages(Protocol):
-    """The mailboxes, as Asterisk keeps them."""
+    """The mailboxes, as Asterisk keeps them on the disk."""
 
     def arrivals(self) -> AsyncIterator[Message]:
         """Yield each message once, those that are there already first."""
         ...
 
+    async def mailboxes(self) -> Sequence[str]:
+        """Every mailbox in which messages can be, in the plan or not."""
+        ...
+
+    async def discard(self, message: Message) -> bool:
+        """Delete a message of a mailbox that Asterisk knows no more. Returns whether it was
+        there; raises `OSError`."""
+        ...
+
+    async def held(self, mailbox: str) -> Sequence[Message] | None:
+        """What is in a mailbox, the oldest first; None where mailboxes can't be read."""
+        ...
+
+    async def file(self, mailbox: str, message: str) -> Path | None:
+        """The sound file without suffix; None when it is in the mailbox no more."""
+        ...
+
     async def sound(self, mailbox: str, message: str) -> bytes | None:
         """What was said, as a WAV file; None when it is in the mailbox no more."""
+        ...
+
+
+class Notes(Protocol):
+    """Notes that people have spoken about their absence."""
+
+    async def clear(self, kept: Collection[str]) -> int:
+        """Delete all but `kept` and the very young. Returns how many; raises `OSError`."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """The mailboxes, as Asterisk has them changed (AMI)."""
+
+    async def put_aside(self, message: Message) -> None:
+        """It was heard. Raises `PbxUnavailable`, `PbxRejected` when it isn't there."""
+        ...
+
+    async def delete(self, message: Message) -> None:
+        """Raises as `put_aside`."""
         ...
 
 
@@ -371,6 +393,11 @@ class Speech(Protocol):
 
     def said(self, sound: Path | str) -> str | None:
         """What a file made by `file` says, by its name or path, with or without suffix."""
+        ...
+
+    async def clear(self, unused: timedelta) -> int:
+        """Delete what nobody has asked for during so long. Returns how many sentences; raises
+        `OSError`."""
         ...
 
 

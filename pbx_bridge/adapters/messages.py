@@ -14,19 +14,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from pbx_bridge.ports import Message
+from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.wire.voicemail import Envelope, Unfinished, read
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_S = 2.0
-WATCHED = ("INBOX", "Old")
+NEW, HEARD = "INBOX", "Old"
+WATCHED = (NEW, HEARD)
 """Folders of a mailbox in which messages can be that came while nobody watched."""
 SETTLED_S = 1.0
 """A folder that was changed less than this ago is read again: its time may be the same after
@@ -82,9 +83,52 @@ class SpoolMessages:
         self._seen = {key: at for key, at in self._seen.items() if at > now - FORGOTTEN_S}
         return sorted(found, key=lambda one: one.at)
 
+    async def mailboxes(self) -> Sequence[str]:
+        """Every mailbox in which messages can be, in the plan or not."""
+        return [one.name for one in await asyncio.to_thread(self._mailboxes)]
+
+    async def discard(self, message: Message) -> bool:
+        """Delete a message of a mailbox that Asterisk knows no more. Returns whether it was
+        there; raises `OSError`."""
+        return await asyncio.to_thread(self._discard, message)
+
+    def _discard(self, message: Message) -> bool:
+        found = self._text_of(message.mailbox, message.id)
+        if found is not None:
+            for suffix in (".wav", ".txt"):
+                found.with_suffix(suffix).unlink(missing_ok=True)
+        return found is not None
+
+    async def held(self, mailbox: str) -> Sequence[Message] | None:
+        """What is in a mailbox, the oldest first; None where mailboxes can't be read."""
+        return await asyncio.to_thread(self._all_of, mailbox)
+
+    async def file(self, mailbox: str, message: str) -> Path | None:
+        """The sound file without suffix, where it is at this moment; None when it is gone."""
+        found = await asyncio.to_thread(self._text_of, mailbox, message)
+        return None if found is None else found.with_suffix("")
+
     async def sound(self, mailbox: str, message: str) -> bytes | None:
         """What was said, as a WAV file; None when it is in the mailbox no more."""
         return await asyncio.to_thread(self._sound, mailbox, message)
+
+    def _all_of(self, mailbox: str) -> Sequence[Message] | None:
+        spool = self._folder.parent.parent
+        if not spool.is_dir() or not _MAILBOX.fullmatch(mailbox):
+            return None
+        found = [
+            self._message(mailbox, envelope, heard=folder == HEARD)
+            for folder in WATCHED
+            for file in (self._folder / mailbox / folder).glob("msg*.txt")
+            if (envelope := self._envelope(file)) is not None
+        ]
+        return sorted(found, key=lambda one: one.at)
+
+    def _text_of(self, mailbox: str, message: str) -> Path | None:
+        if not _MAILBOX.fullmatch(mailbox):
+            return None
+        files = (self._folder / mailbox).glob("*/msg*.txt")
+        return next((file for file in sorted(files) if self._is(file, message)), None)
 
     def _mailboxes(self) -> list[Path]:
         try:
@@ -111,15 +155,15 @@ class SpoolMessages:
             keys.add(key)
             if key not in self._seen:
                 self._seen[key] = time.monotonic()
-                yield self._message(folder.parent.name, envelope)
+                yield self._message(folder.parent.name, envelope, heard=folder.name == HEARD)
         self._held[folder] = frozenset(keys)
         if whole and time.time_ns() - changed > SETTLED_S * 1e9:
             self._read[folder] = changed
 
-    def _message(self, mailbox: str, envelope: Envelope) -> Message:
+    def _message(self, mailbox: str, envelope: Envelope, *, heard: bool) -> Message:
         at = envelope.left_at + self._offset
         return Message(
-            mailbox, envelope.id, envelope.caller, at, envelope.seconds, envelope.channel
+            mailbox, envelope.id, envelope.caller, at, envelope.seconds, envelope.channel, heard
         )
 
     def _envelope(self, file: Path) -> Envelope | None:
@@ -145,18 +189,16 @@ class SpoolMessages:
     def _sound(self, mailbox: str, message: str) -> bytes | None:
         """The number on a file may be another message's a moment later: whose sound was read is
         asked before and after."""
-        if not _MAILBOX.fullmatch(mailbox):
-            return None
         for _ in range(READ_TRIES):
-            for file in sorted((self._folder / mailbox).glob("*/msg*.txt")):
-                if not self._is(file, message):
-                    continue
-                try:
-                    sound = file.with_suffix(".wav").read_bytes()
-                except OSError:
-                    continue
-                if self._is(file, message):
-                    return sound
+            file = self._text_of(mailbox, message)
+            if file is None:
+                return None
+            try:
+                sound = file.with_suffix(".wav").read_bytes()
+            except OSError:
+                continue
+            if self._is(file, message):
+                return sound
         return None
 
     def _is(self, file: Path, message: str) -> bool:

@@ -15,12 +15,15 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Lock
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -99,6 +102,9 @@ class EspeakSpeech:
         folder.mkdir(parents=True, exist_ok=True)
         self._known = {path.stem for path in folder.glob("*.wav")}
         self._said = read_manifest(folder / MANIFEST)
+        self._used: set[str] = set()
+        """Asked for since the last clearing; a file's time says when it was before."""
+        self._manifest = Lock()
         self._making: dict[str, asyncio.Future[None]] = {}
         self._workers = ThreadPoolExecutor(PROGRAMS_AT_ONCE, "speech")
 
@@ -109,10 +115,26 @@ class EspeakSpeech:
         even when nobody waits any more.
         """
         name = self._name(text, language)
+        self._used.add(name)
         if name not in self._known:
             making = self._making.get(name) or self._begin(name, text, language)
             await asyncio.shield(making)
         return self.folder / name
+
+    async def clear(self, unused: timedelta) -> int:
+        """Delete what nobody has asked for during so long: names, and why somebody was away.
+
+        Returns how many sentences; raises `OSError`. Bridges that share a folder keep each other's
+        sentences alive if each of them clears more often than that.
+        """
+        used, self._used = self._used, set()
+        before = time.time() - unused.total_seconds()
+        loop = asyncio.get_running_loop()
+        dropped = await loop.run_in_executor(self._workers, self._drop, used, before)
+        self._known -= dropped
+        for name in dropped:
+            self._said.pop(name, None)
+        return len(dropped)
 
     async def close(self) -> None:
         """Return when nothing is being made; each text ends within `RENDER_TIMEOUT_S`."""
@@ -143,6 +165,26 @@ class EspeakSpeech:
             self._said[name] = text
 
     # What follows runs in a worker thread and touches nothing but files.
+
+    def _drop(self, used: Collection[str], before: float) -> set[str]:
+        """What is asked for while this works is made anew, or was used a moment ago."""
+        dropped = set()
+        for file in self.folder.glob("*.wav"):
+            if file.stem in used:
+                os.utime(file)
+            elif file.stat().st_mtime < before and file.stem not in self._used:
+                file.unlink(missing_ok=True)
+                dropped.add(file.stem)
+        manifest = self.folder / MANIFEST
+        if dropped and manifest.exists():
+            with self._manifest:
+                kept = [
+                    line
+                    for line in manifest.read_bytes().splitlines(keepends=True)
+                    if not any(name.encode() in line for name in dropped)
+                ]
+                _write_whole(manifest, b"".join(kept))
+        return dropped
 
     def _make(self, name: str, text: str, language: Language, recording: Recording | None) -> None:
         sound = _recorded(recording.path) if recording is not None else None
@@ -190,7 +232,7 @@ class EspeakSpeech:
     def _keep(self, name: str, text: str, language: Language, sound: bytes) -> None:
         """Write the manifest's line, then the file: no file is without its words."""
         line = to_json({"file": name, "language": language.value, "text": text})
-        with (self.folder / MANIFEST).open("ab") as manifest:
+        with self._manifest, (self.folder / MANIFEST).open("ab") as manifest:
             manifest.write(line + b"\n")
         _write_whole(self.folder / f"{name}.wav", sound)
 

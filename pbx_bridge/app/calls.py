@@ -17,12 +17,13 @@ from pathlib import Path
 
 import structlog
 
+from pbx_bridge.app.inbox import Inbox
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.steps import variables
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import call as calls
 from pbx_bridge.core import numbers
-from pbx_bridge.core.call import Ask, Call, Decision, Obey, Record, Say
+from pbx_bridge.core.call import Ask, Call, Decision, Listen, Obey, Record, Say, Sort
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
@@ -112,8 +113,10 @@ class Calls:
         pin_of: Callable[[str], str] = no_pin,
         phones: Phones | None = None,
         meters: Meters | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
-        """`phones`: where the queues are seen, None where they can't be."""
+        """`phones`: where the queues are seen, `inbox`: the mailboxes; None where they can't be."""
+        self._inbox = inbox
         self._phones = phones
         self._hearing = Hearing()
         self.tally = Tally()
@@ -163,10 +166,7 @@ class Calls:
             return done
         if not isinstance(decision.step, Ask):
             self._hearing.back(offer.channel)
-        self._note(offer, call, decision)
-        while isinstance(decision.step, Obey):
-            call, decision = await self._obeyed(call, decision.mark, decision.step.command)
-            self._note(offer, call, decision)
+        call, decision = await self._own_steps(offer, call, decision)
         after = call.tried[-1].result if call.tried else ""
         call = calls.with_attempt(call, decision.mark)
         audio = await self._audio(decision, call)
@@ -189,6 +189,26 @@ class Calls:
         told = self._hearing.ahead(line, offer.channel, joined)
         found = waiting(exchange, line, joined, others, told, now)
         return replace(call, waiting=found)
+
+    async def _own_steps(
+        self, offer: Offer, call: Call, decision: Decision
+    ) -> tuple[Call, Decision]:
+        """Take the bridge's own steps, until there is one for Asterisk; each is journaled."""
+        while True:
+            if isinstance(decision.step, Listen) and self._inbox and call.inbox is None:
+                call = replace(call, inbox=await self._inbox.held(decision.step.mailbox))
+                decision = decide(call, self._office.exchange, self._clock.now())
+            self._note(offer, call, decision)
+            match decision.step:
+                case Obey(command):
+                    call, decision = await self._obeyed(call, decision.mark, command)
+                case Sort() if self._inbox is not None:
+                    call = await self._inbox.sort(
+                        calls.with_attempt(call, decision.mark), decision.step
+                    )
+                    decision = decide(call, self._office.exchange, self._clock.now())
+                case _:
+                    return call, decision
 
     async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
         """Carry out a command of the caller's: what is told of it, or the step after it."""

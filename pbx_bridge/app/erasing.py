@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import structlog
 
+from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.office import Office
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.events import DataErased, Event
-from pbx_bridge.ports import Clock, Journal, JournalUnavailable, Record
+from pbx_bridge.ports import Clock, Journal, JournalUnavailable, PbxUnavailable, Record
 
 LOOK_S = 600.0
 """Between two looks at the date; a machine's clock may be set anew (F30)."""
@@ -26,12 +27,14 @@ class Erasing:
         self,
         journal: Journal,
         record: Record,
+        clearing: Clearing,
         office: Office,
         clock: Clock,
         periods: retention.Periods,
     ) -> None:
         self._journal = journal
         self._record = record
+        self._clearing = clearing
         self._office = office
         self._clock = clock
         self._periods = periods
@@ -45,42 +48,55 @@ class Erasing:
                 try:
                     await self.erase()
                     done = today
-                except (JournalUnavailable, OSError) as error:
+                except (JournalUnavailable, PbxUnavailable, OSError) as error:
                     log.error("erasing_failed", why=str(error))
             await asyncio.sleep(LOOK_S)
 
     async def erase(self) -> Mapping[str, int]:
-        """Delete what is too old. Returns rows by kind; raises `JournalUnavailable`."""
+        """Delete what is too old. Returns how many of each kind.
+
+        Raises `JournalUnavailable`, and `PbxUnavailable` or `OSError` where messages and sounds
+        are still there; the rest is deleted then.
+        """
         now, periods = self._clock.now().astimezone(UTC), self._periods
         before = {
             "numbers": now - periods.numbers,
             "calls": now - periods.calls,
             "absences": now - periods.absences,
+            "messages": now - periods.messages,
+            "sentences": now - periods.sentences,
+            "notes": now,
         }
+        before |= {"log": before["numbers"], "journal": before["numbers"]}
         counts = dict(await self._record.erase_old(before["numbers"], before["calls"]))
         for kinds, name, what in (
             (retention.WITH_NUMBERS, "journal", "numbers"),
             (retention.OF_ABSENCES, "absences", "absences"),
         ):
             counts[name] = await self._erase_entries(kinds, before[what], now)
-        ends = {"log": "numbers", "journal": "numbers"}
+        await self._prove(now, counts, before)
+        cleared = await self._clearing.clear(now, periods)
+        await self._prove(now, cleared, before)
+        return {**counts, **cleared}
+
+    async def _prove(
+        self, now: datetime, counts: Mapping[str, int], before: Mapping[str, datetime]
+    ) -> None:
         proofs: list[Event] = [
-            DataErased(what, before[ends.get(what, what)], count)
-            for what, count in counts.items()
-            if count
+            DataErased(what, before[what], count) for what, count in counts.items() if count
         ]
         if proofs:
             await self._journal.append(now, proofs)
             log.info("erased", **counts)
-        return counts
 
     async def forget(self, number: str) -> Mapping[str, int]:
-        """Delete what is known of somebody outside. Raises `JournalUnavailable`.
+        """Delete what is known of somebody outside, the messages that they have left too.
 
-        An open return of theirs is deleted too: nobody is to call them.
+        An open return of theirs is deleted: nobody is to call them. Raises `JournalUnavailable`,
+        `PbxUnavailable`, `OSError`; asked again it goes on.
         """
         forms = numbers.forms(number, self._office.exchange.plan.dialling)
-        counts = {"log": 0, "numbers": 0}
+        counts = {"messages": await self._clearing.forget(forms), "log": 0, "numbers": 0}
         for form in forms:
             for what, count in (await self._record.forget(form)).items():
                 counts[what] += count

@@ -7,8 +7,8 @@ import asyncio
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import TakeMessage
-from pbx_bridge.core.mailboxes import is_new
-from pbx_bridge.ports import Clock, Message, Messages
+from pbx_bridge.core.mailboxes import Message, is_new
+from pbx_bridge.ports import Clock, Messages
 
 RETRY_S = 5.0
 """Until the journal is tried again."""

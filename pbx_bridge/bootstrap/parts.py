@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pbx_bridge.adapters.ami import Ami, AmiPhones, AmiSwitch
+from pbx_bridge.adapters.ami import Ami, AmiMailboxes, AmiPhones, AmiSwitch
 from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
@@ -18,6 +18,7 @@ from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.store import SqliteJournal
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.messages import SpoolMessages
+from pbx_bridge.adapters.notes import SpokenNotes
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
@@ -25,7 +26,9 @@ from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
+from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.erasing import Erasing
+from pbx_bridge.app.inbox import Inbox
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
@@ -87,7 +90,8 @@ class Parts:
         )
         self.speech = speech(deployment, site.prompts)
         stack.push_async_callback(self.speech.close)
-        self.voice = Voice(self.speech, site.prompts, running.notes)
+        messages = SpoolMessages(running.messages, clock.offset_s)
+        self.voice = Voice(self.speech, site.prompts, running.notes, messages.file)
         self.ari = Ari(
             AriAddress(
                 running.control_host, running.http_port, logins.ari_user, logins.ari_password
@@ -105,6 +109,7 @@ class Parts:
             events=("agent",),
         )
         self.phones = AmiPhones(self.ami)
+        asterisks = AmiMailboxes(self.ami)
         self.meters = Meters()
         self.calls = Calls(
             self.ari,
@@ -114,13 +119,13 @@ class Parts:
             partial(secrets.pin, state / SECRETS),
             self.phones,
             self.meters,
+            Inbox(messages, asterisks, self.office),
         )
         self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
         self.attending = Attending(self.phones, self.office, clock)
         website = Website(deployment.public, site.plan.organisation.language)
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
-        messages = SpoolMessages(running.messages, clock.offset_s)
         self.taking = Taking(messages, self.office, clock)
         self.outbox = Outbox(
             self.ari, _mail(deployment, clock), self.office, self.voice, clock, messages
@@ -131,8 +136,14 @@ class Parts:
             clock.offset_s,
             Pseudonyms(deployment.privacy.key),
         )
+        notes = SpokenNotes(running.notes)
         self.erasing = Erasing(
-            self.journal, self.tail, self.office, clock, deployment.privacy.periods
+            self.journal,
+            self.tail,
+            Clearing(messages, asterisks, notes, self.speech, self.office),
+            self.office,
+            clock,
+            deployment.privacy.periods,
         )
         self.recording = Recording(self.ari, self.tail, self.office, clock, self.meters)
         self.storing = Storing(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +16,12 @@ import typer
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal.codec import encode
 from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.pseudonym import rotate
 from pbx_bridge.adapters.record import read_journeys, read_of_number
+from pbx_bridge.asterisk import running
 from pbx_bridge.bootstrap import control_socket
+from pbx_bridge.cli.gathering import From, To, period
 from pbx_bridge.cli.options import (
     CONFIG,
     AsJson,
@@ -32,11 +35,11 @@ from pbx_bridge.cli.options import (
     show,
     site_of,
 )
-from pbx_bridge.cli.reporting import From, To, period
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.latency import Journey
+from pbx_bridge.ports import PbxUnavailable
 
 Why = Annotated[str, typer.Option("--why", help="Why it is read; it is journaled.")]
 Number = Annotated[str, typer.Argument(help="A number outside, as 0401234567 or +358401234567.")]
@@ -91,9 +94,10 @@ def subject(
     site = site_of(deployment_of(config, state))
     forms = numbers.forms(number, site.plan.dialling)
     note_reading(site, "subject", why)
+    left = asyncio.run(_messages_of(forms, site))
     with reading(site.deployment.state) as connection:
         if connection is None:
-            show({"number": number, "calls": [], "journal": []})
+            show({"number": number, "calls": [], "messages": left, "journal": []})
             return
         journeys = [one for form in forms for one in read_of_number(connection, form)]
         entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over()))
@@ -108,7 +112,8 @@ def subject(
         for one in entries
         if one.seq in rows
     ]
-    show({"number": number, "calls": [_as_dict(one) for one in journeys], "journal": journal})
+    calls = [_as_dict(one) for one in journeys]
+    show({"number": number, "calls": calls, "messages": left, "journal": journal})
 
 
 def erase(
@@ -135,6 +140,27 @@ def new_pseudonyms(config: Config = CONFIG, state: State = None) -> None:
     deployment = deployment_of(config, state)
     rotate(deployment.privacy.key)
     sys.stdout.write(f"{deployment.privacy.key}: new; the bridge uses it from its next start\n")
+
+
+async def _messages_of(forms: Collection[str], site: Site) -> list[dict[str, object]]:
+    """What these numbers have left in mailboxes; the sound is the file named."""
+    try:
+        held = running.load(site.deployment.state)
+    except PbxUnavailable:
+        return []  # no exchange was ever started with this state
+    spool = SpoolMessages(held.messages, held.clock_offset_s)
+    return [
+        {
+            "mailbox": one.mailbox,
+            "id": one.id,
+            "at": one.at.isoformat(),
+            "seconds": one.seconds,
+            "sound": str(await spool.file(one.mailbox, one.id)) + ".wav",
+        }
+        for mailbox in await spool.mailboxes()
+        for one in await spool.held(mailbox) or ()
+        if one.caller in forms
+    ]
 
 
 def _row(one: Journey, site: Site) -> str:

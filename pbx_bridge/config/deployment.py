@@ -290,6 +290,7 @@ class _Privacy(Shape):
     numbers_days: Days = 30
     calls_days: Days = 730
     absences_days: Days = 365
+    messages_days: Days = 30
     key_file: FilePath = "state/pseudonym.key"
     may_see_people: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]] = Field(
         default_factory=list
@@ -302,7 +303,7 @@ class _Privacy(Shape):
         return self
 
     def privacy(self, base: Path) -> Privacy:
-        days = (self.numbers_days, self.calls_days, self.absences_days)
+        days = (self.numbers_days, self.calls_days, self.absences_days, self.messages_days)
         periods = Periods(*(timedelta(days=one) for one in days))
         return Privacy(periods, _path(base, self.key_file), frozenset(self.may_see_people))
 

@@ -12,8 +12,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 from pbx_bridge.core.commands import Command
+from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.sentences import Sentence, Spoken
+from pbx_bridge.core.sentences import Spoken
 
 VERSION = "v1"
 LONGEST_STATE = 4096
@@ -54,6 +55,9 @@ class Why(StrEnum):
     MESSAGE_NOT_TAKEN = "message-not-taken"
     MAILBOX_OPENED = "mailbox-opened"
     MAILBOX_CLOSED = "mailbox-closed"
+    MESSAGE_PLAYED = "message-played"
+    MESSAGE_HEARD = "message-heard"
+    MESSAGE_DELETED = "message-deleted"
     UNKNOWN_NUMBER = "unknown-number"
     CODE_OBEYED = "code-obeyed"
     CODE_ASKED = "code-asked"
@@ -113,6 +117,8 @@ class Call:
     """Asterisk's id of the call; names what is recorded in it."""
     waiting: Waiting | None = None
     """The queue that the caller waits in, None where it isn't known."""
+    inbox: tuple[Message, ...] | None = None
+    """What is in the mailbox that is being heard, the oldest first; None where it isn't known."""
 
     def result(self, mark: str) -> str | None:
         """How the step `mark` went; None when it wasn't tried."""
@@ -156,7 +162,7 @@ class Ask:
 
     The result is the keys, "#" where that was the only one, "" where none was pressed."""
 
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[Spoken, ...]
     seconds: int = 5
     digits: int = 1
 
@@ -208,9 +214,10 @@ class Voicemail:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Hear the messages of a mailbox, whose owner is known.
+    """Hear the messages of a mailbox, whose owner is known, by Asterisk's own menu.
 
-    The result is Asterisk's TRYSTATUS, `SUCCESS` unless the mailbox can't be opened."""
+    Only where the bridge can't read the mailbox; else the call gets its `inbox` in place of this
+    step. The result is Asterisk's TRYSTATUS, `SUCCESS` unless the mailbox can't be opened."""
 
     mailbox: str
 
@@ -229,7 +236,19 @@ class Obey:
     command: Command
 
 
-Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Listen | Hangup | Obey
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Put a message with those that were heard, or delete it: the bridge's own step.
+
+    The result is `done`, or `failed` when it lies where it was."""
+
+    message: Message
+    deleted: bool
+    by: str
+    """Extension of whoever hears it."""
+
+
+Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Listen | Hangup | Obey | Sort
 
 
 @dataclass(frozen=True, slots=True)

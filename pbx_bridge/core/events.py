@@ -233,6 +233,16 @@ class MessageLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSorted:
+    """Somebody has heard a message, or deleted it."""
+
+    mailbox: str
+    message: str
+    deleted: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """A member attends a line from now on."""
 
@@ -418,6 +428,7 @@ Event = (
     | ReturnKept
     | ReturnReminded
     | MessageLeft
+    | MessageSorted
     | SignedIn
     | SignedOut
     | PhoneLost

@@ -20,6 +20,7 @@ from pbx_bridge.core.call import (
     Record,
     Ring,
     Say,
+    Sort,
     Step,
     Voicemail,
     Why,
@@ -32,7 +33,7 @@ from pbx_bridge.core.decide import decide
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Plan
-from pbx_bridge.core.sentences import Recorded, Sentence, Spoken
+from pbx_bridge.core.sentences import Sentence, Spoken
 from pbx_bridge.core.state import Exchange
 
 Speak = Callable[[Sentence, Language], str]
@@ -92,7 +93,7 @@ def _assumed(step: Step) -> str:
             return "TIMEOUT"
         case Hold():
             return "SUCCESS"
-        case Say() | Ask() | Record() | Voicemail() | Listen() | Hangup() | Obey():
+        case Say() | Ask() | Record() | Voicemail() | Listen() | Hangup() | Obey() | Sort():
             return ""
         case _:
             assert_never(step)
@@ -123,14 +124,13 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"hear the messages of mailbox {mailbox}"
         case Hangup():
             return "hang up"
-        case Obey(command):
-            return f"obey {type(command).__name__}"
+        case Obey() | Sort():
+            return f"obey {type(step.command if isinstance(step, Obey) else step).__name__}"
         case _:
             assert_never(step)
 
 
 def _said(sentences: Sequence[Spoken], language: Language, speak: Speak) -> str:
     return " ".join(
-        "(a recorded note)" if isinstance(one, Recorded) else speak(one, language)
-        for one in sentences
+        speak(one, language) if isinstance(one, Sentence) else "(a recording)" for one in sentences
     )

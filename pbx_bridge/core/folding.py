@@ -26,6 +26,7 @@ from pbx_bridge.core.events import (
     LineStaffed,
     LinkLost,
     MessageLeft,
+    MessageSorted,
     NoticeDelivered,
     NoticeDropped,
     NoticeDue,
@@ -75,6 +76,7 @@ NEUTRAL: tuple[type[Event], ...] = (
     RecordGap,
     DataErased,
     DataRead,
+    MessageSorted,
     BridgeStarted,
 )
 """Kinds that change nothing in the state: most of a journal, and passed over when it is folded."""
@@ -206,6 +208,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             | RecordGap()
             | DataErased()
             | DataRead()
+            | MessageSorted()
             | BridgeStarted()
         ):
             return exchange

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pbx_bridge.core.model import Line, Person, Plan
@@ -11,6 +12,24 @@ from pbx_bridge.core.state import Exchange
 KEPT = timedelta(days=7)
 """A message that was left longer ago is news to nobody: it isn't told any more, so that what was
 told of it needn't be known either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A voicemail message that somebody has left."""
+
+    mailbox: str
+    id: str
+    """Unique in the mailbox; it stays with the message."""
+    caller: str
+    """Caller's number as signalled, "" when withheld. Not to be trusted."""
+    at: datetime
+    """When it was begun, aware, by our clock."""
+    seconds: int
+    channel: str
+    """Asterisk's name of the caller's channel, "" where it isn't known."""
+    heard: bool = False
+    """It lies with those that were heard."""
 
 
 def owner(plan: Plan, mailbox: str) -> Person | Line | None:

@@ -66,6 +66,20 @@ class Periods:
     """Calls without their numbers, for figures."""
     absences: timedelta = timedelta(days=365)
     """Of the staff, in the journal."""
+    messages: timedelta = timedelta(days=30)
+    """Voicemail messages, heard or not."""
+    sentences: timedelta = timedelta(days=30)
+    """Sounds of sentences, since they were last needed."""
+
+
+def notes_needed(exchange: Exchange) -> Iterator[str]:
+    """Yield the names of spoken notes that somebody may still hear."""
+    for referrals in exchange.referrals.values():
+        yield from (one.recording for one in referrals if one.recording)
+    yield from (one.recording for one in exchange.outbox.values() if one.recording)
+    for covers in exchange.covers.values():
+        absences = (one.absence for one in covers)
+        yield from (one.recording for one in absences if one is not None and one.recording)
 
 
 def is_needed(event: Event, exchange: Exchange, now: datetime) -> bool:

@@ -49,7 +49,15 @@ class Recorded:
     """As in `Referral.recording`."""
 
 
-Spoken = Sentence | Recorded
+@dataclass(frozen=True)
+class Left:
+    """A message that a caller has left, played as it is; one that is gone is passed over."""
+
+    mailbox: str
+    message: str
+
+
+Spoken = Sentence | Recorded | Left
 
 
 def sentence(key: str, **slots: Slot) -> Sentence:

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import sys
+import time
 import wave
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from fakes.espeak import VOICES, espeak
 
 from pbx_bridge.adapters import speech
-from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
+from pbx_bridge.adapters.speech import MANIFEST, EspeakSpeech, read_manifest, recordings_by_text
 from pbx_bridge.core.model import Language
 from pbx_bridge.ports import SpeechFailed
 from pbx_bridge.wire import wav
@@ -259,3 +261,25 @@ async def test_espeak_speaks_three_languages_at_the_same_level(tmp_path: Path) -
         assert 2 < samples.size / rate < 8
         assert 20 * np.log10(np.max(np.abs(samples))) == pytest.approx(-3, abs=0.05)
     await voice.close()
+
+
+async def test_a_clearing_keeps_what_was_used_and_the_manifest_knows_no_more_than_the_folder(
+    tmp_path: Path,
+) -> None:
+    """Also across a restart: a file's time says when it was used last."""
+    speech = espeak(tmp_path)
+    assert speech is not None
+    kept, dropped = [await speech.file(text, Language.SV) for text in ("Tack.", "Hej då.")]
+    day_s = 86400
+    for path in (kept, dropped):
+        os.utime(f"{path}.wav", (time.time() - 40 * day_s,) * 2)
+    await speech.close()
+    again = espeak(tmp_path)
+    assert again is not None
+    await again.file("Tack.", Language.SV)
+    assert await again.clear(timedelta(days=30)) == 1
+    assert [path.stem for path in tmp_path.glob("*.wav")] == [kept.name]
+    assert read_manifest(tmp_path / MANIFEST) == {kept.name: "Tack."}
+    assert "Hej" not in (tmp_path / MANIFEST).read_text(encoding="utf-8")
+    assert await again.clear(timedelta(days=30)) == 0, "it was used a moment ago"
+    await again.close()

@@ -12,11 +12,15 @@ import pytest
 from adapters.test_cel_tail import append
 from core.plans import PLAN
 from fakes.clock import FakeClock
+from fakes.messages import FakeMessages
+from fakes.speech import FakeSpeech
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import Intact, SqliteJournal, verify_file
+from pbx_bridge.adapters.notes import SpokenNotes
 from pbx_bridge.adapters.pseudonym import KeyUnreadable, Pseudonyms, rotate
 from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journeys
+from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.erasing import Erasing
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.commands import NoteCall, RecordContact, SetReferral
@@ -53,6 +57,7 @@ class House:
     office: Office
     erasing: Erasing
     clock: FakeClock
+    messages: FakeMessages
 
     @property
     def bytes(self) -> bytes:
@@ -72,8 +77,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await tail.catch_up()
     log.unlink()
     office = Office(fresh(PLAN), journal, clock)
-    erasing = Erasing(journal, tail, office, clock, Periods(absences=timedelta(days=30)))
-    yield House(tmp_path, database, journal, tail, office, erasing, clock)
+    messages = FakeMessages()
+    notes = SpokenNotes(tmp_path / "notes")
+    clearing = Clearing(messages, messages, notes, FakeSpeech(), office)
+    periods = Periods(absences=timedelta(days=30))
+    erasing = Erasing(journal, tail, clearing, office, clock, periods)
+    yield House(tmp_path, database, journal, tail, office, erasing, clock, messages)
     await journal.close()
     database.close()
 

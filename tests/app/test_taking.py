@@ -15,8 +15,8 @@ from pbx_bridge.app import taking
 from pbx_bridge.app.taking import Taking
 from pbx_bridge.core.events import MessageLeft
 from pbx_bridge.core.folding import fold
+from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.state import Channel
-from pbx_bridge.ports import Message
 
 MESSAGE = Message("105", "1-1", "0401234567", DAY - timedelta(minutes=1), 12, "PJSIP/operator-1")
 SOUND = b"RIFF what was said"

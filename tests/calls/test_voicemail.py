@@ -150,7 +150,7 @@ async def test_s16_a_message_lights_the_lamp_comes_by_letter_and_is_heard(
         assert (lamp.told.new, lamp.told.heard) == (1, 0)
         assert not elin.received, "who is away is not rung"
         (letter,) = await night.brought(1)
-        heard = await stage.call("*97", phone="105", press=[Press("1", after_s=2.0)], hold_s=12.0)
+        heard = await stage.call("*97", phone="105")
         lamp = await elin.lamp(lit=False)
         assert (lamp.told.new, lamp.told.heard) == (0, 1)
     assert await command(stage, "CancelReferral", person="105") == "command-done"
@@ -174,8 +174,13 @@ async def test_s16_a_message_lights_the_lamp_comes_by_letter_and_is_heard(
     assert f"från {CALLER}. Det lämnades tisdag 24.11.2026 kl. 20.0" in text_of(letter)
     assert correlation(sound_in(letter, tmp_path), SAID).score >= SAME_SOUND
 
-    assert heard.whys[0] == "mailbox-opened"
+    assert heard.whys == ["message-played", "mailbox-opened", "nothing-left"]
+    assert heard.result.ended_by == "exchange"
     assert correlation(heard.result.heard, SAID).score >= SAME_SOUND
+    assert heard.heard.startswith(
+        "Nya meddelanden: ett. Sparade: noll. Nytt meddelande. Det kom i "
+    )
+    assert heard.heard.endswith("Det var alla meddelanden.")
     assert heard.journey.outcome is Outcome.CODE
     log = stage.up.site.deployment.state / "bridge.log"
     assert CALLER not in log.read_text(encoding="utf-8"), "no number in a log"
@@ -196,13 +201,19 @@ async def test_a_lines_message_of_a_caller_who_hung_up_lights_all_its_members_la
         (letter,) = await night.brought(1)
         other = await stage.call("*97*2", phone="103")
         assert other.heard == "Du hör inte till dem som bemannar bygglovsrådgivningen."
-        keys = [Press("1", after_s=2.0)]
-        heard = await stage.call("*97*2#", phone="102", press=keys, hold_s=12.0)
+        heard = await stage.call("*97*2#", phone="102")
         for phone in (anna, bo):
             await phone.lamp(lit=False)
+        deleted = await stage.call("*97*2#", phone="101", press=[Press("3", after_s=1.0)])
+        empty = await stage.call("*97*2#", phone="101")
     assert letter["To"] == "anna.berg@norrskar.example", "who is signed in"
     assert "från ett dolt nummer" in text_of(letter)
     assert letter["Subject"].endswith("från ett dolt nummer")
+    assert "Nytt meddelande. Det kom i dag klockan " in heard.heard
+    assert "från ett hemligt nummer." in heard.heard
+    assert deleted.heard == "Meddelandet är raderat. Det var alla meddelanden."
+    assert empty.heard == "Det finns inga meddelanden."
+    assert not list((stage.up.settings.spool / "voicemail/default").glob("*/*/msg*"))
     assert correlation(sound_in(letter, tmp_path), SAID).score >= SAME_SOUND
     assert correlation(heard.result.heard, SAID).score >= SAME_SOUND
 
@@ -280,10 +291,16 @@ async def test_f04_a_message_left_while_no_bridge_runs_is_taken_up_by_the_next_o
     assert len(letters) == 2
 
 
-async def test_an_empty_mailbox_that_nobody_opens_by_a_key_ends_the_call(night: Night) -> None:
-    made = await night.stage.call("*97", phone="105", hold_s=60.0)
+async def test_the_menu_of_the_fallback_ends_the_call_where_nobody_presses_a_key(
+    night: Night,
+) -> None:
+    night.stage.up.bridge.signal(signal.SIGSTOP)
+    try:
+        made = await night.stage.call("*97", phone="105", hold_s=60.0)
+    finally:
+        night.stage.up.bridge.signal(signal.SIGCONT)
     assert made.result.ended_by == "exchange"
-    assert made.whys[0] == "mailbox-opened"
+    assert made.whys[0] == "fallback-mailbox-opened"
     assert not is_silent(made.result.heard)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from cli.test_report_command import NOON, prepared
 from core.plans import ROOT
+from fakes.spool import Spool
 
 from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.asterisk.running import Running, save
 from pbx_bridge.cli.app import main
 from pbx_bridge.cli.options import reading
 from pbx_bridge.core.events import DataRead
@@ -79,7 +81,21 @@ def test_a_caller_gets_all_that_is_known_of_them(run: Run, tmp_path: Path) -> No
     assert code == 0
     assert {one["caller"] for one in found["calls"]} == {"0401234567"}
     assert [one["kind"] for one in found["journal"]] == ["PinRefused"]
+    assert found["messages"] == []
     assert read(tmp_path)[0].what == "subject", "the number isn't journaled again"
+
+
+def test_a_caller_gets_the_messages_that_they_have_left(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "asterisk"
+    place = Running("127.0.0.1", 1, "127.0.0.1", 2, 3, 4, folder, (), "22.10.1", True, 0)
+    save(place, tmp_path / "state")
+    spool = Spool(place.messages)
+    file = spool.leave("101", "17-1", caller="+358401234567")
+    spool.leave("101", "18-1", caller="0409999999")
+    _, said = run("subject", "040 1234567", "--why", "begäran om registerutdrag")
+    (found,) = json.loads(said)["messages"]
+    assert (found["mailbox"], found["id"], found["seconds"]) == ("101", "17-1", 12)
+    assert found["sound"] == str(file.with_suffix(".wav"))
 
 
 def test_a_report_is_noted_and_people_are_for_those_who_may_see_them(

@@ -23,6 +23,9 @@ NAMED = Named({Language.SV: "växeln", Language.FI: "vaihde", Language.EN: "the 
 VALUES: dict[str, Slot] = {
     "digit": 3,
     "minutes": 20,
+    "caller": Digits("0457000102"),
+    "new": 2,
+    "saved": 1,
     "count": 3,
     "place": 2,
     "seconds": 12,

@@ -13,7 +13,8 @@ from fakes.messages import FakeMessages
 from fakes.spool import SOUND, Spool
 
 from pbx_bridge.adapters.messages import SpoolMessages
-from pbx_bridge.ports import Message, Messages
+from pbx_bridge.core.mailboxes import Message
+from pbx_bridge.ports import Messages
 
 LEFT = Message(
     *("101", "1-1", "0401234567", datetime.fromtimestamp(1795518740, UTC), 12),
@@ -60,3 +61,15 @@ async def test_the_sound_is_found_by_mailbox_and_id(boxes: Mailboxes) -> None:
     assert await boxes.messages.sound("101", "1-1") == SOUND + b"1-1"
     for mailbox, message in (("102", "1-1"), ("101", "1-2"), ("../101", "1-1"), ("", "1-1")):
         assert await boxes.messages.sound(mailbox, message) is None
+
+
+async def test_what_is_in_a_mailbox_is_known_and_where_its_sound_is(boxes: Mailboxes) -> None:
+    assert await boxes.messages.held("101") == []
+    boxes.leave()
+    assert await boxes.messages.held("101") == [LEFT]
+    assert await boxes.messages.held("102") == []
+    file = await boxes.messages.file("101", "1-1")
+    assert file is not None
+    assert file.suffix == ""
+    assert await boxes.messages.file("101", "1-2") is None
+    assert await boxes.messages.file("../101", "1-1") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,18 @@ async def test_text_without_words_fails_and_the_next_text_is_spoken(speech: Spee
 async def test_f23_text_is_only_ever_spoken(speech: Speech, text: str) -> None:
     path = await speech.file(text, Language.SV)
     assert speech.said(path) == text
+
+
+async def test_what_nobody_has_asked_for_is_deleted_and_made_anew_when_somebody_does(
+    speech: Speech,
+) -> None:
+    """Sentences hold names, and why somebody was away."""
+    old = await speech.file("Anna Berg är på lunch.", Language.SV)
+    assert await speech.clear(timedelta(hours=1)) == 0
+    assert Path(f"{old}.wav").exists()
+    assert await speech.clear(timedelta(seconds=-1)) == 1
+    assert not Path(f"{old}.wav").exists()
+    assert speech.said(old) is None
+    assert await speech.file("Anna Berg är på lunch.", Language.SV) == old
+    assert Path(f"{old}.wav").exists()
+    assert speech.said(old) == "Anna Berg är på lunch."

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from adapters.fake_ami import until
+from contracts.small_asterisk import START_TIMEOUT_S, Asterisk, started
 from contracts.switch_contract import ASA, SwitchContract
 from fakes.switch import FakeSwitch
 
 from pbx_bridge.adapters.ami import Ami, AmiSwitch
-from pbx_bridge.asterisk.packages import COMPLETE, PrivateCopy, default_folder
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.wire.ami import MAX_LINE_BYTES
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
 FAMILIES = ("referral", "line", "pbx_line", "pbxXline", "PBX_LINE", "pbx_line2")
 
 
@@ -41,73 +35,10 @@ class TestFakeSwitch(SwitchContract):
         assert await switch.stored("referral") == {"101": "lunch"}
 
 
-class Asterisk:
-    """A private Asterisk with a manager and one queue, and nothing else."""
-
-    def __init__(self, copy: PrivateCopy, folder: Path) -> None:
-        self._copy = copy
-        self._folder = folder
-        self.secret = secrets.token_hex(8)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-
-    def configure(self) -> None:
-        folder = self._folder
-        written = ("varlib", "db", "key", "spool", "run", "log", "cache")
-        for name in written:
-            (folder / name).mkdir()
-        places = {f"ast{name}dir": folder / name for name in written}
-        places |= {"astetcdir": folder, "astmoddir": self._copy.modules}
-        places |= {"astdatadir": self._copy.data, "astagidir": folder}
-        lines = "\n".join(f"{name} => {place}" for name, place in places.items())
-        rights = "read = system\nwrite = system,reporting,agent"
-        files = {
-            "asterisk.conf": f"[directories]\n{lines}\n",
-            "modules.conf": "[modules]\nautoload = no\nload = app_queue.so\n",
-            "queues.conf": "[general]\n[vaxel]\nstrategy = ringall\n",
-            "manager.conf": "[general]\nenabled = yes\nwebenabled = no\nbindaddr = 127.0.0.1\n"
-            f"port = {self.port}\n"
-            f"[bridge]\nsecret = {self.secret}\n{rights}\n"
-            f"[powerless]\nsecret = {self.secret}\nread = system\nwrite = agent\n",
-            "logger.conf": "[general]\n[logfiles]\nmessages => warning,error\n",
-        }
-        for name, text in files.items():
-            (folder / name).write_text(text)
-
-    def start(self) -> None:
-        program = self._copy.program("asterisk")
-        self._process = subprocess.Popen(
-            [*program, "-f", "-C", str(self._folder / "asterisk.conf")],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait(STOP_TIMEOUT_S)
-
-    def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-
 @pytest.fixture(scope="module")
 def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
-    copy = PrivateCopy(default_folder() / "asterisk")
-    if not (copy.root / COMPLETE).is_file():
-        pytest.skip("no private Asterisk on this machine; `pbx-bridge up` brings it")
-    asterisk = Asterisk(copy, tmp_path_factory.mktemp("asterisk"))
-    asterisk.configure()
-    asterisk.start()
-    try:
+    with started(tmp_path_factory.mktemp("asterisk")) as asterisk:
         yield asterisk
-    finally:
-        asterisk.stop()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from pbx_bridge.core.model import Language
@@ -22,6 +24,7 @@ class FakeSpeech:
         self.asked: list[tuple[Language, str]] = []
         """Everything that was asked for, in order."""
         self._said: dict[str, str] = {}
+        self._used: dict[str, float] = {}
 
     async def file(self, text: str, language: Language) -> Path:
         self.asked.append((language, text))
@@ -32,7 +35,17 @@ class FakeSpeech:
             height_hz = 300 + int(name[:2], 16) * 10
             (self.folder / f"{name}.wav").write_bytes(wav.tone(height_hz, 0.02 * len(text)))
         self._said[name] = text
+        self._used[name] = time.monotonic()
         return (self.folder or Path("/sounds")) / name
 
     def said(self, sound: Path | str) -> str | None:
         return self._said.get(Path(sound).name.removesuffix(".wav"))
+
+    async def clear(self, unused: timedelta) -> int:
+        before = time.monotonic() - unused.total_seconds()
+        dropped = [name for name, at in self._used.items() if at < before]
+        for name in dropped:
+            del self._used[name], self._said[name]
+            if self.folder is not None:
+                (self.folder / f"{name}.wav").unlink(missing_ok=True)
+        return len(dropped)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pbx_bridge.core.call import Call, Decision, Listen, Obey, Say, Why
+from pbx_bridge.core.call import Call, Decision, Obey, Say, Why
 from pbx_bridge.core.commands import Command
-from pbx_bridge.core.sentences import Spoken, sentence
+from pbx_bridge.core.sentences import Spoken
 
 Route = Iterator[Decision]
 
@@ -19,8 +19,6 @@ DONE = "done"
 """Result of an `Obey` whose command was carried out."""
 REFUSED = "refused"
 """Of one that the policy or the plan does not allow."""
-CLOSED = ("FAILED", "NOAPP")
-"""Result of a `Listen` that could not open the mailbox."""
 
 
 def say(mark: str, why: Why, *sentences: Spoken, tells_when: bool = False) -> Decision:
@@ -32,14 +30,6 @@ def obey(name: str, command: Command, why: Why = Why.CODE_OBEYED) -> Route:
     """Carry out `command`; the bridge tells how it went before the call goes on."""
     yield Decision(f"obey:{name}", Obey(command), why)
     yield say(name, Why.COMMAND_DONE)
-
-
-def listen(call: Call, mailbox: str) -> Route:
-    """Hear the messages of a mailbox; where it can't be opened that is said."""
-    mark = f"listen:{mailbox}"
-    yield Decision(mark, Listen(mailbox), Why.MAILBOX_OPENED)
-    if call.result(mark) in CLOSED:
-        yield say("mailbox", Why.MAILBOX_CLOSED, sentence("mailbox-failed"))
 
 
 def obeyed(call: Call, name: str) -> bool:

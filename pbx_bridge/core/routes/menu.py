@@ -17,7 +17,8 @@ from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
 from pbx_bridge.core.confirming import read_back, status_of
 from pbx_bridge.core.handling import pin_locked
 from pbx_bridge.core.model import Person, ReferralReason, Returns
-from pbx_bridge.core.routes import Route, drafts, listen, obey, obeyed, say
+from pbx_bridge.core.routes import Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes.messages import messages_route
 from pbx_bridge.core.routes.staff import set_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
@@ -122,7 +123,7 @@ def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rou
             at = drafts.moment(name.rpartition(".")[2], exchange)
             yield from obey(name, CancelReferral(extension, by=extension, at=at))
         case str() if key in boxes:
-            yield from listen(call, boxes[key][1])
+            yield from messages_route(call, exchange, boxes[key][1], extension)
 
 
 def _mailboxes(person: Person, exchange: Exchange) -> Iterator[tuple[str, tuple[Sentence, str]]]:

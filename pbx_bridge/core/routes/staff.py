@@ -20,7 +20,8 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
-from pbx_bridge.core.routes import REFUSED, Route, drafts, listen, obey, obeyed, say
+from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes.messages import messages_route
 from pbx_bridge.core.routes.returns import returns_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
@@ -52,7 +53,7 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
         case codes.Hear():
             yield from _hear(call, exchange, person, now)
         case codes.HearMessages(mailbox):
-            yield from listen(call, mailbox)
+            yield from messages_route(call, exchange, mailbox, person.extension)
         case Sentence() as problem:
             yield say("code", Why.CODE_NOT_UNDERSTOOD, problem)
         case SetReferral() as wanted:

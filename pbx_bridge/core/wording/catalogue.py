@@ -83,6 +83,18 @@ _TO_STAFF = {
     "menu-line-messages": "digit line",
     "refused-no-mailbox": "",
     "mailbox-failed": "",
+    "inbox-count": "new saved",
+    "inbox-empty": "",
+    "inbox-new": "",
+    "inbox-saved": "",
+    "inbox-from": "caller since",
+    "inbox-from-withheld": "since",
+    "inbox-keys": "",
+    "inbox-keys-call": "",
+    "inbox-deleted": "",
+    "inbox-not-deleted": "",
+    "inbox-end": "",
+    "inbox-more": "",
     "ask-reason": "",
     "offer-reason": "digit reason",
     "ask-beginning": "",
@@ -214,4 +226,4 @@ SLOTS: Final[Mapping[str, frozenset[str]]] = {
     key: frozenset(slots.split()) for key, slots in (_TO_CALLERS | _TO_STAFF).items()
 }
 """Slots by key. `name` is a person's; `line`, `organisation` and `reason` have one wording per
-language; `until` and `opens` are moments."""
+language; `until`, `since` and `opens` are moments."""

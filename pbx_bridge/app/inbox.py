@@ -1,0 +1,47 @@
+"""Mailboxes while somebody hears them: what is in them, and what becomes of each message (S16)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from pbx_bridge.app.office import Office
+from pbx_bridge.core.call import Call, Sort, with_result
+from pbx_bridge.core.events import MessageSorted
+from pbx_bridge.core.mailboxes import Message
+from pbx_bridge.core.routes import DONE
+from pbx_bridge.ports import Mailboxes, Messages, PbxRejected, PbxUnavailable
+
+FAILED = "failed"
+
+log = structlog.get_logger(__name__)
+
+
+class Inbox:
+    """Reads mailboxes, and has Asterisk sort their messages."""
+
+    def __init__(self, messages: Messages, mailboxes: Mailboxes, office: Office) -> None:
+        self._messages = messages
+        self._mailboxes = mailboxes
+        self._office = office
+
+    async def held(self, mailbox: str) -> tuple[Message, ...] | None:
+        """What is in a mailbox, the oldest first; None where it can't be read."""
+        held = await self._messages.held(mailbox)
+        return None if held is None else tuple(held)
+
+    async def sort(self, call: Call, step: Sort) -> Call:
+        """Carry out the step and journal who did it. Returns the call with its result."""
+        message = step.message
+        change = self._mailboxes.delete if step.deleted else self._mailboxes.put_aside
+        try:
+            await change(message)
+        except (PbxUnavailable, PbxRejected) as error:
+            log.warning("message_not_sorted", mailbox=message.mailbox, why=str(error))
+            return with_result(call, FAILED)
+        self._office.note(MessageSorted(message.mailbox, message.id, step.deleted, step.by))
+        inbox = tuple(
+            replace(one, heard=True) if one == message else one for one in call.inbox or ()
+        )
+        return replace(with_result(call, DONE), inbox=inbox)
