@@ -169,6 +169,15 @@ class Notes(Protocol):
         ...
 
 
+class Logs(Protocol):
+    """Asterisk's log of notices and errors, in which numbers may stand."""
+
+    async def clear(self, kept: timedelta) -> int:
+        """Delete what is older. Returns how many files; raises `PbxUnavailable`, `PbxRejected`,
+        `OSError`."""
+        ...
+
+
 class Mailboxes(Protocol):
     """The mailboxes, as Asterisk has them changed (AMI)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ class Watch:
         self._site = site
         self._running = running
         self._tell = tell
-        self._offset = _size(running.cel_file)
+        self._file = _Followed(running.cel_file)
         self._timelines: dict[str, Timeline] = {}
         self._open: dict[str, str] = {}
         self._turn = asyncio.Lock()
@@ -57,10 +58,7 @@ class Watch:
     async def catch_up(self) -> None:
         """Read what is new; one reader at a time, or a line would count twice."""
         async with self._turn:
-            data = await asyncio.to_thread(_read_from, self._running.cel_file, self._offset)
-            lines, taken = cel.complete_lines(data)
-            self._offset += taken
-            for line in lines:
+            for line in await asyncio.to_thread(self._file.read):
                 if (row := cel.parse(line)) is not None:
                     self._see(CelEvent(EPOCH + timedelta(microseconds=row.time_us), *row.values))
 
@@ -108,13 +106,32 @@ async def watching(site: Site, running: Running, tell: Tell) -> AsyncIterator[Wa
             await watch.settled()
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+class _Followed:
+    """A file that grows, and may get another name: the rest is read there then."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode, self._offset = 0, 0
+        if path.exists():
+            status = path.stat()
+            self._inode, self._offset = status.st_ino, status.st_size
 
-def _read_from(path: Path, offset: int) -> bytes:
-    if not path.exists():
-        return b""
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read()
+    def read(self) -> list[bytes]:
+        """The lines that are new."""
+        found: list[bytes] = []
+        for path in (self._path.with_name(f"{self._path.name}.1"), self._path):
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                continue
+            with file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._inode:
+                    if path != self._path:
+                        continue
+                    self._inode, self._offset = inode, 0
+                file.seek(self._offset)
+                lines, taken = cel.complete_lines(file.read())
+                self._offset += taken
+                found += lines
+        return found

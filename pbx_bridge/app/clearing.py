@@ -1,4 +1,4 @@
-"""What is kept of people beside the database: messages, spoken notes, sentences with names."""
+"""What is kept of people beside the database: messages, spoken notes, sentences, logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from pbx_bridge.app.office import Office
 from pbx_bridge.core import mailboxes, retention
 from pbx_bridge.core.mailboxes import Message
-from pbx_bridge.ports import Mailboxes, Messages, Notes, PbxRejected, Speech
+from pbx_bridge.ports import Logs, Mailboxes, Messages, Notes, PbxRejected, Speech
 
 log = structlog.get_logger(__name__)
 
@@ -24,18 +24,20 @@ class Clearing:
         asterisk: Mailboxes,
         notes: Notes,
         speech: Speech,
+        logs: Logs,
         office: Office,
     ) -> None:
         self._messages = messages
         self._asterisk = asterisk
         self._notes = notes
         self._speech = speech
+        self._logs = logs
         self._office = office
 
     async def clear(self, now: datetime, periods: retention.Periods) -> Mapping[str, int]:
         """Delete what may be kept no longer. Returns how many of each kind.
 
-        Raises `PbxUnavailable`, `OSError`; what was deleted until then is.
+        Raises `PbxUnavailable`, `PbxRejected`, `OSError`; what was deleted until then is.
         """
         exchange = self._office.exchange
         kept = frozenset(retention.notes_needed(exchange))
@@ -45,7 +47,8 @@ class Clearing:
         messages = await self._delete(
             [one for one in await self._all() if one.at.astimezone(UTC) < before]
         )
-        return {"messages": messages, "notes": notes, "sentences": sentences}
+        logs = await self._logs.clear(periods.numbers)
+        return {"messages": messages, "notes": notes, "sentences": sentences, "logs": logs}
 
     async def forget(self, numbers: Collection[str]) -> int:
         """Delete the messages that these numbers have left. Raises `PbxUnavailable`, `OSError`."""

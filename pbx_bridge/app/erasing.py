@@ -12,7 +12,7 @@ from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.office import Office
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.events import DataErased, Event
-from pbx_bridge.ports import Clock, Journal, JournalUnavailable, PbxUnavailable, Record
+from pbx_bridge.ports import Clock, Journal, JournalUnavailable, PbxRejected, PbxUnavailable, Record
 
 LOOK_S = 600.0
 """Between two looks at the date; a machine's clock may be set anew (F30)."""
@@ -48,15 +48,15 @@ class Erasing:
                 try:
                     await self.erase()
                     done = today
-                except (JournalUnavailable, PbxUnavailable, OSError) as error:
+                except (JournalUnavailable, PbxUnavailable, PbxRejected, OSError) as error:
                     log.error("erasing_failed", why=str(error))
             await asyncio.sleep(LOOK_S)
 
     async def erase(self) -> Mapping[str, int]:
         """Delete what is too old. Returns how many of each kind.
 
-        Raises `JournalUnavailable`, and `PbxUnavailable` or `OSError` where messages and sounds
-        are still there; the rest is deleted then.
+        Raises `JournalUnavailable`; and `PbxUnavailable`, `PbxRejected` or `OSError` where messages
+        and sounds are still there: the rest is deleted then.
         """
         now, periods = self._clock.now().astimezone(UTC), self._periods
         before = {
@@ -67,7 +67,7 @@ class Erasing:
             "sentences": now - periods.sentences,
             "notes": now,
         }
-        before |= {"log": before["numbers"], "journal": before["numbers"]}
+        before |= dict.fromkeys(("log", "journal", "logs"), before["numbers"])
         counts = dict(await self._record.erase_old(before["numbers"], before["calls"]))
         for kinds, name, what in (
             (retention.WITH_NUMBERS, "journal", "numbers"),

@@ -44,6 +44,11 @@ class Running:
         return self.folder / "spool/notes"
 
     @property
+    def logs(self) -> Path:
+        """Asterisk's logs (see `Settings.log`)."""
+        return self.folder / "log"
+
+    @property
     def messages(self) -> Path:
         """Voicemail, a folder a mailbox."""
         return self.folder / "spool/voicemail/default"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pbx_bridge.adapters.ami import Ami, AmiMailboxes, AmiPhones, AmiSwitch
+from pbx_bridge.adapters.ami import Ami, AmiLogs, AmiMailboxes, AmiPhones, AmiSwitch
 from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
@@ -140,7 +140,11 @@ class Parts:
         self.erasing = Erasing(
             self.journal,
             self.tail,
-            Clearing(messages, asterisks, notes, self.speech, self.office),
+            Clearing(
+                *(messages, asterisks, notes, self.speech),
+                AmiLogs(self.ami, running.logs),
+                self.office,
+            ),
             self.office,
             clock,
             deployment.privacy.periods,

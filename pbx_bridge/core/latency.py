@@ -152,9 +152,14 @@ def fold(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Jo
     event is left out. `starts` are the moments at which Asterisk was started: what has not
     ended before one of them was cut off by its death (F07).
     """
-    traces: dict[str, Trace] = {}
     # Asterisk stamps several events with one time; sorting keeps their order in the file.
-    for event in sorted(dict.fromkeys(events), key=lambda event: event.time):
+    return fold_in_order(sorted(dict.fromkeys(events), key=lambda event: event.time), starts)
+
+
+def fold_in_order(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Journey]:
+    """As `fold`, of events that come by their times, each once."""
+    traces: dict[str, Trace] = {}
+    for event in events:
         trace = traces.get(event.linkedid)
         if trace is None:
             trace = traces[event.linkedid] = Trace(event.linkedid)

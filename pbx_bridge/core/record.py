@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class CelEvent:
-    """One event of one channel.
+class CelEvent(NamedTuple):
+    """One event of one channel; a tuple, since there are very many.
 
     Events of a call aren't always in the order of their times: each channel writes its own.
     """

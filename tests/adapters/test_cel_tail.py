@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journeys
@@ -21,7 +22,7 @@ from pbx_bridge.core.record import CelEvent
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_LINE_BYTES
 
-FAR = datetime(2100, 1, 1, tzinfo=UTC)
+FAR, NEVER = datetime(2100, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
 RECORDED = Path(__file__).parent.parent / "recordings" / "cel_local_call.csv"
 START_S = 1795470954
 TEST_TIMEOUT_S = 5
@@ -216,6 +217,47 @@ async def test_f19_rotation_by_copying_and_truncating_loses_nothing(
     assert kept(store) == [1, 2, 3, 4]
 
 
+async def test_the_log_is_deleted_when_it_is_copied_and_nothing_is_lost_by_it(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    """Numbers stand in it. An event whose file was open meanwhile is written there."""
+    rotated = path.with_name(f"{path.name}.1")
+    with capture_logs() as logs:
+        append(path, lines(1, 2))
+        await tail.erase_old(NEVER, NEVER)
+        assert not path.exists()
+        append(rotated, lines(3))
+        append(path, lines(4))
+        await tail.catch_up()
+        assert kept(store) == [1, 2, 3, 4]
+        await tail.erase_old(NEVER, NEVER)
+        assert rotated.read_text() == lines(4), "that of the day before is gone"
+        await tail.erase_old(NEVER, NEVER)
+        assert not list(path.parent.glob(f"{path.name}*")), "nobody called"
+        append(path, lines(5))
+        await CelTail(path, store).catch_up()
+        append(path, lines(6))
+        await tail.catch_up()
+    assert kept(store) == [1, 2, 3, 4, 5, 6]
+    assert logs == []
+
+
+async def test_a_log_that_is_somebody_elses_is_left_to_them(
+    path: Path, store: Database, tail: CelTail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    append(path, lines(1))
+    with monkeypatch.context() as theirs, capture_logs() as logs:
+        theirs.setattr(Path, "rename", refuse)
+        await tail.erase_old(NEVER, NEVER)
+    assert [one["event"] for one in logs] == ["cel_not_rotated"]
+    append(path, lines(2))
+    await tail.catch_up()
+    assert kept(store) == [1, 2]
+
+
 async def test_f19_half_a_line_at_the_end_of_a_rotated_file_is_counted_and_passed(
     path: Path, store: Database, tail: CelTail
 ) -> None:
@@ -286,7 +328,7 @@ async def keep_house(chance: random.Random, path: Path, where: str) -> None:
     store = Database(path.with_name("bridge.db"))
     tail, written, rest, unread = CelTail(path, store), 0, "", 0
     for _ in range(40):
-        match chance.choice(["write", "write", "half", "rotate", "restart", "read"]):
+        match chance.choice(["write", "write", "half", "rotate", "restart", "read", "day"]):
             case "write":
                 append(path, rest or line(written))
                 written, rest = written + (not rest), ""
@@ -300,6 +342,9 @@ async def keep_house(chance: random.Random, path: Path, where: str) -> None:
                 tail = CelTail(path, store)
             case "read":
                 await tail.catch_up()
+                unread = 0
+            case "day" if not rest:
+                await tail.erase_old(NEVER, NEVER)
                 unread = 0
     append(path, rest or line(written))
     written += not rest

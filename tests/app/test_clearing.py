@@ -12,6 +12,7 @@ import pytest
 from core.plans import DAY, EXCHANGE, PLAN, away
 from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
+from fakes.logs import FakeLogs
 from fakes.messages import FakeMessages
 from fakes.speech import FakeSpeech
 
@@ -59,7 +60,7 @@ def made(folder: Path, exchange: Exchange) -> House:
     for one in (OLD, YOUNG, LEFT_THE_PLAN):
         messages.leave(one, b"RIFF")
     office = Office(exchange, FakeJournal(), FakeClock(DAY))
-    clearing = Clearing(messages, messages, SpokenNotes(folder), speech, office)
+    clearing = Clearing(messages, messages, SpokenNotes(folder), speech, FakeLogs(), office)
     return House(messages, speech, folder, clearing, office)
 
 
@@ -71,6 +72,7 @@ async def test_messages_are_deleted_after_their_days_also_those_of_who_has_left(
         "messages": 2,
         "notes": 0,
         "sentences": 0,
+        "logs": 0,
     }
     assert house.ids == [("101", "2-2")]
     assert (await house.clearing.clear(DAY, Periods()))["messages"] == 0

@@ -12,6 +12,7 @@ import pytest
 from adapters.test_cel_tail import append
 from core.plans import PLAN
 from fakes.clock import FakeClock
+from fakes.logs import FakeLogs
 from fakes.messages import FakeMessages
 from fakes.speech import FakeSpeech
 
@@ -79,7 +80,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     office = Office(fresh(PLAN), journal, clock)
     messages = FakeMessages()
     notes = SpokenNotes(tmp_path / "notes")
-    clearing = Clearing(messages, messages, notes, FakeSpeech(), office)
+    clearing = Clearing(messages, messages, notes, FakeSpeech(), FakeLogs(), office)
     periods = Periods(absences=timedelta(days=30))
     erasing = Erasing(journal, tail, clearing, office, clock, periods)
     yield House(tmp_path, database, journal, tail, office, erasing, clock, messages)
@@ -158,6 +159,20 @@ async def test_one_number_is_forgotten_in_all_its_forms(house: House) -> None:
     assert isinstance(verify_file(house.database.path), Intact)
     with house.database.reader() as connection:
         assert summarise(read_calls(connection, *ALWAYS)).offered == 3
+
+
+async def test_a_number_that_is_forgotten_is_not_in_asterisks_own_log_either(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbx_bridge.adapters.record.tail.WRITTEN_S", 0.01)
+    log = house.folder / "Master.csv"
+    append(log, call(4, CALLER, NOW) + call(5, OTHER, NOW))
+    await house.erasing.forget(CALLER)
+    assert not list(house.folder.glob("Master.csv*"))
+    append(log, call(6, OTHER, NOW))
+    await house.tail.catch_up()
+    with house.database.reader() as connection:
+        assert summarise(read_calls(connection, *ALWAYS)).offered == 6, "the figures stay"
 
 
 async def test_the_bridge_deletes_each_day(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,8 @@ class Asterisk:
             f"port = {self.port}\n"
             f"[bridge]\nsecret = {self.secret}\n{rights}\n"
             f"[powerless]\nsecret = {self.secret}\nread = system\nwrite = agent\n",
-            "logger.conf": "[general]\n[logfiles]\nmessages => warning,error\n",
+            "logger.conf": "[general]\nrotatestrategy = rotate\n"
+            "[logfiles]\nmessages.log => warning,error\n",
         }
         for name, text in files.items():
             (folder / name).write_text(text)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from adapters.fake_ami import until
@@ -12,7 +15,7 @@ from contracts.small_asterisk import START_TIMEOUT_S, Asterisk, started
 from contracts.switch_contract import ASA, SwitchContract
 from fakes.switch import FakeSwitch
 
-from pbx_bridge.adapters.ami import Ami, AmiSwitch
+from pbx_bridge.adapters.ami import Ami, AmiLogs, AmiSwitch
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.wire.ami import MAX_LINE_BYTES
 
@@ -98,6 +101,20 @@ class TestRealSwitch(SwitchContract):
         stranger = Ami("127.0.0.1", asterisk.port, user="bridge", secret="guessed")
         with pytest.raises(PbxRejected, match=r"Give manager\.conf a section"):
             await asyncio.wait_for(stranger.run(), START_TIMEOUT_S)
+
+    async def test_the_log_begins_anew_and_what_is_old_of_it_is_deleted(
+        self, asterisk: Asterisk, ami: Ami
+    ) -> None:
+        folder = asterisk.messages.parents[2] / "log"
+        logs = AmiLogs(ami, folder)
+        assert await logs.clear(timedelta(days=30)) == 0
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not list(folder.glob("messages.log.*")):
+                await asyncio.sleep(0.05)
+        (rotated,) = folder.glob("messages.log.*")
+        before = time.time() - timedelta(days=31).total_seconds()
+        os.utime(rotated, (before, before))
+        assert await logs.clear(timedelta(days=30)) == 1
 
     async def test_f07_asterisk_killed_and_started_again_takes_all_from_the_hooks(
         self, asterisk: Asterisk, ami: Ami

@@ -1,6 +1,5 @@
 """What the lines of a call say."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -176,7 +175,7 @@ def test_a_call_that_the_exchange_makes_itself_is_told_from_its_side() -> None:
         caller="101",
     )
     gone = hangup(3, "PJSIP/101-00000001", source="PJSIP/101-00000001")
-    told = lines(first, asked, replace(gone, uniqueid="1.1"))
+    told = lines(first, asked, gone._replace(uniqueid="1.1"))
     assert told == [
         "0.00 s  the exchange rings Anna Berg's phone, to ask or tell something",
         "1.00 s  Anna Berg is asked: “Anna är på lunch.”  [offer-made]",

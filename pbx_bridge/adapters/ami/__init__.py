@@ -1,8 +1,9 @@
 """Asterisk's manager: `connection` asks and hears, over `line`; the ports are built on it."""
 
 from pbx_bridge.adapters.ami.connection import Ami
+from pbx_bridge.adapters.ami.logs import AmiLogs
 from pbx_bridge.adapters.ami.mailboxes import AmiMailboxes
 from pbx_bridge.adapters.ami.phones import AmiPhones
 from pbx_bridge.adapters.ami.switch import AmiSwitch
 
-__all__ = ["Ami", "AmiMailboxes", "AmiPhones", "AmiSwitch"]
+__all__ = ["Ami", "AmiLogs", "AmiMailboxes", "AmiPhones", "AmiSwitch"]

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from pbx_bridge.adapters.record.events import has_table, microseconds, moment, read_cel
 from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
-from pbx_bridge.core.latency import Journey, fold
+from pbx_bridge.core.latency import Journey, fold_in_order
 
 Pseudonym = Callable[[str], str]
 """A caller's number to the name by which they are known where numbers aren't kept."""
@@ -75,7 +75,7 @@ class CallKeeper:
         starts = _starts(connection)
         new: list[Journey] = []
         for linkedid in linkedids:
-            found = fold(read_cel(connection, linkedid=linkedid), starts)
+            found = fold_in_order(read_cel(connection, linkedid=linkedid), starts)
             over = (journey for journey in found if journey.ended_at is not None)
             new += [journey for journey in over if self.keep(connection, journey)]
         return new
@@ -95,9 +95,6 @@ class CallKeeper:
 
     def keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
         """Store one call. Returns whether it was not kept before."""
-        known = connection.execute(
-            "SELECT id FROM calls WHERE linkedid = ?", (journey.linkedid,)
-        ).fetchone()
         number = journey.other_end
         values = {
             "linkedid": journey.linkedid,
@@ -117,15 +114,17 @@ class CallKeeper:
         }
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
-        if known is None:
-            connection.execute(f"INSERT INTO calls ({names}) VALUES ({marks})", values)  # noqa: S608 - columns of ours
-        else:
+        is_new = connection.execute(
+            f"INSERT OR IGNORE INTO calls ({names}) VALUES ({marks})",  # noqa: S608 - columns of ours
+            values,
+        ).rowcount
+        if not is_new:
             changes = ", ".join(f"{name} = :{name}" for name in values)
             connection.execute(
                 f"UPDATE calls SET {changes} WHERE linkedid = :linkedid",  # noqa: S608 - columns of ours
                 values,
             )
-        return known is None
+        return bool(is_new)
 
     def _kind(self, connection: sqlite3.Connection, kind: Kind) -> int:
         found = self._kinds.get(kind)

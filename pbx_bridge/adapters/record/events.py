@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
@@ -48,10 +48,10 @@ def cel_in_order(database: sqlite_utils.Database) -> None:
     database.table("cel").create_index(["linkedid"])
 
 
-def add(connection: sqlite3.Connection, line: bytes, row: Row, shift_us: int) -> bool:
-    """Whether the event is stored only now; a line that was seen before isn't (F19)."""
-    values = (hashed(line), row.time_us + shift_us, *row.values)
-    return connection.execute(_INSERT, values).rowcount > 0
+def add(connection: sqlite3.Connection, lines: Iterable[tuple[bytes, Row]], shift_us: int) -> int:
+    """Store events. Returns how many are new; a line that was seen before isn't (F19)."""
+    rows = ((hashed(line), row.time_us + shift_us, *row.values) for line, row in lines)
+    return connection.executemany(_INSERT, rows).rowcount
 
 
 def read_cel(
@@ -103,5 +103,4 @@ def hashed(data: bytes) -> bytes:
 
 
 def _event(row: Sequence[int | str]) -> CelEvent:
-    time_us, *texts = row
-    return CelEvent(moment(int(time_us)), *map(str, texts))
+    return CelEvent._make((moment(int(row[0])), *row[1:]))

@@ -9,6 +9,9 @@ A place is an offset and the *anchor*, a hash of the bytes just before it. The f
 those bytes there is the file that was being read, whatever it is called now: rotation by
 renaming, rotation by copying and truncating, and a file filled anew are all told apart that
 way. (An inode number can't tell: file systems give it to the next file.)
+
+Callers' numbers stand in the file too, so it is not kept: once a day it gets another name (Asterisk
+opens it anew for each event), and what had that name the day before, and was copied, is deleted.
 """
 
 from __future__ import annotations
@@ -52,6 +55,8 @@ RETRY_INTERVAL_S = 1.0
 CHUNK_BYTES = MAX_LINE_BYTES + 1
 """Read and committed at a time (some 300 events), since the journal waits for the same
 writer; one more than a line may have, so that a longer one is seen to be."""
+WRITTEN_S = 1.0
+"""By then an event has been written whose file was opened before it got another name."""
 ROTATIONS = 9
 """How many older files (`path.1` …) are looked through for the one that was being read."""
 _ANCHOR_BYTES = 256
@@ -159,7 +164,9 @@ class CelTail:
     async def erase_old(
         self, numbers_before: datetime, calls_before: datetime
     ) -> Mapping[str, int]:
-        """Delete callers' numbers, and calls, that are older, from the disk too."""
+        """Delete callers' numbers, and calls, that are older, from the disk too, and the log of
+        the day before."""
+        await self._rotate()
         erase = partial(erase_old, numbers_before=numbers_before, calls_before=calls_before)
         found = await self._store.write(erase)
         if any(found.values()):
@@ -167,7 +174,12 @@ class CelTail:
         return found
 
     async def forget(self, number: str) -> Mapping[str, int]:
-        """Delete what is known of one number, from the disk too."""
+        """Delete what is known of one number, from the disk too, and the log, which is copied."""
+        await self._rotate()
+        await asyncio.sleep(WRITTEN_S)
+        await self.catch_up()
+        async with self._turn:
+            await self._drop_rotated()
         found = await self._store.write(
             partial(forget, number=number, pseudonym=self._pseudonym(number))
         )
@@ -187,6 +199,39 @@ class CelTail:
         """Whatever follows from the calls was done, and won't be done again."""
         linkedids = [call.linkedid for call in calls]
         await self._store.write(partial(settle, linkedids=linkedids))
+
+    async def _rotate(self) -> None:
+        """Delete what was rotated before, and give the file another name.
+
+        The file may be somebody else's, whom it has to be left to.
+        """
+        await self.catch_up()
+        async with self._turn:
+            try:
+                await self._drop_rotated()
+                if self._path.exists():
+                    self._path.rename(self._rotated(1))
+            except OSError as error:
+                log.warning("cel_not_rotated", path=str(self._path), why=str(error))
+
+    async def _drop_rotated(self) -> None:
+        """Delete files of other names, all of which have been read. Raises `OSError`."""
+        older = [path for path in map(self._rotated, range(1, ROTATIONS + 1)) if path.exists()]
+        if older and not self._is_here():
+            await self._store.write(self._lose_place)
+            self._place = None
+        for path in older:
+            path.unlink()
+
+    def _is_here(self) -> bool:
+        """Whether our place is in the file of the present name."""
+        if self._place is None or not self._path.exists():
+            return False
+        with self._path.open("rb") as file:
+            return _anchor(file, self._place.offset) == self._place.anchor
+
+    def _lose_place(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM cel_cursor WHERE path = ?", (str(self._path),))
 
     @property
     def well(self) -> bool:
@@ -259,17 +304,13 @@ class CelTail:
 
         Returns how many events are new, the calls, and how many lines were malformed.
         """
-        malformed = new = 0
+        parsed = [(line, row) for line in chunk.lines if (row := parse(line)) is not None]
+        malformed = len(chunk.lines) - len(parsed)
+        new = add(connection, parsed, self._offset_s * 1_000_000)
         touched: dict[str, bool] = {}
-        for line in chunk.lines:
-            row = parse(line)
-            if row is None:
-                malformed += 1
-                continue
-            if add(connection, line, row, self._offset_s * 1_000_000):
-                new += 1
-                kind, linkedid = row.values[:2]
-                touched[linkedid] = kind in _ENDS or touched.get(linkedid, False)
+        for _, row in parsed if new else ():
+            kind, linkedid = row.values[:2]
+            touched[linkedid] = kind in _ENDS or touched.get(linkedid, False)
         # What comes after a call's end corrects it.
         late = [one for one, ends in touched.items() if not ends and is_kept(connection, one)]
         ended = self._keeper.ended(connection, [one for one, ends in touched.items() if ends])
