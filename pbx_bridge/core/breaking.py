@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pbx_bridge.core.commands import BreakPhoneHours, Refusal, ResumePhoneHours
-from pbx_bridge.core.events import Event, PhoneHoursBroken, PhoneHoursResumed
+from pbx_bridge.core.events import DayHours, Event, PhoneHoursBroken, PhoneHoursResumed
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.sentences import Named, sentence
 from pbx_bridge.core.state import Break, Exchange
-from pbx_bridge.core.timetable import line_openings
+from pbx_bridge.core.timetable import latest_end, line_openings, planned_on
 
 Answer = tuple[Event, ...] | Refusal
 
@@ -35,7 +35,11 @@ def break_hours(command: BreakPhoneHours, exchange: Exchange, now: datetime) -> 
     since = now.astimezone(UTC)
     resumed = PhoneHoursResumed(line.name, since, command.by)
     before = (resumed,) if break_of(exchange, line, now) is not None else ()
-    broken = PhoneHoursBroken(line.name, since, command.until, command.note, command.by)
+    day = until.date()
+    hours = DayHours(
+        tuple((one.start, one.end) for one in planned_on(plan, line, day)), latest_end(plan, day)
+    )
+    broken = PhoneHoursBroken(line.name, since, command.until, command.note, command.by, hours)
     return (*before, broken)
 
 

@@ -95,6 +95,16 @@ class NoticeUndeliverable:
 
 
 @dataclass(frozen=True, slots=True)
+class DayHours:
+    """A line's hours on one day, as its plan had them then."""
+
+    openings: tuple[tuple[datetime, datetime], ...]
+    """First moment, and the one after the last, of each."""
+    repaid_until: datetime
+    """Until when that day broken hours could be repaid."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneHoursBroken:
     """A line isn't answered in its phone hours, for an emergency (S24)."""
 
@@ -103,6 +113,8 @@ class PhoneHoursBroken:
     until: datetime
     note: str
     by: str
+    hours: DayHours | None = None
+    """What was planned, by which the day is judged; None in journals of before."""
 
 
 @dataclass(frozen=True, slots=True)

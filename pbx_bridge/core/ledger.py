@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pbx_bridge.core.events import (
+    DayHours,
     Event,
     LineShort,
     LineStaffed,
     PhoneHoursBroken,
     PhoneHoursResumed,
 )
-from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.hours import Opening
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import Break
-from pbx_bridge.core.timetable import latest_end, openings_on, repaid
+from pbx_bridge.core.timetable import latest_end, planned_on, repaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,19 @@ def broken_days(
 ) -> tuple[BrokenDay, ...]:
     """Line by line and day by day, for the days that begin from `since` on, before `until`.
 
-    The hours are those of the plan of now; lines that have left it are left out.
+    A day is judged by the hours that were planned when they were broken first. Where the journal
+    doesn't tell them they are those of the plan of now, and lines that have left it are left out.
     """
     held: dict[tuple[str, date], list[Break]] = {}
+    hours: dict[tuple[str, date], DayHours] = {}
     zone = plan.organisation.zone
     for event in events:
         if isinstance(event, PhoneHoursBroken):
             day = event.since.astimezone(zone).date()
             one = Break(event.line, event.since, event.until, event.note, event.by)
             held.setdefault((event.line, day), []).append(one)
+            if event.hours is not None:
+                hours.setdefault((event.line, day), event.hours)
         elif isinstance(event, PhoneHoursResumed):
             day = event.at.astimezone(zone).date()
             breaks = held.get((event.line, day), [])
@@ -95,10 +99,15 @@ def broken_days(
             ]
     first, last = (one.astimezone(zone).date() for one in (since, until))
     return tuple(
-        _day(plan, name, day, breaks)
+        _day(name, day, breaks, hours.get((name, day)) or _hours_now(plan, name, day))
         for (name, day), breaks in sorted(held.items())
-        if first <= day < last and name in plan.lines and breaks
+        if first <= day < last and breaks and ((name, day) in hours or name in plan.lines)
     )
+
+
+def _hours_now(plan: Plan, name: str, day: date) -> DayHours:
+    planned = planned_on(plan, plan.lines[name], day)
+    return DayHours(tuple((one.start, one.end) for one in planned), latest_end(plan, day))
 
 
 def seconds_by_cause(found: Iterable[Short]) -> Mapping[str, Mapping[str, float]]:
@@ -168,10 +177,10 @@ def _clipped(
         yield Short(began.line, first, last, began.cause, began.missing, began.joined)
 
 
-def _day(plan: Plan, name: str, day: date, breaks: list[Break]) -> BrokenDay:
-    planned = openings_on(fresh(plan), plan.lines[name], day)
+def _day(name: str, day: date, breaks: list[Break], hours: DayHours) -> BrokenDay:
+    planned = tuple(Opening(start, end) for start, end in hours.openings)
     broken = _covered(planned, breaks)
-    left = repaid(planned, breaks, latest_end(plan, day)) if planned else ()
+    left = repaid(planned, breaks, hours.repaid_until) if planned else ()
     owed = _length(planned) - _length(left)
     return BrokenDay(
         *(name, day, broken, broken - owed, owed),

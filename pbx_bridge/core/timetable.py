@@ -57,6 +57,11 @@ def openings_on(exchange: Exchange, line: Line, day: date) -> tuple[Opening, ...
     return tuple(one for one in found if _day(one.start, plan) == day)
 
 
+def planned_on(plan: Plan, line: Line, day: date) -> tuple[Opening, ...]:
+    """The openings that begin on `day` by the plan, whatever emergencies have broken."""
+    return openings_on(Exchange(plan), line, day)
+
+
 def repaid(
     planned: Sequence[Opening], breaks: Sequence[Break], latest: datetime
 ) -> tuple[Opening, ...]:
@@ -95,8 +100,7 @@ def owed(exchange: Exchange, line: Line, day: date) -> timedelta:
     breaks = [one for one in exchange.breaks.get(line.name, ()) if _day(one.since, plan) == day]
     if not breaks:
         return timedelta()
-    unbroken = replace(exchange, breaks={})
-    planned = openings_on(unbroken, line, day)
+    planned = planned_on(plan, line, day)
     if not planned:
         return timedelta()
     return _length(planned) - _length(repaid(planned, breaks, latest_end(plan, day)))

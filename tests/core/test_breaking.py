@@ -9,7 +9,7 @@ from pbx_bridge.core import codes
 from pbx_bridge.core.closed import told_before, told_closed
 from pbx_bridge.core.commands import BreakPhoneHours, Command, Refusal, ResumePhoneHours
 from pbx_bridge.core.confirming import confirmation
-from pbx_bridge.core.events import Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed
+from pbx_bridge.core.events import DayHours, Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
@@ -105,7 +105,9 @@ def test_a_break_that_makes_no_sense_is_refused(command: Command, now: str, why:
 def test_members_operators_and_technicians_may_break(by: str) -> None:
     command = BreakPhoneHours("bygglov", URGENT, at("2026-03-03 10:30"), by)
     events = handle(command, EXCHANGE, DAY)
-    assert events == (PhoneHoursBroken("bygglov", DAY, command.until, URGENT, by),)
+    planned = ((at("2026-03-03 09:00"), at("2026-03-03 11:00")),)
+    hours = DayHours(planned, at("2026-03-03 16:00"))
+    assert events == (PhoneHoursBroken("bygglov", DAY, command.until, URGENT, by, hours),)
 
 
 @pytest.mark.parametrize(

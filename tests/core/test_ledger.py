@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core import ledger
 from pbx_bridge.core.commands import BreakPhoneHours, Refusal, ResumePhoneHours
-from pbx_bridge.core.events import Event, LineShort, LineStaffed
+from pbx_bridge.core.events import Event, LineShort, LineStaffed, PhoneHoursBroken
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.ledger import Short
+from pbx_bridge.core.state import Break
 from pbx_bridge.core.timetable import owed
 
 MIDNIGHT, TOMORROW = at("2026-03-03 00:00"), at("2026-03-04 00:00")
@@ -86,6 +89,19 @@ def test_s24_what_is_broken_is_repaid_or_owed_to_the_second(
         assert day.broken == day.repaid + day.owed
         assert timedelta() <= day.owed <= day.broken <= timedelta(hours=2)
         assert day.owed == owed(exchange, line, day.day)
+        assert (day.broken, day.owed) == by_the_minute(exchange.breaks["bygglov"])
+
+
+def by_the_minute(breaks: Sequence[Break]) -> tuple[timedelta, timedelta]:
+    """What was broken and is owed on the third of March, told by looking at each minute of it:
+    bygglov is planned from nine to eleven, and repays until four."""
+    broken = free = 0
+    for minute in range(24 * 60):
+        now = MIDNIGHT + timedelta(minutes=minute)
+        closed = any(one.since <= now < one.until for one in breaks)
+        broken += 9 * 60 <= minute < 11 * 60 and closed
+        free += 11 * 60 <= minute < 16 * 60 and not closed
+    return timedelta(minutes=broken), timedelta(minutes=max(0, broken - free))
 
 
 def test_the_report_says_when_why_by_whom_and_what_is_owed() -> None:
@@ -99,3 +115,19 @@ def test_the_report_says_when_why_by_whom_and_what_is_owed() -> None:
     rows: Any = ledger.as_dict((), broken)["phone_hours_broken"]
     assert [(row["broken_s"], row["owed_s"]) for row in rows] == [(1800, 0)]
     assert ledger.broken_days(journal, PLAN, TOMORROW, at("2026-03-05 00:00")) == ()
+
+
+def test_a_broken_day_is_judged_by_the_hours_that_were_planned_then() -> None:
+    """Other hours from tomorrow on, or a line that is no more, change nothing of it."""
+    command = BreakPhoneHours("bygglov", NOTES[0], at("2026-03-03 10:30"), "101")
+    answer = handle(command, EXCHANGE, DAY)
+    assert not isinstance(answer, Refusal)
+    before = ledger.broken_days(answer, PLAN, MIDNIGHT, TOMORROW)
+    lines = dict(PLAN.lines)
+    gone = lines.pop("bygglov")
+    nights = replace(gone, hours=PLAN.lines["jour"].hours)
+    for plan in (replace(PLAN, lines=lines), replace(PLAN, lines=lines | {"bygglov": nights})):
+        assert ledger.broken_days(answer, plan, MIDNIGHT, TOMORROW) == before
+    untold = [replace(one, hours=None) for one in answer if isinstance(one, PhoneHoursBroken)]
+    assert ledger.broken_days(untold, PLAN, MIDNIGHT, TOMORROW) == before
+    assert ledger.broken_days(untold, replace(PLAN, lines=lines), MIDNIGHT, TOMORROW) == ()
