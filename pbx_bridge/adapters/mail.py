@@ -68,6 +68,23 @@ class SmtpMail:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise NoticeDelayed(f"mail server {self._host}:{self._port}: {error}") from None
 
+    async def ping(self) -> None:
+        """Return when the server lets us in. Raises `NoticeDelayed` with what is wrong."""
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            timeout=self._timeout_s,
+            use_tls=self._security is Security.TLS,
+            start_tls=self._security is Security.STARTTLS,
+            username=self._username or None,
+            password=self._password() if self._username else None,
+        )
+        try:
+            async with client:
+                await client.noop()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise NoticeDelayed(f"mail server {self._host}:{self._port}: {error}") from None
+
     def _message(self, letter: Letter) -> EmailMessage:
         """A header never holds a line break: `EmailMessage` refuses it."""
         message = EmailMessage(policy=SMTP)

@@ -23,25 +23,26 @@ class Publishing:
         self._public = public
         self._office = office
         self._clock = clock
+        self.trouble = ""
+        """Why the timetable could not be written last, "" when it was."""
         self._told: Timetable | None = None
         self._seen: object = None
         """What the last one was made from: plan, breaks and day."""
 
     async def run(self) -> None:
         """Publish until cancelled; a folder that can't be written is tried again."""
-        failing = False
         with self._office.listening() as changed:
             while True:
                 changed.clear()
                 rest = LOOK_EVERY_S
                 try:
                     await self._keep()
-                    failing = False
+                    self.trouble = ""
                 except OSError as error:
                     rest = RETRY_S
-                    if not failing:
+                    if not self.trouble:
                         log.warning("timetable_not_published", why=str(error)[:200])
-                    failing = True
+                    self.trouble = str(error)
                 try:
                     async with asyncio.timeout(rest):
                         await changed.wait()

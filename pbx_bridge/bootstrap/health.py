@@ -12,6 +12,8 @@ from pbx_bridge.ports import Finding, Ill
 MIRROR_LIMIT_S = 10.0
 """For how long Asterisk's state may be behind: each change takes a moment."""
 LEAST_FREE_BYTES = 500 * 1024 * 1024
+ANY_MAILBOX = "0"
+"""Of whichever mailbox: whether the folder can be read."""
 HEALTH_WORDS = "Allt väl."
 """Spoken once and then found among the sounds: whether both can be reached."""
 
@@ -23,18 +25,23 @@ class Health:
         self._parts = parts
 
     async def examine(self) -> list[Finding]:
-        """Ask them all at once."""
-        return await examine(
-            {
-                "ari": self._ari_answers,
-                "ami": self._ami_answers,
-                "storage": self._stores,
-                "record": self._record_is_followed,
-                "mirror": self._mirror_is_kept,
-                "speech": self._speaks,
-                "disk": self._has_space,
-            }
-        )
+        """Ask them all at once; of mail and the anchor where the site has them."""
+        checks = {
+            "ari": self._ari_answers,
+            "ami": self._ami_answers,
+            "storage": self._stores,
+            "record": self._record_is_followed,
+            "mirror": self._mirror_is_kept,
+            "speech": self._speaks,
+            "messages": self._mailboxes_are_read,
+            "public": self._timetable_is_published,
+            "disk": self._has_space,
+        }
+        if self._parts.deployment.anchor is not None:
+            checks["anchor"] = self._head_is_noted
+        if self._parts.mail is not None:
+            checks["mail"] = self._mail_lets_in
+        return await examine(checks)
 
     async def _ari_answers(self) -> str:
         await self._parts.ari.ping()
@@ -61,6 +68,26 @@ class Health:
     async def _speaks(self) -> str:
         await self._parts.speech.file(HEALTH_WORDS, Language.SV)
         return "speaks"
+
+    async def _mailboxes_are_read(self) -> str:
+        if await self._parts.messages.held(ANY_MAILBOX) is None:
+            raise Ill("Asterisk's spool folder can't be read, so nobody learns of messages")
+        return "the mailboxes can be read"
+
+    async def _timetable_is_published(self) -> str:
+        if why := self._parts.publishing.trouble:
+            raise Ill(f"the timetable can't be written: {why}")
+        return "the timetable is written"
+
+    async def _head_is_noted(self) -> str:
+        if why := self._parts.anchors.trouble:
+            raise Ill(f"the journal's head is not noted outside: {why}")
+        return "the journal's head is noted outside"
+
+    async def _mail_lets_in(self) -> str:
+        if self._parts.mail is not None:
+            await self._parts.mail.ping()
+        return "the mail server lets us in"
 
     async def _has_space(self) -> str:
         free = shutil.disk_usage(self._parts.deployment.state).free

@@ -81,7 +81,8 @@ class Parts:
         self.clock = clock
         self.database = Database(state / DATABASE)
         stack.callback(self.database.close)
-        self.journal = SqliteJournal(self.database, Anchors(deployment.anchor))
+        self.anchors = Anchors(deployment.anchor)
+        self.journal = SqliteJournal(self.database, self.anchors)
         stack.push_async_callback(self.journal.close)
         entries = self.journal.entries(without=NEUTRAL)
         exchange = fold(fresh(site.plan), (entry.event for entry in entries))
@@ -90,8 +91,8 @@ class Parts:
         )
         self.speech = speech(deployment, site.prompts)
         stack.push_async_callback(self.speech.close)
-        messages = SpoolMessages(running.messages, clock.offset_s)
-        self.voice = Voice(self.speech, site.prompts, running.notes, messages.file)
+        self.messages = SpoolMessages(running.messages, clock.offset_s)
+        self.voice = Voice(self.speech, site.prompts, running.notes, self.messages.file)
         self.ari = Ari(
             AriAddress(
                 running.control_host, running.http_port, logins.ari_user, logins.ari_password
@@ -119,17 +120,16 @@ class Parts:
             partial(secrets.pin, state / SECRETS),
             self.phones,
             self.meters,
-            Inbox(messages, asterisks, self.office),
+            Inbox(self.messages, asterisks, self.office),
         )
         self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
         self.attending = Attending(self.phones, self.office, clock)
         website = Website(deployment.public, site.plan.organisation.language)
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
-        self.taking = Taking(messages, self.office, clock)
-        self.outbox = Outbox(
-            self.ari, _mail(deployment, clock), self.office, self.voice, clock, messages
-        )
+        self.taking = Taking(self.messages, self.office, clock)
+        self.mail = _mail(deployment, clock)
+        self.outbox = Outbox(self.ari, self.mail, self.office, self.voice, clock, self.messages)
         self.tail = CelTail(
             running.cel_file,
             self.database,
@@ -141,7 +141,7 @@ class Parts:
             self.journal,
             self.tail,
             Clearing(
-                *(messages, asterisks, notes, self.speech),
+                *(self.messages, asterisks, notes, self.speech),
                 AmiLogs(self.ami, running.logs),
                 self.office,
             ),

@@ -92,3 +92,17 @@ async def test_a_recording_goes_with_its_letter(mail: SmtpMail, box: Box) -> Non
     body = letter.get_body()
     assert body is not None
     assert body.get_content().replace("\r\n", "\n") == LETTER.text
+
+
+async def test_a_ping_finds_the_server_that_is_there_and_leaves_no_letter(
+    mail: SmtpMail, box: Box
+) -> None:
+    await mail.ping()
+    assert box.letters == []
+
+
+async def test_a_ping_names_the_server_that_is_not_there() -> None:
+    async with serving(Box()) as port:
+        pass
+    with pytest.raises(NoticeDelayed, match=f"127.0.0.1:{port}"):
+        await post(port).ping()

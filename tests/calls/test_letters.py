@@ -42,7 +42,9 @@ async def test_s20_who_is_ill_is_told_to_the_foreman_and_the_switchboard_also_af
             assert "command-done" in made.whys
             before = await waiting(stage)
             assert before > 0, "nobody serves mail yet, and phones are switched off"
+            assert await ill(stage) == ["mail"]
             async with serving(box, port):
+                assert await ill(stage) == []
                 until = "2026-11-24T14:30:00+02:00"
                 await command(stage, "SetReferral", person="107", reason="lunch", until=until)
                 await arrived(box, 2)
@@ -59,3 +61,8 @@ async def test_s20_who_is_ill_is_told_to_the_foreman_and_the_switchboard_also_af
         assert "onsdag 25.11.2026" in text
         assert "sjuk" in text
     assert "Vem tar över?" in told[foreman]
+
+
+async def ill(stage: Stage) -> list[str]:
+    """The parts of which the bridge says that they aren't well."""
+    return [one["part"] for one in (await stage.ask("status"))["parts"] if not one["well"]]

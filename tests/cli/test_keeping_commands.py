@@ -206,6 +206,20 @@ def test_what_is_no_head_is_refused(written: Path, run: Run, text: str) -> None:
     assert run("verify", "--head", text)[0] == 1
 
 
+def test_an_anchor_that_can_not_be_noted_says_why_until_it_can(tmp_path: Path) -> None:
+    """As when the other disk is away; health asks for it."""
+    file = tmp_path / "elsewhere" / "heads"
+    noting = Anchors(file, lambda _: None)
+    noting.note(Head(1, bytes(32)), at_once=True)
+    noting.close()
+    assert "No such file or directory" in noting.trouble
+    file.parent.mkdir()
+    noting.note(Head(2, bytes(32)), at_once=True)
+    noting.close()
+    assert noting.trouble == ""
+    assert file.read_text().split()[1] == "2"
+
+
 def test_an_anchor_file_that_was_damaged_is_reported(written: Path, run: Run, anchor: Path) -> None:
     anchor.write_text(anchor.read_text() + "x\n")
     code, said = run("verify")

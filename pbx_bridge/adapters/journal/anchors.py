@@ -48,6 +48,8 @@ class Anchors:
     def __init__(
         self, file: Path | None = None, say: Callable[[str], None] = to_system_log
     ) -> None:
+        self.trouble = ""
+        """Why the last head could not be noted, "" when it was."""
         self._file = file
         self._say = say
         self._noted = 0
@@ -71,7 +73,8 @@ class Anchors:
         try:
             self._due.put_nowait(head)
         except Full:
-            log.error("journal_anchor_not_noted", row=head.seq, why="earlier ones are waiting")
+            self.trouble = "the system log or the file gives no answer"
+            log.error("journal_anchor_not_noted", row=head.seq, why=self.trouble)
 
     def close(self) -> None:
         """Return when all heads are noted, or after some seconds. Idempotent."""
@@ -106,7 +109,10 @@ class Anchors:
                 opened.flush()
                 os.fsync(opened.fileno())
         except OSError as error:
-            log.error("journal_anchor_not_noted", path=str(file), why=str(error))
+            self.trouble = str(error)
+            log.error("journal_anchor_not_noted", path=str(file), why=self.trouble)
+        else:
+            self.trouble = ""
 
 
 def read_anchors(file: Path) -> Iterator[Head]:
