@@ -1,7 +1,8 @@
 """Callers by rule: a year of realistic days, the same at every run.
 
-A weekday has a morning and an afternoon peak, Mondays are busiest, weekends and nights nearly
-empty. Waits are log-normal (half within 9 s); callers give up after an exponential patience.
+A weekday has a morning and an afternoon peak by the clock on the wall, Mondays are busiest,
+weekends and nights nearly empty. Waits are log-normal (half within 9 s); callers give up after an
+exponential patience.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.trace import Leg, Mark, Talk
 
+ZONE = ZoneInfo("Europe/Mariehamn")
+FIRST = datetime(2025, 11, 24, tzinfo=ZONE)
 BY_HOUR = (0, 0, 0, 0, 0, 1, 2, 12, 60, 100, 95, 70, 40, 65, 70, 55, 20, 8, 5, 3, 2, 1, 1, 0)
 BY_WEEKDAY = (130, 105, 100, 95, 80, 4, 3)
 HALF_WAIT_S, SPREAD, PATIENCE_S, TALK_S = 9.0, 0.8, 90.0, 140.0
@@ -21,7 +25,7 @@ NUMBERS = ("018000100",) * 8 + ("018000130",) * 4 + tuple(f"0180001{at:02}" for 
 
 
 def year(calls: int, first: datetime, days: int = 365) -> Iterator[Journey]:
-    """So many calls over `days` days from `first` (UTC), in order of their beginning."""
+    """So many calls over `days` days from `first`, a midnight of `ZONE`, in their order."""
     rng = Random(20261124)
     weights = [BY_WEEKDAY[(first + timedelta(days=day)).weekday()] for day in range(days)]
     share = calls / sum(weights)
@@ -30,7 +34,8 @@ def year(calls: int, first: datetime, days: int = 365) -> Iterator[Journey]:
         due += weight * share
         today = round(due) - number
         for second in sorted(_second(rng) for _ in range(today)):
-            yield _journey(rng, number, first + timedelta(days=day, seconds=second))
+            on_the_wall = first + timedelta(days=day, seconds=second)
+            yield _journey(rng, number, on_the_wall)
             number += 1
 
 
@@ -69,11 +74,12 @@ def _second(rng: Random) -> float:
     return hour * 3600 + rng.random() * 3600
 
 
-def _journey(rng: Random, number: int, started: datetime) -> Journey:
+def _journey(rng: Random, number: int, on_the_wall: datetime) -> Journey:
+    started = on_the_wall.astimezone(UTC)
     wait_s = rng.lognormvariate(math.log(HALF_WAIT_S), SPREAD)
     patience_s = rng.expovariate(1 / PATIENCE_S)
     dialled = rng.choice(NUMBERS)
-    open_ = 5 <= started.hour < 14 and started.weekday() < 5
+    open_ = 8 <= on_the_wall.hour < 16 and on_the_wall.weekday() < 5
     by = f"1{rng.randrange(1, 12):02}"
     rule, step = ("line-open", "queue") if open_ else ("line-closed", "ask")
     mark = Mark(started + timedelta(milliseconds=4), step, rule, "vaxel", tells=not open_)
@@ -102,6 +108,3 @@ def _journey(rng: Random, number: int, started: datetime) -> Journey:
         legs=legs,
         talks=(Talk(by, answered, ended),) if answered else (),
     )
-
-
-FIRST = datetime(2025, 11, 24, tzinfo=UTC)
