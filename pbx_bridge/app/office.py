@@ -71,8 +71,8 @@ class Office:
                 events = (*answer, *due(answer, self.exchange, after, now, has_mail=self._has_mail))
                 if events:
                     await self._journal.append(now, events)
-            except JournalUnavailable:
-                log.exception("command_not_stored", command=type(command).__name__)
+            except JournalUnavailable as error:
+                log.error("command_not_stored", command=type(command).__name__, why=str(error))
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
             self.exchange = fold(self.exchange, events)
             self._tell()
