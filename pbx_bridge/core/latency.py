@@ -33,7 +33,8 @@ class Outcome(StrEnum):
     CLOSED = "closed"
     """Told that the line is closed."""
     ABANDONED = "abandoned"
-    """The call ended while a telephone rang or the caller waited."""
+    """The call ended while a telephone rang, or while the caller waited, was told how long that
+    would take, or was asked for a language."""
     LOST = "lost"
     """Asterisk died before anybody had answered."""
     CODE = "code"
@@ -55,6 +56,8 @@ UNCOUNTED = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.ANNOUNCEMENT, Out
 NOBODY_THERE = frozenset({"JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"})
 """Asterisk's words for a queue that nobody attends (app_queue, QUEUESTATUS)."""
 QUEUE_FULL = "FULL"
+ON_THE_WAY = frozenset({Why.LANGUAGE_ASKED, Why.WAIT_TOLD})
+"""Rules by which the exchange speaks to callers before and while they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +219,11 @@ def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
 
 
 def _unanswered(marks: Sequence[Mark]) -> Outcome:
-    steps = [mark.step for mark in marks if mark.step != "hangup"]
+    begun = [mark for mark in marks if mark.step != "hangup"]
     failed = any(mark.rule == Why.MESSAGE_NOT_TAKEN for mark in marks)
-    if "voicemail" in steps and not failed:
+    if any(mark.step == "voicemail" for mark in begun) and not failed:
         return Outcome.MESSAGE
     if any(mark.rule == Why.LINE_CLOSED for mark in marks):
         return Outcome.CLOSED
-    return Outcome.TOLD if steps and steps[-1] in {"say", "ask"} else Outcome.ABANDONED
+    told = begun and begun[-1].step in {"say", "ask"} and begun[-1].rule not in ON_THE_WAY
+    return Outcome.TOLD if told else Outcome.ABANDONED

@@ -228,9 +228,9 @@ class Trace:
         self.caller = self.caller or event.caller
         if mark := mark_of(event):
             self.marks.append(mark)
-        elif event.type in _ENDS and self.ended_at is None:
-            self.ended_at = event.time
-            self.ended_by = value(event.extra, "hangupsource")
+        elif event.type in _ENDS:  # in any order: Asterisk stamps the last ones with one time
+            self.ended_at = self.ended_at or event.time
+            self.ended_by = self.ended_by or value(event.extra, "hangupsource")
 
     def _see_leg(self, event: CelEvent) -> None:
         leg = self.legs.get(event.channel)
