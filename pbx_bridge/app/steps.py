@@ -66,10 +66,10 @@ def variables(
         case Record(seconds):
             detail = sounds
             found = {"PBX_TARGET": files, "PBX_SECONDS": str(seconds)}
-        case Queue(line, seconds, shown, backups):
+        case Queue(line, seconds, shown, backups, together):
             detail = line
             found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)} | _shown(shown)
-            found["PBX_BACKUPS"] = str(backups)
+            found |= {"PBX_BACKUPS": str(backups), "PBX_TOGETHER": str(together)}
         case Hold(line, number, dials, shown, backups, seconds):
             detail = line
             found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds), "PBX_DIALS": dials}

@@ -186,6 +186,8 @@ class Queue:
     """What the phones display instead of the caller's name, "" to leave it (S22)."""
     backups: int = 0
     """How many of the line's backups may be rung where nobody else can be."""
+    together: int = 0
+    """How many of them ring at the same time as those who attend, also where these are rung."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
                 "PBX_TARGET": "vaxel",
                 "PBX_SECONDS": "120",
                 "PBX_BACKUPS": "0",
+                "PBX_TOGETHER": "0",
                 **NOTHING_SHOWN,
                 "PBX_SHOWN": "Växeln",
             },

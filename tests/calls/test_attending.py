@@ -132,6 +132,26 @@ async def test_s18_who_leaves_calls_ringing_is_missed_until_they_sign_in_again(
         await attended_by(stage, "Karin Lund")
 
 
+async def test_s21_an_attendant_who_lets_calls_ring_keeps_none_from_the_backup(
+    town: Path, tmp_path: Path
+) -> None:
+    """Overflow by wait, before so many calls were left that the line is short."""
+    keys = {"told_seconds": "60", "overflow_seconds": "6", "misses": "20"}
+    async with (
+        town_with(town, tmp_path, at("10:00"), vaxel=keys) as stage,
+        stage.phone("111", NeverAnswers()) as karin,
+        stage.phone("104", Answers(after_s=0.4, talks_s=0.4)) as daniel,
+    ):
+        made = await stage.call(SWITCHBOARD)
+        assert made.whys[:2] == ["line-open", "backup-rings"]
+        assert made.journey.answered_by == "104"
+        assert made.journey.wait_s is not None
+        assert 6 <= made.journey.wait_s < 9
+        assert karin.received
+        assert len(daniel.received) == 1
+        assert await alarm(stage, "vaxel") is None
+
+
 async def test_s21_who_has_waited_long_rings_at_the_backup_too(town: Path, tmp_path: Path) -> None:
     """Overflow by wait: the attendant is there and talks, so no alarm is raised."""
     keys = {"told_seconds": "8", "overflow_seconds": "10"}

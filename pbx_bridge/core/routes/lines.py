@@ -62,7 +62,8 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
         seconds, overflow, tells = rounds[at]
         backups = max(backups, overflow)
         mark = QUEUE + line.name + (f".{count}" if count else "")
-        queue = Queue(line.name, _until_closing(exchange, line, now, seconds), shown, backups)
+        left = _until_closing(exchange, line, now, seconds)
+        queue = Queue(line.name, left, shown, backups, overflow)
         yield Decision(mark, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
         result = call.result(mark)
         if result in EMPTY and backups < len(line.backups):
