@@ -37,8 +37,9 @@ MAPPING = ",".join("${CSV_QUOTE(${" + variable + "})}" for variable in FIELDS.va
 with a direct look-up (`res_cdrel_custom`), which is several times cheaper."""
 
 _FIELD = r'"([^"]*(?:""[^"]*)*)"'
-_TIME = r'"([0-9]{1,11})\.([0-9]{6})"'
-_LINE = re.compile(",".join([_TIME, *[_FIELD] * (len(FIELDS) - 1)]))
+_LINE = re.compile(",".join([_FIELD] * len(FIELDS)))
+_TIME = re.compile(r"([0-9]{1,11})\.([0-9]{6})")
+_BETWEEN = '","'
 
 
 class Row(NamedTuple):
@@ -63,9 +64,28 @@ def parse(line: bytes) -> Row | None:
     """The event in `line`, None when it is malformed."""
     if len(line) > MAX_LINE_BYTES:
         return None
-    found = _LINE.fullmatch(line.decode("utf-8", "replace"))
-    if found is None:
+    text = line.decode("utf-8", "replace")
+    values = _plainly(text)
+    if values is None:  # another value has it too, or the line is none
+        found = _LINE.fullmatch(text)
+        if found is None:
+            return None
+        values = [value.replace('""', '"') for value in found.groups()]
+    time = _TIME.fullmatch(values[0])
+    if time is None:
         return None
-    seconds, microseconds, *values = found.groups()
-    text = tuple([value.replace('""', '"') if '""' in value else value for value in values])
-    return Row(int(seconds) * 1_000_000 + int(microseconds), text)
+    return Row(int(time[1]) * 1_000_000 + int(time[2]), tuple(values[1:]))
+
+
+def _plainly(text: str) -> list[str] | None:
+    """The values of a line of which only the last one has what stands between two, as its JSON
+    mostly does; as `_LINE` would find them, in half the time."""
+    values = text[1:-1].split(_BETWEEN, len(FIELDS) - 1)
+    if len(values) != len(FIELDS) or text[0] != '"' or text[-1] != '"':
+        return None
+    for place, value in enumerate(values):
+        if '"' in value:
+            if '"' in value.replace('""', ""):
+                return None
+            values[place] = value.replace('""', '"')
+    return values

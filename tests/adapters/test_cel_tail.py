@@ -296,6 +296,38 @@ async def test_f19_a_replay_from_the_start_adds_nothing(
     assert kept(store) == [1, 2, 3, 0, 4]
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_f19_calls_are_the_same_remembered_or_read_back(seed: int, tmp_path: Path) -> None:
+    """Calls whose lines come between each other's, with restarts, replays and a full memory."""
+    chance, found = random.Random(seed), []
+    waiting = [ended_call(number).splitlines(keepends=True) for number in range(12)]
+    text: list[str] = []
+    while waiting:
+        one = chance.choice(waiting)
+        text.append(one.pop(0))
+        waiting = [lines for lines in waiting if lines]
+    for remembers in (True, False):
+        path = tmp_path / f"{remembers}.csv"
+        store = Database(path.with_suffix(".db"))
+        tail = CelTail(path, store)
+        for at, each in enumerate(text):
+            append(path, each)
+            if chance.random() < 0.3:
+                await tail.catch_up()
+            if not remembers or chance.random() < 0.05:
+                tail._keeper.going.forget()
+            if remembers and at == len(text) // 2:
+                tail = CelTail(path, store)
+        await tail.catch_up()
+        path.rename(path.with_suffix(".old"))
+        fill(path, "".join(text))
+        await tail.catch_up()
+        found.append(calls(store))
+        store.close()
+    assert len(found[0]) == 12
+    assert found[0] == found[1]
+
+
 async def test_f19_a_restart_goes_on_where_it_was(path: Path, tmp_path: Path) -> None:
     for number in range(5):
         append(path, lines(number) + line(number + 1)[:30])

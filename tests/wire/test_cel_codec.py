@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbx_bridge.wire import cel
 from pbx_bridge.wire.cel import FIELDS, MAPPING, MAX_LINE_BYTES, Row, complete_lines, parse
 
 RECORDED = (Path(__file__).parent.parent / "recordings" / "cel_local_call.csv").read_bytes()
@@ -109,6 +110,16 @@ def test_any_values_are_read_as_csv_reads_them(values: list[str]) -> None:
     assert list(row.values) == values
     (standard,) = csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)
     assert standard[1:] == values
+
+
+@given(st.text(alphabet='",a', max_size=60))
+def test_the_quick_way_and_the_exact_one_read_the_same(inner: str) -> None:
+    """Whatever quotation marks and commas stand where, in the midst of a line of the right size."""
+    text = line("ANSWER").decode().replace("ANSWER", inner)
+    found = cel._LINE.fullmatch(text)
+    row = parse(text.encode())
+    exact = found and tuple(value.replace('""', '"') for value in found.groups()[1:])
+    assert (row and row.values) == exact
 
 
 def test_a_line_break_in_a_value_cannot_forge_an_event() -> None:

@@ -20,6 +20,7 @@ import sqlite_utils
 from pydantic import TypeAdapter
 
 from pbx_bridge.adapters.record.events import has_table, microseconds, moment, read_cel
+from pbx_bridge.adapters.record.going import GoingCalls
 from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
 from pbx_bridge.core.latency import Journey, fold_in_order
 
@@ -65,6 +66,7 @@ class CallKeeper:
     def __init__(self, pseudonym: Pseudonym = no_pseudonym) -> None:
         self._pseudonym = pseudonym
         self._kinds: dict[Kind, int] = {}
+        self.going = GoingCalls()
 
     def ended(self, connection: sqlite3.Connection, linkedids: Iterable[str]) -> list[Journey]:
         """Keep those of the calls that have ended; an event that comes late corrects its call.
@@ -75,7 +77,8 @@ class CallKeeper:
         starts = _starts(connection)
         new: list[Journey] = []
         for linkedid in linkedids:
-            found = fold_in_order(read_cel(connection, linkedid=linkedid), starts)
+            events = self.going.take(linkedid) or read_cel(connection, linkedid=linkedid)
+            found = fold_in_order(events, starts)
             over = (journey for journey in found if journey.ended_at is not None)
             new += [journey for journey in over if self.keep(connection, journey)]
         return new
@@ -87,6 +90,7 @@ class CallKeeper:
             "INSERT OR IGNORE INTO asterisk_starts (time) VALUES (?)", (time,)
         ).rowcount:
             return []
+        self.going.forget()
         rows = connection.execute(
             "SELECT DISTINCT linkedid FROM cel WHERE time < ? EXCEPT SELECT linkedid FROM calls",
             (time,),

@@ -54,6 +54,11 @@ def add(connection: sqlite3.Connection, lines: Iterable[tuple[bytes, Row]], shif
     return connection.executemany(_INSERT, rows).rowcount
 
 
+def event_of(row: Row, shift_us: int) -> CelEvent:
+    """The event of a line, as it is read back once it is stored."""
+    return CelEvent._make((moment(row.time_us + shift_us), *row.values))
+
+
 def read_cel(
     connection: sqlite3.Connection,
     since: datetime | None = None,

@@ -41,7 +41,7 @@ from pbx_bridge.adapters.record.calls import (
     settle,
 )
 from pbx_bridge.adapters.record.erasing import erase_old, forget
-from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, hashed
+from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, event_of, hashed
 from pbx_bridge.core.latency import Journey
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
@@ -287,7 +287,11 @@ class CelTail:
     async def _read(self, source: _Source) -> int:
         new, offset = 0, source.offset
         while (chunk := _chunk(source, offset)) is not None:
-            found, ended, malformed = await self._store.write(partial(self._keep, chunk))
+            try:
+                found, ended, malformed = await self._store.write(partial(self._keep, chunk))
+            except BaseException:  # perhaps nothing of it is stored
+                self._keeper.going.forget()
+                raise
             self._place = chunk.after
             offset = chunk.after.offset
             new += found
@@ -304,9 +308,14 @@ class CelTail:
 
         Returns how many events are new, the calls, and how many lines were malformed.
         """
+        shift_us = self._offset_s * 1_000_000
         parsed = [(line, row) for line in chunk.lines if (row := parse(line)) is not None]
         malformed = len(chunk.lines) - len(parsed)
-        new = add(connection, parsed, self._offset_s * 1_000_000)
+        new = add(connection, parsed, shift_us)
+        if new == len(parsed):
+            self._keeper.going.see(event_of(row, shift_us) for _, row in parsed)
+        else:  # some were stored before, as in a replay
+            self._keeper.going.forget()
         touched: dict[str, bool] = {}
         for _, row in parsed if new else ():
             kind, linkedid = row.values[:2]
