@@ -50,16 +50,8 @@ class SmtpMail:
     async def send(self, letter: Letter) -> None:
         """Return when the server has taken `letter`."""
         try:
-            await aiosmtplib.send(
-                self._message(letter),
-                hostname=self._host,
-                port=self._port,
-                timeout=self._timeout_s,
-                use_tls=self._security is Security.TLS,
-                start_tls=self._security is Security.STARTTLS,
-                username=self._username or None,
-                password=self._password() if self._username else None,
-            )
+            async with self._client() as client:
+                await client.send_message(self._message(letter))
         except aiosmtplib.SMTPRecipientsRefused as error:
             first = min(error.recipients, key=lambda one: one.code)
             raise _trouble(first.code, first.message) from None
@@ -70,7 +62,15 @@ class SmtpMail:
 
     async def ping(self) -> None:
         """Return when the server lets us in. Raises `NoticeDelayed` with what is wrong."""
-        client = aiosmtplib.SMTP(
+        try:
+            async with self._client() as client:
+                await client.noop()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise NoticeDelayed(f"mail server {self._host}:{self._port}: {error}") from None
+
+    def _client(self) -> aiosmtplib.SMTP:
+        """Connected, and let in, as a context."""
+        return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
             timeout=self._timeout_s,
@@ -79,11 +79,6 @@ class SmtpMail:
             username=self._username or None,
             password=self._password() if self._username else None,
         )
-        try:
-            async with client:
-                await client.noop()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise NoticeDelayed(f"mail server {self._host}:{self._port}: {error}") from None
 
     def _message(self, letter: Letter) -> EmailMessage:
         """A header never holds a line break: `EmailMessage` refuses it."""

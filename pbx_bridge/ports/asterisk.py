@@ -1,0 +1,221 @@
+"""Calls, phones and mailboxes, as Asterisk has them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from pbx_bridge.core.mailboxes import Message
+from pbx_bridge.core.waiting import Waiters
+
+
+class Done(StrEnum):
+    """How a command to a channel ended. A channel that is gone is an outcome, not an error."""
+
+    DONE = "done"
+    GONE = "gone"
+    """404: the caller has hung up."""
+    LOST = "lost"
+    """409: another bridge or the dialplan has the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A channel that asks for its next step."""
+
+    channel: str
+    """Asterisk's unique id of the channel."""
+    linkedid: str
+    caller: str
+    """Caller's number as signalled, "" when withheld. Not to be trusted."""
+    variables: Mapping[str, str]
+    """The `PBX_…` channel variables, "" where unset."""
+    claimed: bool
+    """True when it is ours already (plain Stasis)."""
+
+
+class Telephony(Protocol):
+    """Channels that ask for a decision, and the way to give it (ARI)."""
+
+    async def started_at(self) -> datetime:
+        """When Asterisk was started, by its own clock. Raises `PbxUnavailable`."""
+        ...
+
+    def offers(self) -> AsyncIterator[Offer]:
+        """Yield offers until the adapter is closed, over every reconnection."""
+        ...
+
+    async def claim(self, offer: Offer) -> Done:
+        """Take the channel, first of all bridges."""
+        ...
+
+    async def proceed(self, channel: str, step: str, variables: Mapping[str, str]) -> Done:
+        """Set `variables` and send the channel to extension `step` of the step context."""
+        ...
+
+    async def message(self, extension: str, text: str) -> None:
+        """Show `text` on somebody's phone (SIP MESSAGE).
+
+        Raises `NoticeDelayed` while no phone of theirs is registered, `PbxUnavailable`.
+        """
+        ...
+
+    async def ring_up(
+        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+    ) -> None:
+        """Ring somebody's phone on the exchange's own behalf.
+
+        On answer the channel enters the announce context with `variables`. `shown` is the
+        number and the name that the phone displays. Returns when the phone has been called,
+        not when it answers. Raises `NoticeDelayed`, `PbxUnavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMember:
+    """Somebody who attends a line, as Asterisk's queue sees it."""
+
+    queue: str
+    interface: str
+
+
+class Switch(Protocol):
+    """Asterisk's own state that outlives the bridge: AstDB and queue members (AMI)."""
+
+    async def put(self, family: str, key: str, value: str) -> None:
+        """Write one AstDB entry. Raises `PbxUnavailable`, `ValueError` for CR, LF, NUL."""
+        ...
+
+    async def remove(self, family: str, key: str) -> None:
+        """Delete one AstDB entry; one that isn't there is no error."""
+        ...
+
+    async def stored(self, family: str) -> Mapping[str, str]:
+        """Every entry of `family`, by key (without the family)."""
+        ...
+
+    async def members(self) -> Mapping[QueueMember, int]:
+        """Everybody who is in a queue, with their penalty: the higher, the later they are rung."""
+        ...
+
+    async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
+        """Add a queue member; one that is there already gets the penalty."""
+        ...
+
+    async def leave(self, member: QueueMember) -> None:
+        """Remove a queue member; one that isn't there is no error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A call of a line rang at a member in vain, or was refused by their phone."""
+
+    queue: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A member has answered a call of a line."""
+
+    queue: str
+    extension: str
+
+
+class Rewired(StrEnum):
+    """Phones have come or gone."""
+
+    REWIRED = "rewired"
+
+
+PhoneEvent = Missed | Taken | Rewired
+
+
+class Phones(Protocol):
+    """People's phones as Asterisk sees them (AMI)."""
+
+    def phone_events(self) -> AsyncIterator[PhoneEvent]:
+        """Yield what happens, over every reconnection; what was missed is one `REWIRED`."""
+        ...
+
+    async def reachable(self) -> frozenset[str]:
+        """Extensions with a phone that is registered and answers to Asterisk.
+
+        Raises `PbxUnavailable`.
+        """
+        ...
+
+    async def waiting(self, queue: str) -> Waiters:
+        """Who waits in the queue of a line. Raises `PbxUnavailable`."""
+        ...
+
+    async def stop_ringing(self, extension: str) -> None:
+        """End the calls that ring at a phone that isn't there; talks go on.
+
+        Raises `PbxUnavailable`.
+        """
+        ...
+
+
+class Messages(Protocol):
+    """The mailboxes, as Asterisk keeps them on the disk."""
+
+    def arrivals(self) -> AsyncIterator[Message]:
+        """Yield each message once, those that are there already first."""
+        ...
+
+    async def mailboxes(self) -> Sequence[str]:
+        """Every mailbox in which messages can be, in the plan or not."""
+        ...
+
+    async def discard(self, message: Message) -> bool:
+        """Delete a message of a mailbox that Asterisk knows no more. Returns whether it was
+        there; raises `OSError`."""
+        ...
+
+    async def held(self, mailbox: str) -> Sequence[Message] | None:
+        """What is in a mailbox, the oldest first; None where mailboxes can't be read."""
+        ...
+
+    async def file(self, mailbox: str, message: str) -> Path | None:
+        """The sound file without suffix; None when it is in the mailbox no more."""
+        ...
+
+    async def sound(self, mailbox: str, message: str) -> bytes | None:
+        """What was said, as a WAV file; None when it is in the mailbox no more."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """The mailboxes, as Asterisk has them changed (AMI)."""
+
+    async def put_aside(self, message: Message) -> None:
+        """It was heard. Raises `PbxUnavailable`, `PbxRejected` when it isn't there."""
+        ...
+
+    async def delete(self, message: Message) -> None:
+        """Raises as `put_aside`."""
+        ...
+
+
+class Notes(Protocol):
+    """Notes that people have spoken about their absence."""
+
+    async def clear(self, kept: Collection[str]) -> int:
+        """Delete all but `kept` and the very young. Returns how many; raises `OSError`."""
+        ...
+
+
+class Logs(Protocol):
+    """Asterisk's log of notices and errors, in which numbers may stand."""
+
+    async def clear(self, kept: timedelta) -> int:
+        """Delete what is older. Returns how many files; raises `PbxUnavailable`, `PbxRejected`,
+        `OSError`."""
+        ...
