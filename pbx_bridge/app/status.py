@@ -12,7 +12,7 @@ from pathlib import Path
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.core import absence, attendance, notices
 from pbx_bridge.core.model import Line
-from pbx_bridge.core.returning import as_dict
+from pbx_bridge.core.returning import outline
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open, line_opens
 from pbx_bridge.ports import Clock
@@ -52,7 +52,7 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             for one in held
             if one.until > now
         ],
-        "returns": [as_dict(one) for one in exchange.returns.values()],
+        "returns": [outline(one) for one in exchange.returns.values()],
         "notices": {
             "waiting": sum(one.channel is not Channel.LIST for one in exchange.outbox.values()),
             "to_be_heard": [

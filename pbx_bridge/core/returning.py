@@ -210,19 +210,22 @@ def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
     return now + timedelta(days=1) if last is None else last
 
 
-def as_dict(one: Return) -> dict[str, object]:
-    """An entry for JSON; moments in ISO 8601."""
+def outline(one: Return) -> dict[str, object]:
+    """An entry for JSON without who has called; moments in ISO 8601."""
     return {
         "sought": one.target,
-        "number": None if one.withheld else one.number,
-        "id": one.number,
         "since": one.since.isoformat(),
         "last": one.last.isoformat(),
         "due": one.due.isoformat(),
         "why": list(one.how),
-        "calls": list(one.calls),
         "promised_by": one.promised_by,
     }
+
+
+def as_dict(one: Return) -> dict[str, object]:
+    """All of an entry for JSON, for those whose reading is journaled."""
+    number = None if one.withheld else one.number
+    return {**outline(one), "number": number, "id": one.number, "calls": list(one.calls)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from pbx_bridge.cli.options import exchange_of
 from pbx_bridge.config.site import read_deployment, read_site
 from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.exchange import exchange
@@ -89,8 +90,8 @@ async def restore(stage: Stage) -> None:
         await command(stage, "CancelReferral", person=referral["extension"])
     for planned in status["planned"]:
         await command(stage, "CancelReferral", person=planned["extension"], at=planned["since"])
-    for waits in status["returns"]:
-        await command(stage, "RecordContact", target=waits["sought"], number=waits["id"])
+    for waits in exchange_of(stage.up.site).returns.values():
+        await command(stage, "RecordContact", target=waits.target, number=waits.number)
     while heard := (await stage.ask("status"))["notices"]["to_be_heard"]:
         await command(stage, "SettleNotices", ids=[one["id"] for one in heard], by="111")
     for line in plan.lines.values():

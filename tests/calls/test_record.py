@@ -18,8 +18,9 @@ from calls.desk import desk
 
 from pbx_bridge.adapters.record import read_journeys
 from pbx_bridge.cli.calling import sipp_program
-from pbx_bridge.cli.options import reading
+from pbx_bridge.cli.options import exchange_of, reading
 from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.state import Opened, Return
 from pbx_bridge.ports import PbxUnavailable
 from pbx_bridge.softphone.behaviour import Answers, NeverAnswers, Press
 from pbx_bridge.softphone.trunk import Operator
@@ -207,13 +208,16 @@ async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     async with stage.phone("104", NeverAnswers()):
         await given_up(stage, "018000104", after_s=0.5)
     (entry,) = await returns(stage, 1)
-    assert (entry["sought"], entry["number"], entry["why"]) == ("104", CALLER, ["missed"])
+    assert (entry.target, entry.number, entry.how) == ("104", CALLER, (Opened.MISSED,))
+    (told,) = (await stage.ask("status"))["returns"]
+    assert told["sought"] == "104"
+    assert CALLER not in str(told), "who calls is read by `returns` alone, which is journaled"
     heard = await stage.call("*96#", phone="104", hold_s=25)
     assert heard.heard.startswith("Samtal att återkomma till: ett. Nummer noll fyra noll ett två")
     promised = await stage.call(f"*95*{CALLER}*1500#", phone="104")
     assert promised.heard.endswith("senast i dag klockan tre.")
     (entry,) = await returns(stage, 1)
-    assert entry["promised_by"] == "104"
+    assert entry.promised_by == "104"
     at_home = Answers(after_s=0.2, talks_s=0.6)
     async with Operator(sipp_program(), operator_port, {CALLER: at_home}):
         made = await stage.call("*96#", phone="104", press=[Press("2", after_s=1.0)])
@@ -222,11 +226,11 @@ async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     await returns(stage, 0)
 
 
-async def returns(stage: Stage, count: int) -> list[dict[str, Any]]:
+async def returns(stage: Stage, count: int) -> list[Return]:
     """Wait until so many callers have to be reached."""
     async with asyncio.timeout(RECORDED_WITHIN_S):
         while True:
-            found: list[dict[str, Any]] = (await stage.ask("status"))["returns"]
+            found = list(exchange_of(stage.up.site).returns.values())
             if len(found) == count:
                 return found
             await asyncio.sleep(0.1)
