@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from pbx_bridge.softphone.behaviour import Answers, Behaviour, Busy, Declines, N
 from pbx_bridge.softphone.caller import Caller, CallResult, place_call
 from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.softphone.sipp import SoftphoneFailed
+from pbx_bridge.wire import sip
 
 pytestmark = pytest.mark.calls
 
@@ -130,3 +133,46 @@ async def test_a_phone_with_a_wrong_secret_is_refused_and_leaves_nothing(
             pytest.fail("the phone was let in")
     async with phone(exchange, Busy()) as ours:
         assert ours.port
+
+
+class SlowRegistrar(asyncio.DatagramProtocol):
+    """Challenges as a busy exchange does whose first challenge came too late for SIPp's patience:
+    it comes again, after the request that has the answer to it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self.accepted = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        headers = sip.parse(data.decode()).headers
+        number = int(headers["cseq"].split()[0])
+        if number % 2:
+            self._challenge(headers, addr)
+            return
+        for _ in range(2):
+            self._challenge({**headers, "cseq": f"{number - 1} REGISTER"}, addr)
+        self.accepted += 1
+        self._answer("200 OK", headers, addr)
+
+    def _challenge(self, headers: Mapping[str, str], addr: tuple[str, int]) -> None:
+        digest = 'Digest realm="asterisk", nonce="1/2", algorithm=MD5, qop="auth"'
+        self._answer("401 Unauthorized", {**headers, "www-authenticate": digest}, addr)
+
+    def _answer(self, line: str, headers: Mapping[str, str], addr: tuple[str, int]) -> None:
+        names = ("Via", "From", "To", "Call-ID", "CSeq", "WWW-Authenticate")
+        kept = [f"{name}: {headers[name.lower()]}" for name in names if name.lower() in headers]
+        text = "\r\n".join([f"SIP/2.0 {line}", *kept, "Content-Length: 0", "", ""])
+        self._transport.sendto(text.encode(), addr)
+
+
+async def test_a_challenge_that_comes_again_is_not_taken_for_a_refusal(exchange: Exchange) -> None:
+    transport, registrar = await asyncio.get_running_loop().create_datagram_endpoint(
+        SlowRegistrar, local_addr=("127.0.0.1", 0)
+    )
+    try:
+        server = transport.get_extra_info("sockname")
+        async with Phone(exchange.sipp, server, "101", "made-up", Busy()):
+            assert registrar.accepted == 1
+        assert registrar.accepted == 2, "it has unregistered, too"
+    finally:
+        transport.close()
