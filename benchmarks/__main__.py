@@ -45,7 +45,7 @@ async def _with_parts(
     tops: tuple[rates.Ceiling, rates.Ceiling],
 ) -> table.Results:
     plan = one.up.site.plan
-    now = SystemClock(plan.organisation.zone).now()
+    now = one.now
     _say("the parts alone …")
     return table.Results(
         rates=found,
@@ -55,7 +55,7 @@ async def _with_parts(
         coverage=await asyncio.to_thread(alone.coverage, plan, now),
         record=await alone.record(plan),
         version=one.up.running.version,
-        at=now,
+        at=SystemClock(plan.organisation.zone).now(),
     )
 
 

@@ -13,6 +13,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,8 @@ NATIVE = "018000999"
 """Not in the sample plan."""
 SCENARIOS = Path(__file__).parent / "scenarios"
 REGISTER_TIMEOUT_S = 10.0
+TUESDAY = 1
+"""As `date.weekday` counts."""
 QUIET = ("-nostdin", "-skip_rlimit", "-watchdog_interval", "0")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -50,6 +53,8 @@ class Stand:
     up: Exchange
     sipp: tuple[str, ...]
     folder: Path
+    now: datetime
+    """What the exchange's clock showed in the beginning."""
 
     def cpu(self) -> Cpu:
         """CPU used so far."""
@@ -62,10 +67,18 @@ class Stand:
 
 
 def sample(state: Path) -> Site:
-    """The sample municipality as it is today, on any free ports."""
+    """The sample municipality, on any free ports."""
     deployment = read_deployment(CONFIG, state)
     free = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     return read_site(free, SystemClock(ZoneInfo("UTC")).now().date())
+
+
+def working_hours(site: Site) -> datetime:
+    """Ten o'clock on a Tuesday to come: people are rung, whenever it is measured."""
+    zone = site.plan.organisation.zone
+    today = SystemClock(zone).now().date()
+    tuesday = today + timedelta(days=1 + (TUESDAY - 1 - today.weekday()) % 7)
+    return datetime.combine(tuesday, time(10), zone)
 
 
 @asynccontextmanager
@@ -75,8 +88,9 @@ async def stand() -> AsyncIterator[Stand]:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="pbx-bench-")))
         site = sample(folder / "state")
         _write_native(site.deployment.state / "asterisk" / "etc")
-        up = await parts.enter_async_context(exchange(CONFIG, site, print))
-        one = Stand(up, tuple(sipp_program()), folder)
+        now = working_hours(site)
+        up = await parts.enter_async_context(exchange(CONFIG, site, print, now))
+        one = Stand(up, tuple(sipp_program()), folder, now)
         await parts.enter_async_context(_phone(one))
         yield one
 
