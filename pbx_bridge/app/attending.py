@@ -11,7 +11,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.waking import rest_s
 from pbx_bridge.core import alarms
 from pbx_bridge.core.commands import CountAttendants, SeePhone
-from pbx_bridge.core.state import Lost
+from pbx_bridge.core.state import AFTER_CALLS, Lost
 from pbx_bridge.ports import Clock, Missed, PbxRejected, PbxUnavailable, Phones, Rewired, Taken
 
 RETRY_S = 1.0
@@ -36,7 +36,7 @@ class Attending:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        with self._office.listening() as changed:
+        with self._office.listening(AFTER_CALLS) as changed:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(changed), name="phones")
                 while True:

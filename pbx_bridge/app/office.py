@@ -18,7 +18,7 @@ from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence, sentence
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, Exchange, changed
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,13 @@ class Outcome:
         return self.why.removeprefix("command-")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listener:
+    event: asyncio.Event
+    aside: frozenset[str]
+    """Parts of the state that don't concern it."""
+
+
 class Office:
     """Holds the live state; every change goes through `obey`, one at a time."""
 
@@ -48,8 +55,8 @@ class Office:
         """`has_mail`: whether there is a server for notices by mail."""
         self.exchange = exchange
         self.changed = asyncio.Event()
-        """Set whenever the state has changed; the mirror waits for it and clears it."""
-        self._listeners: list[asyncio.Event] = [self.changed]
+        """Set whenever what callers meet has changed; the mirror waits for it and clears it."""
+        self._listeners: list[_Listener] = [_Listener(self.changed, AFTER_CALLS)]
         self._journal = journal
         self._clock = clock
         self._has_mail = has_mail
@@ -74,39 +81,43 @@ class Office:
             except JournalUnavailable as error:
                 log.error("command_not_stored", command=type(command).__name__, why=str(error))
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
-            self.exchange = fold(self.exchange, events)
-            self._tell()
+            self._set(fold(self.exchange, events))
             log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
 
     async def use(self, plan: Plan) -> None:
         """Go on with another plan, after the command under way: that was judged by the old."""
         async with self._one_at_a_time:
-            self.exchange = under(plan, self.exchange)
-            self._tell()
+            self._set(under(plan, self.exchange))
 
     def forget(self, number: str) -> None:
         """Nobody has to reach that number any more: its entries were deleted from the journal."""
         held = self.exchange.returns
         left = {key: one for key, one in held.items() if one.number != number}
         talks = {who: last for who, last in self.exchange.last_talks.items() if last[0] != number}
-        self.exchange = replace(self.exchange, returns=left, last_talks=talks)
-        self._tell()
+        self._set(replace(self.exchange, returns=left, last_talks=talks))
 
     @contextmanager
-    def listening(self) -> Iterator[asyncio.Event]:
-        """An event of one's own that is set whenever the state has changed, and at first."""
-        event = asyncio.Event()
-        event.set()
-        self._listeners.append(event)
-        try:
-            yield event
-        finally:
-            self._listeners.remove(event)
+    def listening(self, aside: frozenset[str] = LOOKED_UP) -> Iterator[asyncio.Event]:
+        """An event of one's own that is set whenever the state has changed, and at first.
 
-    def _tell(self) -> None:
-        for event in self._listeners:
-            event.set()
+        A change of nothing but parts that are `aside` wakes nobody up: each call that is
+        answered changes some.
+        """
+        listener = _Listener(asyncio.Event(), aside)
+        listener.event.set()
+        self._listeners.append(listener)
+        try:
+            yield listener.event
+        finally:
+            self._listeners.remove(listener)
+
+    def _set(self, exchange: Exchange) -> None:
+        parts = changed(self.exchange, exchange)
+        self.exchange = exchange
+        for listener in self._listeners:
+            if not parts <= listener.aside:
+                listener.event.set()
 
     def note(self, *events: Event) -> None:
         """Journal what needs no waiting for, such as decisions."""

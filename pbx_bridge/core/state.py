@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -303,3 +303,17 @@ class Exchange:
     """The plan that the switchboard knows of."""
     messages: Mapping[str, datetime] = field(default_factory=dict)
     """When the messages of the last days were left, by `mailboxes.key`: those that were told."""
+
+
+LOOKED_UP = frozenset({"last_talks"})
+"""Parts of the state that nobody acts on when they change: they are only asked for."""
+AFTER_CALLS = frozenset(
+    {"outbox", "undelivered", "failures", "returns", "last_talks", "known", "messages"}
+)
+"""Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""
+
+
+def changed(before: Exchange, after: Exchange) -> frozenset[str]:
+    """Names of the parts that are others, which is quick: nobody changes a part in its place."""
+    names = (one.name for one in fields(Exchange))
+    return frozenset(one for one in names if getattr(before, one) is not getattr(after, one))

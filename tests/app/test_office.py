@@ -14,7 +14,14 @@ from structlog.testing import capture_logs
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Why
-from pbx_bridge.core.commands import TECHNICIAN, CancelReferral, SetReferral, SignIn, SignOut
+from pbx_bridge.core.commands import (
+    TECHNICIAN,
+    CancelReferral,
+    NoteCall,
+    SetReferral,
+    SignIn,
+    SignOut,
+)
 from pbx_bridge.core.events import CommandRefused, Decided, Event, NoticeDue, ReferralSet
 
 LUNCH = SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104")
@@ -49,6 +56,25 @@ async def test_a_command_is_stored_then_done_and_then_spoken() -> None:
     assert isinstance(told, NoticeDue)  # to the switchboard, by the same act
     assert (told.notice.about, told.notice.to, told.notice.person) == ("absence", "", "104")
     assert desk.exchange.referrals["104"][0].until == LUNCH.until
+    assert desk.changed.is_set()
+
+
+async def test_a_call_that_is_over_wakes_only_those_whom_it_concerns() -> None:
+    desk = office(FakeJournal())
+    with desk.listening() as told:
+        told.clear()
+        await desk.obey(NoteCall("1.1", DAY, "0401234567", "", "101"))
+        assert desk.exchange.last_talks["101"] == ("0401234567", DAY)
+        assert not told.is_set()
+        assert not desk.changed.is_set()
+        await desk.obey(NoteCall("2.1", DAY, "0401234567", "101", ""))
+        assert told.is_set()  # a caller is to be reached: somebody has to remind
+        assert not desk.changed.is_set()  # and Asterisk holds what it held
+        told.clear()
+        await desk.obey(LUNCH)
+        assert told.is_set()
+        assert desk.changed.is_set()
+    await desk.obey(CancelReferral("104", "104"))
     assert desk.changed.is_set()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.plans import EXCHANGE, PLAN, ZONE
@@ -10,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx_bridge.core.absence import absence
+from pbx_bridge.core.attendance import next_change
 from pbx_bridge.core.events import NoticeDue, ReferralSet
 from pbx_bridge.core.folding import fold
+from pbx_bridge.core.likely import likely
+from pbx_bridge.core.mirror import picture
 from pbx_bridge.core.reach import consenting, may_ring, takers
 from pbx_bridge.core.sentences import Named
-from pbx_bridge.core.state import About, Channel, Consent
+from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, About, Channel, Consent, changed
 from pbx_bridge.core.telling import private_reason, spoken
 
 MOMENTS = tuple(
@@ -115,3 +120,21 @@ def test_s13_health_is_in_letters_to_foreman_and_switchboard_alone(history: Hist
                 for text in (slot.text.values() if isinstance(slot, Named) else [str(slot)])
             ]
             assert "sjuk" not in words
+
+
+@every
+@given(past)
+def test_what_is_told_and_returned_changes_nothing_that_callers_meet(history: History) -> None:
+    """Whoever lets Asterisk go on alone need not look when only these parts change."""
+    before, now = history.exchange, history.now
+    after = replace(before, **{name: getattr(EXCHANGE, name) for name in AFTER_CALLS})
+    assert changed(before, after) <= AFTER_CALLS
+    assert picture(after, now) == picture(before, now)
+    assert list(likely(after, now)) == list(likely(before, now))
+    assert next_change(after, now) == next_change(before, now)
+
+
+def test_the_parts_of_the_state_have_these_names() -> None:
+    every_part = changed(EXCHANGE, copy.deepcopy(EXCHANGE))
+    assert LOOKED_UP < AFTER_CALLS < every_part
+    assert changed(EXCHANGE, EXCHANGE) == frozenset()
