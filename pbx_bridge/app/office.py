@@ -63,7 +63,8 @@ class Office:
         self._one_at_a_time = asyncio.Lock()
 
     async def obey(self, command: Command) -> Outcome:
-        """Carry out `command`. It is done when its events are durable, not before."""
+        """Carry out `command`. It is done when its events are durable, not before; those that
+        change nothing but what is looked up are durable soon."""
         async with self._one_at_a_time:
             now = self._clock.now()
             answer = handle(command, self.exchange, now)
@@ -76,12 +77,15 @@ class Office:
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
                 after = fold(self.exchange, answer)
                 events = (*answer, *due(answer, self.exchange, after, now, has_mail=self._has_mail))
-                if events:
+                after = fold(self.exchange, events)
+                if changed(self.exchange, after) == LOOKED_UP:
+                    self._journal.note(now, events)  # each answered call; no commit of its own
+                elif events:
                     await self._journal.append(now, events)
             except JournalUnavailable as error:
                 log.error("command_not_stored", command=type(command).__name__, why=str(error))
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
-            self._set(fold(self.exchange, events))
+            self._set(after)
             log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
 

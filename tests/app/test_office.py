@@ -22,7 +22,7 @@ from pbx_bridge.core.commands import (
     SignIn,
     SignOut,
 )
-from pbx_bridge.core.events import CommandRefused, Decided, Event, NoticeDue, ReferralSet
+from pbx_bridge.core.events import CallTaken, CommandRefused, Decided, Event, NoticeDue, ReferralSet
 
 LUNCH = SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104")
 
@@ -60,10 +60,12 @@ async def test_a_command_is_stored_then_done_and_then_spoken() -> None:
 
 
 async def test_a_call_that_is_over_wakes_only_those_whom_it_concerns() -> None:
-    desk = office(FakeJournal())
+    journal = FakeJournal()
+    desk = office(journal)
     with desk.listening() as told:
         told.clear()
         await desk.obey(NoteCall("1.1", DAY, "0401234567", "", "101"))
+        assert journal.events == [CallTaken("1.1", "101", "0401234567", DAY)]
         assert desk.exchange.last_talks["101"] == ("0401234567", DAY)
         assert not told.is_set()
         assert not desk.changed.is_set()
