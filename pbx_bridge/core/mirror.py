@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pbx_bridge.core import absence, attendance, reach
+from pbx_bridge.core.absence import working_hours
 from pbx_bridge.core.closed import told_before
 from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.hours import Opening, openings
-from pbx_bridge.core.model import Language, Line, Person
+from pbx_bridge.core.model import Language, Line, Plan
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.timetable import line_openings
@@ -64,8 +65,7 @@ def picture(exchange: Exchange, now: datetime) -> Picture:
     values.update(_referrals(exchange, now))
     for line in exchange.plan.lines.values():
         values.update(_hours(exchange, line, now))
-    for person in exchange.plan.people.values():
-        values.update(_working_hours(exchange, person, now))
+    values.update(_working_hours(exchange.plan, now))
     for language in Language:
         for name, key in SOUNDS.items():
             values["pbx-sound", f"{name}-{language}"] = Spoken(sentence(key), language, now)
@@ -103,18 +103,22 @@ def _hours(
         yield from _closed("pbx-line", line.name, opening, told)
 
 
-def _working_hours(
-    exchange: Exchange, person: Person, now: datetime
-) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
-    """When a shielded person may be rung, and what callers are told outside (S19)."""
-    schedule = absence.working_hours(person, exchange.plan)
-    if not person.shielded:
-        return
-    ahead = list(islice(openings(schedule, exchange.plan, now), OPENINGS_AHEAD))
-    yield ("pbx-person", f"{person.extension}/spans"), _spans(ahead)
-    for opening in ahead[:SPOKEN_OPENINGS]:
-        told = sentence("off-duty", name=person.name, until=opening.start)
-        yield from _closed("pbx-person", person.extension, opening, told)
+def _working_hours(plan: Plan, now: datetime) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+    """When shielded people may be rung, and what callers are told outside (S19)."""
+    shielded = [person for person in plan.people.values() if person.shielded]
+    # Many people share few schedules.
+    schedules = {one.name: one for one in (working_hours(person, plan) for person in shielded)}
+    ahead = {
+        name: tuple(islice(openings(one, plan, now), OPENINGS_AHEAD))
+        for name, one in schedules.items()
+    }
+    spans = {name: _spans(found) for name, found in ahead.items()}
+    for person in shielded:
+        hours = working_hours(person, plan).name
+        yield ("pbx-person", f"{person.extension}/spans"), spans[hours]
+        for opening in ahead[hours][:SPOKEN_OPENINGS]:
+            told = sentence("off-duty", name=person.name, until=opening.start)
+            yield from _closed("pbx-person", person.extension, opening, told)
 
 
 def _spans(ahead: Sequence[Opening]) -> str:
