@@ -147,6 +147,9 @@ class SlowRegistrar(asyncio.DatagramProtocol):
         headers = sip.parse(data.decode()).headers
         number = int(headers["cseq"].split()[0])
         if number % 2:
+            if number > 1:  # the answers to the registration come once more
+                self._challenge({**headers, "cseq": f"{number - 2} REGISTER"}, addr)
+                self._answer("200 OK", {**headers, "cseq": f"{number - 1} REGISTER"}, addr)
             self._challenge(headers, addr)
             return
         for _ in range(2):
