@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pbx_bridge.core import absence, attendance, reach
-from pbx_bridge.core.absence import working_hours
 from pbx_bridge.core.closed import told_before
 from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.hours import Opening, openings
@@ -107,16 +106,16 @@ def _working_hours(plan: Plan, now: datetime) -> Iterator[tuple[tuple[str, str],
     """When shielded people may be rung, and what callers are told outside (S19)."""
     shielded = [person for person in plan.people.values() if person.shielded]
     # Many people share few schedules.
-    schedules = {one.name: one for one in (working_hours(person, plan) for person in shielded)}
+    hours = {person.extension: absence.working_hours(person, plan) for person in shielded}
     ahead = {
-        name: tuple(islice(openings(one, plan, now), OPENINGS_AHEAD))
-        for name, one in schedules.items()
+        one.name: tuple(islice(openings(one, plan, now), OPENINGS_AHEAD))
+        for one in {one.name: one for one in hours.values()}.values()
     }
     spans = {name: _spans(found) for name, found in ahead.items()}
     for person in shielded:
-        hours = working_hours(person, plan).name
-        yield ("pbx-person", f"{person.extension}/spans"), spans[hours]
-        for opening in ahead[hours][:SPOKEN_OPENINGS]:
+        name = hours[person.extension].name
+        yield ("pbx-person", f"{person.extension}/spans"), spans[name]
+        for opening in ahead[name][:SPOKEN_OPENINGS]:
             told = sentence("off-duty", name=person.name, until=opening.start)
             yield from _closed("pbx-person", person.extension, opening, told)
 

@@ -76,8 +76,6 @@ async def test_a_call_that_is_over_wakes_only_those_whom_it_concerns() -> None:
         await desk.obey(LUNCH)
         assert told.is_set()
         assert desk.changed.is_set()
-    await desk.obey(CancelReferral("104", "104"))
-    assert desk.changed.is_set()
 
 
 async def test_nothing_has_changed_before_it_is_stored() -> None:
