@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.record import microseconds
 
 Column = NDArray[Any]
 OPEN = -1
 """Wait of a call that has neither an answer nor an end."""
 PRIVATE = frozenset({Outcome.OUTGOING, Outcome.CODE, Outcome.ANNOUNCEMENT})
 """Of these the dialled number isn't a number of the house, and no figure needs it."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Calls:
         kinds: dict[Kind, int] = {}
         rows = [
             (
-                (one.started - _EPOCH) // _MICROSECOND,
+                microseconds(one.started),
                 microseconds_of(one),
                 kinds.setdefault(kind_of(one), len(kinds)),
             )
@@ -110,4 +108,4 @@ def kind_of(journey: Journey) -> Kind:
 def microseconds_of(journey: Journey) -> int:
     """The wait of a call, `OPEN` while it has none."""
     until = journey.answered_at or journey.ended_at
-    return OPEN if until is None else (until - journey.started) // _MICROSECOND
+    return OPEN if until is None else microseconds(until) - microseconds(journey.started)

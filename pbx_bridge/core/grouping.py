@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pbx_bridge.core import numbers
 from pbx_bridge.core.figures import Calls, Column, Kind
 from pbx_bridge.core.model import Plan, TargetKind
+from pbx_bridge.core.record import moment
 from pbx_bridge.core.report import SECOND, Report, summarise
 
 QUARTER_S = 900
@@ -19,7 +19,6 @@ MOST_DAYS = 62
 """A longer period is told month by month."""
 OTHER = "other"
 """Numbers that aren't in the plan (any more), and calls to no line or unit."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class By(StrEnum):
@@ -52,12 +51,11 @@ def groups(calls: Calls, plan: Plan) -> Mapping[By, Mapping[str, Report]]:
         found[by] = dict(_by_kind(calls, name))
     quarters, place = np.unique(calls.started // (QUARTER_S * SECOND), return_inverse=True)
     zone = plan.organisation.zone
-    moments = [_EPOCH + timedelta(seconds=int(one) * QUARTER_S) for one in quarters]
-    local = [moment.astimezone(zone) for moment in moments]
-    days = len({moment.date() for moment in local})
+    local = [moment(int(one) * QUARTER_S * SECOND).astimezone(zone) for one in quarters]
+    days = len({one.date() for one in local})
     period = (By.DAY, "%Y-%m-%d") if days <= MOST_DAYS else (By.MONTH, "%Y-%m")
     for by, form in ((By.HOUR, "%H"), (By.WEEKDAY, "%u %A"), period):
-        found[by] = dict(_split(calls, place, [moment.strftime(form) for moment in local]))
+        found[by] = dict(_split(calls, place, [one.strftime(form) for one in local]))
     return found
 
 

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, as which the record keeps its times."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(time_us: int) -> datetime:
+    """The instant so many microseconds after 1970, in UTC."""
+    return _EPOCH + time_us * _MICROSECOND
 
 
 class CelEvent(NamedTuple):

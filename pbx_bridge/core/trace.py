@@ -41,6 +41,7 @@ ORIGINATED = "s"
 `Local/102@pbx-bridge-announce`. Originated as `PJSIP/102` it would begin in the telephone's own
 context, as if the telephone had called."""
 _ENDS = ("HANGUP", "CHAN_END")
+_JSON = json.JSONDecoder()
 _TOGETHER = frozenset({"ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", *_ENDS})
 """Events that change who is with whom."""
 
@@ -134,7 +135,7 @@ def value(extra: str, key: str) -> str:
     if not extra.startswith("{"):
         return extra if key == "extra" else ""
     try:
-        found = json.loads(extra)
+        found, _ = _JSON.raw_decode(extra)
     except (ValueError, RecursionError):
         return ""
     inner = found.get(key, "") if isinstance(found, dict) else ""
@@ -200,16 +201,16 @@ class Trace:
         elif event.channel.startswith(TELEPHONE):
             self._see_leg(event)
         self._last = event.time
-        if event.type == "LINKEDID_END" and self.first is not None:
+        if event.type in _TOGETHER:
+            self._see_bridge(event)
+            self._see_talk(event.time)
+        elif event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
         elif event.type == "FORWARD":
             to = value(event.extra, "forward")
             self._elsewhere = to if "/" in to else f"{LOCAL}{to}@"
         elif event.type == "CHAN_START" and self._is_elsewhere(event):
             self.diversions, self._elsewhere = self.diversions + 1, ""
-        if event.type in _TOGETHER:
-            self._see_bridge(event)
-            self._see_talk(event.time)
 
     def _is_elsewhere(self, event: CelEvent) -> bool:
         return bool(self._elsewhere) and event.channel.startswith(self._elsewhere)

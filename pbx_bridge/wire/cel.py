@@ -78,14 +78,12 @@ def parse(line: bytes) -> Row | None:
 
 
 def _plainly(text: str) -> list[str] | None:
-    """The values of a line of which only the last one has what stands between two, as its JSON
-    mostly does; as `_LINE` would find them, in half the time."""
+    """The values of a line in which only the last one has quotation marks, as its JSON mostly
+    does; as `_LINE` would find them, in half the time."""
     values = text[1:-1].split(_BETWEEN, len(FIELDS) - 1)
     if len(values) != len(FIELDS) or text[0] != '"' or text[-1] != '"':
         return None
-    for place, value in enumerate(values):
-        if '"' in value:
-            if '"' in value.replace('""', ""):
-                return None
-            values[place] = value.replace('""', '"')
-    return values
+    last = values[-1]
+    values[-1] = last.replace('""', '"')
+    doubled = len(last) - len(values[-1])
+    return values if text.count('"') == 2 * (len(FIELDS) + doubled) else None

@@ -19,10 +19,11 @@ import numpy as np
 import sqlite_utils
 from pydantic import TypeAdapter
 
-from pbx_bridge.adapters.record.events import has_table, microseconds, moment, read_cel
+from pbx_bridge.adapters.record.events import has_table, read_cel
 from pbx_bridge.adapters.record.going import GoingCalls
 from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
 from pbx_bridge.core.latency import Journey, fold_in_order
+from pbx_bridge.core.record import microseconds, moment
 
 Pseudonym = Callable[[str], str]
 """A caller's number to the name by which they are known where numbers aren't kept."""
@@ -30,6 +31,10 @@ _JOURNEY = TypeAdapter(Journey)
 _KIND = Kind.__slots__
 _TYPES: Mapping[str, type] = get_type_hints(Kind)
 _ROW = np.dtype([("started", np.int64), ("wait", np.int64), ("kind", np.int32)])
+_COLUMNS = "linkedid, started, wait, talked, kind, phone, answered_by, number, pseudonym, journey"
+_MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
+_INSERT = f"INSERT OR IGNORE INTO calls ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 - columns of ours
+_CORRECT = f"UPDATE calls SET ({_COLUMNS}) = ({_MARKS}) WHERE linkedid = ?"  # noqa: S608 - columns of ours
 
 
 def call_tables(database: sqlite_utils.Database) -> None:
@@ -100,35 +105,22 @@ class CallKeeper:
     def keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
         """Store one call. Returns whether it was not kept before."""
         number = journey.other_end
-        values = {
-            "linkedid": journey.linkedid,
-            "started": microseconds(journey.started),
-            "wait": microseconds_of(journey),
-            "talked": sum(
-                microseconds(talk.until) - microseconds(talk.since)
-                for talk in journey.talks
-                if talk.until is not None
-            ),
-            "kind": self._kind(connection, kind_of(journey)),
-            "phone": journey.phone,
-            "answered_by": journey.answered_by,
-            "number": number,
-            "pseudonym": self._pseudonym(number) if number else "",
-            "journey": _JOURNEY.dump_json(journey).decode(),
-        }
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        is_new = connection.execute(
-            f"INSERT OR IGNORE INTO calls ({names}) VALUES ({marks})",  # noqa: S608 - columns of ours
-            values,
-        ).rowcount
+        values = (
+            journey.linkedid,
+            microseconds(journey.started),
+            microseconds_of(journey),
+            _talked(journey),
+            self._kind(connection, kind_of(journey)),
+            journey.phone,
+            journey.answered_by,
+            number,
+            self._pseudonym(number) if number else "",
+            _JOURNEY.dump_json(journey).decode(),
+        )
+        is_new = connection.execute(_INSERT, values).rowcount > 0
         if not is_new:
-            changes = ", ".join(f"{name} = :{name}" for name in values)
-            connection.execute(
-                f"UPDATE calls SET {changes} WHERE linkedid = :linkedid",  # noqa: S608 - columns of ours
-                values,
-            )
-        return bool(is_new)
+            connection.execute(_CORRECT, (*values, journey.linkedid))
+        return is_new
 
     def _kind(self, connection: sqlite3.Connection, kind: Kind) -> int:
         found = self._kinds.get(kind)
@@ -273,6 +265,15 @@ def calls_of_before(database: sqlite_utils.Database) -> None:
     rows = database.execute("SELECT DISTINCT linkedid FROM cel").fetchall()
     CallKeeper().ended(database.conn, [linkedid for (linkedid,) in rows])
     database.execute("UPDATE calls SET settled = 1")
+
+
+def _talked(journey: Journey) -> int:
+    """Microseconds of talking that have ended."""
+    return sum(
+        microseconds(talk.until) - microseconds(talk.since)
+        for talk in journey.talks
+        if talk.until is not None
+    )
 
 
 def _starts(connection: sqlite3.Connection) -> Sequence[datetime]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
-from pbx_bridge.adapters.record.events import microseconds
+from pbx_bridge.core.record import microseconds
 
 _FORGET = "UPDATE calls SET number = NULL, journey = NULL, settled = 1 WHERE "
 

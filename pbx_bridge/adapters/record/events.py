@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 
 import sqlite_utils
 
-from pbx_bridge.core.record import CelEvent
+from pbx_bridge.core.record import CelEvent, microseconds, moment
 from pbx_bridge.wire.cel import Row
 
 HASH_BYTES = 16
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
 _INSERT = (
     f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
@@ -90,16 +89,6 @@ def has_table(connection: sqlite3.Connection, name: str) -> bool:
     """Whether a bridge has made it yet."""
     query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
     return connection.execute(query, (name,)).fetchone() is not None
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(time_us: int) -> datetime:
-    """The instant so many microseconds after 1970, in UTC."""
-    return _EPOCH + timedelta(microseconds=time_us)
 
 
 def hashed(data: bytes) -> bytes:

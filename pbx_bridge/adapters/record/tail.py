@@ -52,9 +52,9 @@ POLL_INTERVAL_S = 0.25
 """The record is for looking back: under load a poll gathers what one commit stores."""
 RETRY_INTERVAL_S = 1.0
 """Between attempts while the file or the database can't be used."""
-CHUNK_BYTES = MAX_LINE_BYTES + 1
-"""Read and committed at a time (some 300 events), since the journal waits for the same
-writer; one more than a line may have, so that a longer one is seen to be."""
+CHUNK_BYTES = 2 * MAX_LINE_BYTES
+"""Read and committed at a time (some 600 events, 10 ms), since the journal waits for the same
+writer; more than a line may have, so that a longer one is seen to be."""
 WRITTEN_S = 1.0
 """By then an event has been written whose file was opened before it got another name."""
 ROTATIONS = 9
