@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sqlite3
 import tempfile
@@ -112,6 +113,7 @@ async def record(plan: Plan) -> Record:
                 file.write(log_of(call, number))
         database = Database(place / "ingested.sqlite")
         tail = CelTail(log, database)
+        gc.freeze()  # as the bridge does
         began = time.perf_counter()
         await tail.catch_up()
         ingested_s = time.perf_counter() - began
