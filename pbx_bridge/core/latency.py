@@ -155,20 +155,22 @@ def fold(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Jo
     event is left out. `starts` are the moments at which Asterisk was started: what has not
     ended before one of them was cut off by its death (F07).
     """
+    calls: dict[str, list[CelEvent]] = {}
     # Asterisk stamps several events with one time; sorting keeps their order in the file.
-    return fold_in_order(sorted(dict.fromkeys(events), key=lambda event: event.time), starts)
-
-
-def fold_in_order(events: Iterable[CelEvent], starts: Sequence[datetime] = ()) -> list[Journey]:
-    """As `fold`, of events that come by their times, each once."""
-    traces: dict[str, Trace] = {}
-    for event in events:
-        trace = traces.get(event.linkedid)
-        if trace is None:
-            trace = traces[event.linkedid] = Trace(event.linkedid)
-        trace.see(event)
-    journeys = [found for trace in traces.values() if (found := _journey(trace, starts))]
+    for event in sorted(dict.fromkeys(events), key=lambda event: event.time):
+        calls.setdefault(event.linkedid, []).append(event)
+    journeys = [found for id_, own in calls.items() if (found := fold_call(id_, own, starts))]
     return sorted(journeys, key=lambda journey: journey.started)
+
+
+def fold_call(
+    linkedid: str, events: Iterable[CelEvent], starts: Sequence[datetime] = ()
+) -> Journey | None:
+    """As `fold`, of one call's events, which come by their times, each once."""
+    trace = Trace(linkedid)
+    for event in events:
+        trace.see(event)
+    return _journey(trace, starts)
 
 
 def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:

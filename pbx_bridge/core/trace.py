@@ -12,7 +12,7 @@ apps/app_celgenuserevent.c (what the dialplan says comes as `{"extra": "…"}`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pbx_bridge.core.record import CelEvent
@@ -219,7 +219,7 @@ class Trace:
         who = self._with_the_caller()
         before = self.talks[-1] if self.talks and self.talks[-1].until is None else None
         if before is not None and before.by != who:
-            self.talks[-1] = replace(before, until=time)
+            self.talks[-1] = Talk(before.by, before.since, time)
         if who is not None and (before is None or before.by != who):
             self.talks.append(Talk(who, time))
 
@@ -241,11 +241,11 @@ class Trace:
                 self._from_elsewhere.add(event.channel)
         joins = event.type == "BRIDGE_ENTER" and event.channel in self._from_elsewhere
         if (event.type == "ANSWER" or joins) and leg.answered is None:
-            leg = replace(leg, answered=event.time)
+            leg = Leg(leg.channel, leg.endpoint, leg.started, event.time, leg.ended, leg.cause)
         elif event.type in _ENDS and leg.ended is None:
             cause = value(event.extra, "hangupcause")
             number = int(cause) if cause.isdecimal() and len(cause) < 4 else 0
-            leg = replace(leg, ended=event.time, cause=number)
+            leg = Leg(leg.channel, leg.endpoint, leg.started, leg.answered, event.time, number)
         self.legs[event.channel] = leg
 
     def _see_bridge(self, event: CelEvent) -> None:
@@ -283,10 +283,11 @@ class Trace:
         """`bridge` and those joined to it by `Local` channels; of those behind a mobile's, its
         number."""
         reached, fresh = {bridge: ""}, [bridge]
-        while fresh:
+        halves = [one for one in self._bridges.items() if one[0].startswith(LOCAL)]
+        while fresh and halves:
             here = fresh.pop()
-            for channel, place in self._bridges.items():
-                if place != here or not channel.startswith(LOCAL):
+            for channel, place in halves:
+                if place != here:
                     continue
                 half = channel[:-1] + ("2" if channel.endswith(";1") else "1")
                 there = self._bridges.get(half)

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from pbx_bridge.adapters.record.events import has_table, read_cel
 from pbx_bridge.adapters.record.going import GoingCalls
 from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
-from pbx_bridge.core.latency import Journey, fold_in_order
+from pbx_bridge.core.latency import Journey, fold_call
 from pbx_bridge.core.record import microseconds, moment
 
 Pseudonym = Callable[[str], str]
@@ -83,9 +83,9 @@ class CallKeeper:
         new: list[Journey] = []
         for linkedid in linkedids:
             events = self.going.take(linkedid) or read_cel(connection, linkedid=linkedid)
-            found = fold_in_order(events, starts)
-            over = (journey for journey in found if journey.ended_at is not None)
-            new += [journey for journey in over if self.keep(connection, journey)]
+            call = fold_call(linkedid, events, starts)
+            if call is not None and call.ended_at is not None and self.keep(connection, call):
+                new.append(call)
         return new
 
     def started(self, connection: sqlite3.Connection, at: datetime) -> list[Journey]:

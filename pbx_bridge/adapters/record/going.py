@@ -5,7 +5,7 @@ Only a memory of what is stored: whoever doubts it forgets it, and the database 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from pbx_bridge.core.record import CelEvent
 
@@ -20,17 +20,17 @@ class GoingCalls:
         self._events: dict[str, list[CelEvent]] = {}
         self._count = 0
 
-    def see(self, events: Iterable[CelEvent]) -> None:
-        """Take what was just stored, in the order of the log."""
-        for event in events:
-            held = self._events.get(event.linkedid)
+    def see(self, calls: Mapping[str, Sequence[CelEvent]]) -> None:
+        """Take the events that were just stored, of each call in the order of the log."""
+        for linkedid, events in calls.items():
+            first, held = events[0], self._events.get(linkedid)
             if held is not None:
-                held.append(event)
-            elif event.type == "CHAN_START" and event.uniqueid == event.linkedid:
-                self._events[event.linkedid] = [event]
+                held += events
+            elif first.type == "CHAN_START" and first.uniqueid == linkedid:
+                self._events[linkedid] = list(events)
             else:
                 continue
-            self._count += 1
+            self._count += len(events)
         if self._count > MOST_EVENTS:
             self.forget()
 

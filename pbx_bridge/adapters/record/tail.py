@@ -43,6 +43,7 @@ from pbx_bridge.adapters.record.calls import (
 from pbx_bridge.adapters.record.erasing import erase_old, forget
 from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, event_of, hashed
 from pbx_bridge.core.latency import Journey
+from pbx_bridge.core.record import CelEvent
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
 
@@ -312,17 +313,18 @@ class CelTail:
         parsed = [(line, row) for line in chunk.lines if (row := parse(line)) is not None]
         malformed = len(chunk.lines) - len(parsed)
         new = add(connection, parsed, shift_us)
+        calls: dict[str, list[CelEvent]] = {}
+        for _, row in parsed if new else ():
+            event = event_of(row, shift_us)
+            calls.setdefault(event.linkedid, []).append(event)
         if new == len(parsed):
-            self._keeper.going.see(event_of(row, shift_us) for _, row in parsed)
+            self._keeper.going.see(calls)
         else:  # some were stored before, as in a replay
             self._keeper.going.forget()
-        touched: dict[str, bool] = {}
-        for _, row in parsed if new else ():
-            kind, linkedid = row.values[:2]
-            touched[linkedid] = kind in _ENDS or touched.get(linkedid, False)
+        over = [one for one, own in calls.items() if any(event.type in _ENDS for event in own)]
         # What comes after a call's end corrects it.
-        late = [one for one, ends in touched.items() if not ends and is_kept(connection, one)]
-        ended = self._keeper.ended(connection, [one for one, ends in touched.items() if ends])
+        late = [one for one in calls.keys() - over if is_kept(connection, one)]
+        ended = self._keeper.ended(connection, over)
         self._keeper.ended(connection, late)
         connection.execute(
             "INSERT OR REPLACE INTO cel_cursor (path, offset, anchor) VALUES (?, ?, ?)",
