@@ -47,14 +47,17 @@ class Reason:
     """The holiday's, the season's; "" where the cause says it all."""
 
 
+USUAL = Reason(Cause.WEEK)
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """A stretch of open time in the plan's zone, `start` included, `end` not."""
 
     start: datetime
     end: datetime
-    opens: Reason = field(default=Reason(Cause.WEEK), compare=False)
-    closes: Reason = field(default=Reason(Cause.WEEK), compare=False)
+    opens: Reason = field(default=USUAL, compare=False)
+    closes: Reason = field(default=USUAL, compare=False)
 
 
 def day_of(schedule: Schedule, day: date, plan: Plan) -> tuple[tuple[Span, ...], Reason]:
@@ -69,10 +72,12 @@ def day_of(schedule: Schedule, day: date, plan: Plan) -> tuple[tuple[Span, ...],
         return schedule.eves, Reason(Cause.EVE, plan.eves[day])
     if season is not None:
         return usual, Reason(Cause.SEASON, season.name)
-    return usual, Reason(Cause.WEEK)
+    return usual, USUAL
 
 
 def _season(schedule: Schedule, day: date) -> Season | None:
+    if not schedule.seasons:
+        return None
     held = [
         one
         for one in schedule.seasons
@@ -89,29 +94,26 @@ def openings(
     Those that begin from yesterday on, in `days` days, are looked at.
     """
     zone = plan.organisation.zone
-    instant = now.astimezone(UTC)
+    instant = until = now.astimezone(UTC)
     first = now.astimezone(zone).date() - timedelta(days=1)
     held: Opening | None = None
     for count in range(days):
         day = first + timedelta(days=count)
         spans, reason = day_of(schedule, day, plan)
         for found in stretches(spans, schedule.lunch, day, zone, reason):
-            if found.start.astimezone(UTC) >= found.end.astimezone(UTC):
-                continue  # it lay in the hour that does not exist
-            if held is None:
-                held = found
-            elif found.start.astimezone(UTC) <= held.end.astimezone(UTC):
-                last = max(held, found, key=lambda one: one.end.astimezone(UTC))
-                held = Opening(held.start, last.end, held.opens, last.closes)
-            else:
-                if held.end.astimezone(UTC) > instant:
-                    yield held
-                held = found
-        if held is not None and held.end.astimezone(zone).date() < day:
-            if held.end.astimezone(UTC) > instant:
+            start, end = found.start.astimezone(UTC), found.end.astimezone(UTC)
+            if held is not None and start <= until:  # they touch
+                if end > until:
+                    held, until = Opening(held.start, found.end, held.opens, found.closes), end
+                continue
+            if held is not None and until > instant:
+                yield held
+            held, until = found, end
+        if held is not None and held.end.date() < day:
+            if until > instant:
                 yield held
             held = None
-    if held is not None and held.end.astimezone(UTC) > instant:
+    if held is not None and until > instant:
         yield held
 
 
@@ -145,12 +147,13 @@ def next_opening(schedule: Schedule, plan: Plan, now: datetime) -> datetime | No
 def stretches(
     spans: tuple[Span, ...], lunch: tuple[Span, ...], day: date, zone: ZoneInfo, reason: Reason
 ) -> tuple[Opening, ...]:
-    """The spans that begin on `day`, lunch taken out, as instants."""
+    """The spans that begin on `day`, lunch and the hour that does not exist taken out, as
+    instants."""
     found = [_opening(span, day, zone, reason) for span in spans]
     for pause in lunch:
         closed = _opening(pause, day, zone, Reason(Cause.LUNCH))
         found = [part for one in found for part in without(one, closed)]
-    return tuple(found)
+    return tuple(one for one in found if one.start.astimezone(UTC) < one.end.astimezone(UTC))
 
 
 def without(opening: Opening, closed: Opening) -> Iterator[Opening]:

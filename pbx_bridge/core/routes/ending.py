@@ -85,7 +85,7 @@ def _colleague(
 def _line(exchange: Exchange, sought: Person | Line, now: datetime) -> Line | None:
     """The switchboard, or the line itself, while it is open."""
     line = exchange.plan.switchboard
-    return line if line_open(exchange, line, now) and isinstance(sought, Person) else None
+    return line if isinstance(sought, Person) and line_open(exchange, line, now) else None
 
 
 def _try_again(
