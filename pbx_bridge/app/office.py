@@ -76,17 +76,17 @@ class Office:
                     log.info("command_refused", command=type(command).__name__, why=answer.why)
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
                 after = fold(self.exchange, answer)
-                events = (*answer, *due(answer, self.exchange, after, now, has_mail=self._has_mail))
-                after = fold(self.exchange, events)
+                told = due(answer, self.exchange, after, now, has_mail=self._has_mail)
+                events, after = (*answer, *told), fold(after, told)
                 if changed(self.exchange, after) == LOOKED_UP:
                     self._journal.note(now, events)  # each answered call; no commit of its own
                 elif events:
                     await self._journal.append(now, events)
+                    log.info("command_done", command=type(command).__name__)
             except JournalUnavailable as error:
                 log.error("command_not_stored", command=type(command).__name__, why=str(error))
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
             self._set(after)
-            log.info("command_done", command=type(command).__name__)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
 
     async def use(self, plan: Plan) -> None:
