@@ -36,7 +36,7 @@ from pbx_bridge.core.timetable import line_openings
 
 DECISIONS, REPEATS = 2000, 5
 NOTES, APPENDS, CEL_EVENTS = 5000, 200, 20_000
-INGESTED, INGESTED_DAYS, CALLS, PART = 20_000, 10, 1_000_000, 20_000
+INGESTED, INGESTED_DAYS, INGESTS, CALLS, PART = 20_000, 10, 3, 1_000_000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Record:
     """What a year of a million calls takes."""
 
     ingest_per_s: float
-    """Calls, from Asterisk's log to the database, folded."""
+    """Calls, from Asterisk's log to the database, folded: the best of some runs."""
     month_s: float
     """Figures of a month of them, in all groups."""
     year_s: float
@@ -111,13 +111,8 @@ async def record(plan: Plan) -> Record:
         with log.open("w", encoding="ascii") as file:
             for number, call in enumerate(year(INGESTED, FIRST, INGESTED_DAYS)):
                 file.write(log_of(call, number))
-        database = Database(place / "ingested.sqlite")
-        tail = CelTail(log, database)
         gc.freeze()  # as the bridge does
-        began = time.perf_counter()
-        await tail.catch_up()
-        ingested_s = time.perf_counter() - began
-        database.close()
+        ingested_s = min([await _ingested(log, place / f"{run}.sqlite") for run in range(INGESTS)])
         database = Database(place / "year.sqlite")
         CelTail(place / "none.csv", database)
         keeper, calls = CallKeeper(), year(CALLS, FIRST)
@@ -128,6 +123,17 @@ async def record(plan: Plan) -> Record:
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         database.close()
     return Record(INGESTED / ingested_s, month_s, year_s, (after - before) / 1024)
+
+
+async def _ingested(log: Path, to: Path) -> float:
+    """Seconds from Asterisk's log to a database."""
+    database = Database(to)
+    tail = CelTail(log, database)
+    began = time.perf_counter()
+    await tail.catch_up()
+    taken_s = time.perf_counter() - began
+    database.close()
+    return taken_s
 
 
 def _keep(connection: sqlite3.Connection, keeper: CallKeeper, calls: list[Journey]) -> None:
