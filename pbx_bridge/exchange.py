@@ -42,6 +42,8 @@ from pbx_bridge.wire.backoff import delays
 READY_LINE = "BRIDGE READY"
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
+LONGEST_LOG_BYTES = 10_000_000
+"""Some years of changes, or an hour of a bridge that dies at each start."""
 RTP_PORTS = 1000
 RTP_RANGES = range(20000, 60000, RTP_PORTS)
 
@@ -121,6 +123,7 @@ class BridgeProcess:
 
     async def start(self) -> None:
         """Return when the bridge answers callers. Raises `PbxUnavailable` with its last words."""
+        await asyncio.to_thread(_put_away, self._log)
         with self._log.open("ab") as errors:
             self._child = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -272,6 +275,12 @@ def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _put_away(path: Path) -> None:
+    """Begin the log anew once it is long; the one before stays, those before that don't."""
+    if path.exists() and path.stat().st_size > LONGEST_LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
 
 
 def _last_lines(path: Path, count: int = 8) -> str:
