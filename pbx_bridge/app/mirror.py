@@ -45,6 +45,10 @@ class Mirror:
         self._clock = clock
         self._kept_at = time.monotonic()
         self._held: Mapping[tuple[str, str], str] = {}
+        self._stored: dict[tuple[str, str], str] = {}
+        """What Asterisk was seen to hold, and was given since."""
+        self._doubted = True
+        """Whether it may hold something else: then all is read, which takes its time."""
 
     async def run(self) -> None:
         """Keep the mirror until cancelled; a lost Asterisk is tried again."""
@@ -69,7 +73,7 @@ class Mirror:
                 async with asyncio.timeout(rest):
                     await changed.wait()
             except TimeoutError:
-                continue
+                self._doubted = True  # somebody else may have changed it meanwhile
             finally:
                 if self.kept.is_set():
                     self._kept_at = time.monotonic()
@@ -77,6 +81,7 @@ class Mirror:
 
     def wake(self) -> None:
         """Compare again now: Asterisk is back, and may have forgotten."""
+        self._doubted = True
         self._office.changed.set()
 
     @property
@@ -130,19 +135,33 @@ class Mirror:
         return values
 
     async def _values(self, wanted: Mapping[tuple[str, str], str]) -> int:
-        held: dict[tuple[str, str], str] = {}
-        for family in FAMILIES:
-            for key, value in (await self._switch.stored(family)).items():
-                held[family, key] = value
-        corrections = 0
-        for (family, key), value in wanted.items():
-            if held.get((family, key)) != value:
-                await self._switch.put(family, key, value)
-                corrections += 1
-        for family, key in held.keys() - wanted.keys():
+        doubted, self._doubted = self._doubted, False
+        try:
+            if doubted:
+                self._stored = await self._read()
+            return await self._corrected(wanted)
+        except BaseException:  # what was under way may have been done, or not
+            self._doubted = True
+            raise
+
+    async def _read(self) -> dict[tuple[str, str], str]:
+        return {
+            (family, key): value
+            for family in FAMILIES
+            for key, value in (await self._switch.stored(family)).items()
+        }
+
+    async def _corrected(self, wanted: Mapping[tuple[str, str], str]) -> int:
+        held = self._stored
+        wrong = {key: value for key, value in wanted.items() if held.get(key) != value}
+        gone = held.keys() - wanted.keys()
+        for (family, key), value in wrong.items():
+            await self._switch.put(family, key, value)
+            held[family, key] = value
+        for family, key in gone:
             await self._switch.remove(family, key)
-            corrections += 1
-        return corrections
+            del held[family, key]
+        return len(wrong) + len(gone)
 
     async def _members(
         self, wanted: Picture, exchange: Exchange

@@ -99,6 +99,7 @@ async def test_differences_are_corrected_and_nothing_else_is_touched() -> None:
     town.switch.entries["not-ours", "key"] = "stays"
     await town.switch.join(QueueMember("vaxel", "PJSIP/105"), "Elin Strand")
     await town.switch.leave(QueueMember("jour", "PJSIP/110"))
+    town.mirror.wake()
     assert await town.mirror.keep() == 5
     assert town.switch.entries == {**right, ("not-ours", "key"): "stays"}
     assert set(town.switch.names) == ATTENDING
@@ -115,6 +116,41 @@ async def test_a_command_wakes_the_mirror_and_a_cancellation_too() -> None:
         await until(lambda: town.referred() == set())
         await town.office.obey(SignIn("vaxel", "113", by="113"))
         await until(lambda: QueueMember("vaxel", "PJSIP/113") in town.switch.names)
+
+
+async def test_a_change_is_told_without_reading_all_that_asterisk_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    await town.mirror.keep()
+    reading = len(town.switch.read)
+    await town.office.obey(SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104"))
+    assert await town.mirror.keep() > 0
+    assert town.referred() == {"104"}
+    await town.office.obey(CancelReferral("104", by="104"))
+    assert await town.mirror.keep() > 0
+    assert town.referred() == set()
+    assert len(town.switch.read) == reading > 0
+    # Nothing happens for a while, and somebody else has changed an entry.
+    monkeypatch.setattr(module, "rest_s", lambda *_: 0.01)
+    right = dict(town.switch.entries)
+    town.switch.entries["pbx-line", "vaxel/spans"] = "0-0"
+    async with running(town):
+        await until(lambda: town.switch.entries == right)
+
+
+async def test_f01_what_could_not_be_read_is_not_taken_for_known() -> None:
+    town = Town(away("101", "2026-03-03 14:30"))
+    town.switch.entries["pbx-referral", "105/until"] = "9999999999"
+    town.switch.loses = "pbx-sound"
+    with pytest.raises(PbxUnavailable):
+        await town.mirror.keep()
+    town.switch.down, town.switch.loses = False, ""
+    await town.mirror.keep()
+    assert town.referred() == {"101"}
+    assert ("pbx-line", "vaxel/spans") in town.switch.entries
+    town.mirror.wake()
+    assert await town.mirror.keep() == 0
 
 
 async def test_f07_an_asterisk_that_has_forgotten_is_told_again_when_it_is_back() -> None:

@@ -16,6 +16,10 @@ class FakeSwitch:
         self.names: dict[QueueMember, str] = {}
         self.penalties: dict[QueueMember, int] = {}
         self.down = False
+        self.loses = ""
+        """Family at whose next reading Asterisk is lost."""
+        self.read: list[str] = []
+        """Families that were read, in order."""
         self._queues = frozenset(queues)
 
     async def put(self, family: str, key: str, value: str) -> None:
@@ -29,7 +33,10 @@ class FakeSwitch:
         self.entries.pop((family, key), None)
 
     async def stored(self, family: str) -> Mapping[str, str]:
+        if family == self.loses:
+            self.down = True
         self._reach(family)
+        self.read.append(family)
         return {key: value for (of, key), value in self.entries.items() if of == family}
 
     async def members(self) -> Mapping[QueueMember, int]:
