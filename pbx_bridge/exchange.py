@@ -43,7 +43,7 @@ READY_LINE = "BRIDGE READY"
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 LONGEST_LOG_BYTES = 10_000_000
-"""Some years of changes, or an hour of a bridge that dies at each start."""
+"""Some years of changes, or of a bridge that dies at each start some thousand times."""
 RTP_PORTS = 1000
 RTP_RANGES = range(20000, 60000, RTP_PORTS)
 
