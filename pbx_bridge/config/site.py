@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from pbx_bridge.config.deployment import Deployment, load_deployment
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.deployment_file import load_deployment
 from pbx_bridge.config.plan import check, load_plan
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.prompts import load_prompts, read_prompts

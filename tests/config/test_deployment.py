@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pbx_bridge.config import deployment
-from pbx_bridge.config.deployment import Deployment, Login, Mode, load_deployment
+from pbx_bridge.config import deployment_file
+from pbx_bridge.config.deployment import Deployment, Login, Mode, Privacy
+from pbx_bridge.config.deployment_file import load_deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.model import Language
 
@@ -40,7 +41,7 @@ def test_the_sample_says_the_defaults(tmp_path: Path) -> None:
     sample, empty = load_deployment(ROOT / "config.yaml"), load(tmp_path, "")
     for name in Deployment.__slots__:
         found, default = getattr(sample, name), getattr(empty, name)
-        if isinstance(found, deployment.Privacy):
+        if isinstance(found, Privacy):
             assert found.key.relative_to(ROOT) == default.key.relative_to(tmp_path.resolve())
             default = replace(default, key=found.key)
         if isinstance(found, Path):
@@ -52,16 +53,16 @@ def test_the_sample_explains_every_key() -> None:
     """Each key of the schema stands in config.yaml, so that it needs no manual."""
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     shapes = (
-        deployment._Config,
-        deployment._Asterisk,
-        deployment._External,
-        deployment._Login,
-        deployment._Folders,
-        deployment._Speech,
-        deployment._Guards,
-        deployment._Privacy,
-        deployment._Journal,
-        deployment._Operations,
+        deployment_file._Config,
+        deployment_file._Asterisk,
+        deployment_file._External,
+        deployment_file._Login,
+        deployment_file._Folders,
+        deployment_file._Speech,
+        deployment_file._Guards,
+        deployment_file._Privacy,
+        deployment_file._Journal,
+        deployment_file._Operations,
     )
     for key in (key for shape in shapes for key in shape.model_fields):
         assert re.search(rf"\b{key}\b", text), key
