@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from adapters.test_cel_tail import append
+from adapters.call_log import append
 from core.plans import PLAN
 from fakes.clock import FakeClock
 from fakes.logs import FakeLogs

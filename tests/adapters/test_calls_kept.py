@@ -1,0 +1,176 @@
+"""The calls of the record: each is kept once, as a fold over the whole log says (F19)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from adapters.call_log import (
+    FAR,
+    RECORDED,
+    START_S,
+    TEST_TIMEOUT_S,
+    append,
+    calls,
+    ended_call,
+    fill,
+    rotate,
+)
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.record import CelTail, read_calls, read_cel
+from pbx_bridge.core.figures import Calls
+from pbx_bridge.core.latency import Outcome, fold
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_f19_calls_are_the_same_remembered_or_read_back(seed: int, tmp_path: Path) -> None:
+    """Calls whose lines come between each other's, with restarts, replays and a full memory."""
+    chance, found = random.Random(seed), []
+    waiting = [ended_call(number).splitlines(keepends=True) for number in range(12)]
+    text: list[str] = []
+    while waiting:
+        one = chance.choice(waiting)
+        text.append(one.pop(0))
+        waiting = [lines for lines in waiting if lines]
+    for remembers in (True, False):
+        path = tmp_path / f"{remembers}.csv"
+        store = Database(path.with_suffix(".db"))
+        tail = CelTail(path, store)
+        for at, each in enumerate(text):
+            append(path, each)
+            if chance.random() < 0.3:
+                await tail.catch_up()
+            if not remembers or chance.random() < 0.05:
+                tail._keeper.going.forget()
+            if remembers and at == len(text) // 2:
+                tail = CelTail(path, store)
+        await tail.catch_up()
+        path.rename(path.with_suffix(".old"))
+        fill(path, "".join(text))
+        await tail.catch_up()
+        found.append(calls(store))
+        store.close()
+    assert len(found[0]) == 12
+    assert found[0] == found[1]
+
+
+async def test_calls_are_told_soon_after_their_end_until_they_are_settled(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    following = asyncio.create_task(tail.run())
+    try:
+        for number in range(3):
+            tail.changed.clear()
+            append(path, ended_call(number))
+            async with asyncio.timeout(TEST_TIMEOUT_S):
+                await tail.changed.wait()
+            (ended,) = await CelTail(path, store).unsettled()
+            assert ended.linkedid == f"{START_S}.{100 + number}"
+            await tail.settle([ended])
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert len(calls(store)) == 3
+    assert await tail.unsettled() == []
+
+
+RECORDINGS = sorted(RECORDED.parent.glob("cel_*.csv"))
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+async def test_f19_calls_are_kept_once_whatever_parts_the_file_comes_in(
+    recording: Path, path: Path, store: Database, tail: CelTail
+) -> None:
+    """And they are what a fold over all of the log says."""
+    rng = random.Random(recording.stem)
+    data = recording.read_bytes()
+    for start in sorted({0, *(rng.randrange(len(data)) for _ in range(12))}):
+        path.write_bytes(data[:start])
+        await tail.catch_up()
+    path.write_bytes(data)
+    await tail.catch_up()
+    with store.reader() as connection:
+        expected = [one for one in fold(read_cel(connection)) if one.ended_at is not None]
+        figures = read_calls(connection, datetime(2000, 1, 1, tzinfo=UTC), FAR)
+    assert calls(store) == expected
+    heard = await tail.unsettled()
+    assert sorted(one.linkedid for one in heard) == sorted(one.linkedid for one in expected)
+    assert facts(figures) == facts(Calls.of(expected))
+    assert expected
+
+
+def facts(calls: Calls) -> list[tuple[object, ...]]:
+    rows = zip(calls.started.tolist(), calls.wait.tolist(), calls.kind.tolist(), strict=True)
+    return sorted((started, wait, str(calls.kinds[kind])) for started, wait, kind in rows)
+
+
+async def test_f19_calls_survive_rotation_replay_and_a_new_beginning(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, ended_call(1) + ended_call(2, ends=False))
+    await tail.catch_up()
+    rotate(path)
+    end_of_two = ended_call(2).splitlines(keepends=True)[1]
+    append(path, end_of_two + ended_call(3))
+    await tail.catch_up()
+    fill(path, ended_call(1) + ended_call(2) + ended_call(3))
+    await CelTail(path, store).catch_up()
+    numbers = [one.linkedid.rpartition(".")[2] for one in calls(store)]
+    assert numbers == ["101", "102", "103"]
+
+
+async def test_f07_what_was_open_at_asterisks_death_is_lost_once_and_told_once(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, ended_call(1) + ended_call(2, ends=False))
+    await tail.catch_up()
+    again = datetime.fromtimestamp(START_S + 60, UTC)
+    append(path, ended_call(100, ends=False))  # a call of the Asterisk that runs now
+    await tail.asterisk_started(again)
+    await tail.asterisk_started(again)
+    assert [(one.outcome, one.cut) for one in calls(store)] == [
+        (Outcome.ABANDONED, False),
+        (Outcome.LOST, True),
+    ]
+    assert len(await tail.unsettled()) == 2
+
+
+async def test_an_event_that_comes_after_the_end_corrects_the_call(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, ended_call(1))
+    await tail.catch_up()
+    mark = ended_call(1).splitlines()[0].replace("CHAN_START", "PBX_STEP")
+    append(path, mark.removesuffix('""') + '"{""extra"":""say|line-closed|x|when""}"\n')
+    await tail.catch_up()
+    (call,) = calls(store)
+    assert call.outcome is Outcome.CLOSED
+    assert call.told_when
+
+
+async def test_numbers_are_known_by_their_pseudonym(path: Path, store: Database) -> None:
+    append(path, ended_call(1))
+    await CelTail(path, store, pseudonym=lambda number: f"somebody {number[-1]}").catch_up()
+    with store.reader() as connection:
+        row = connection.execute("SELECT number, pseudonym, phone FROM calls").fetchone()
+    assert row == ("0401234567", "somebody 7", "")
+
+
+async def test_a_log_from_before_calls_were_kept_is_folded(path: Path, store: Database) -> None:
+    append(path, ended_call(1) + ended_call(2))
+    await CelTail(path, store).catch_up()
+
+    def forget(connection: sqlite3.Connection) -> None:
+        for table in ("calls", "call_kinds", "asterisk_starts"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name > '003'")
+
+    await store.write(forget)
+    again = CelTail(path, store)
+    assert len(calls(store)) == 2
+    assert await again.unsettled() == [], "what follows from them was done by the bridge of then"
