@@ -100,15 +100,9 @@ class Erasing:
         for form in forms:
             for what, count in (await self._record.forget(form)).items():
                 counts[what] += count
-        entries = await self._journal.select(retention.WITH_NUMBERS)
-        known = [(one.seq, one.event) for one in entries]
-        rows = sorted({row for form in forms for row in retention.tells_of(known, form)})
-        await self._journal.erase(rows)
-        counts["journal"] = len(rows)
+        counts["journal"] = await self._office.forget(forms)
         now = self._clock.now().astimezone(UTC)
         await self._journal.append(now, [DataErased("number", now, sum(counts.values()))])
-        for form in forms:
-            self._office.forget(form)
         return counts
 
     async def _erase_entries(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
+from pbx_bridge.core import retention
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import Command, Refusal
 from pbx_bridge.core.confirming import confirmation
@@ -47,7 +48,7 @@ class _Listener:
 
 
 class Office:
-    """Holds the live state; every change goes through `obey`, one at a time."""
+    """Holds the live state; every change waits for the one before, also `use` and `forget`."""
 
     def __init__(
         self, exchange: Exchange, journal: Journal, clock: Clock, *, has_mail: bool = True
@@ -94,12 +95,27 @@ class Office:
         async with self._one_at_a_time:
             self._set(under(plan, self.exchange))
 
-    def forget(self, number: str) -> None:
-        """Nobody has to reach that number any more: its entries were deleted from the journal."""
-        held = self.exchange.returns
-        left = {key: one for key, one in held.items() if one.number != number}
-        talks = {who: last for who, last in self.exchange.last_talks.items() if last[0] != number}
-        self._set(replace(self.exchange, returns=left, last_talks=talks))
+    async def forget(self, numbers: Collection[str]) -> int:
+        """Delete what journal and state hold of somebody outside, known by any of `numbers`.
+
+        The command under way is waited for, and what it has just learnt is deleted too. Returns
+        how many entries; raises `JournalUnavailable`, and asked again it goes on.
+        """
+        # A long journal is read while commands go on; only what has come since is read alone.
+        last, count = await self._erased(numbers, after=0)
+        async with self._one_at_a_time:
+            _, late = await self._erased(numbers, after=last)
+            self._set(retention.forgotten(self.exchange, numbers))
+        return count + late
+
+    async def _erased(self, numbers: Collection[str], after: int) -> tuple[int, int]:
+        """Erase the entries after a row that tell of `numbers`: the last row that was looked at,
+        and how many were erased."""
+        entries = await self._journal.select(retention.WITH_NUMBERS, after=after)
+        rows = list(retention.tells_of(((one.seq, one.event) for one in entries), numbers))
+        if rows:
+            await self._journal.erase(rows)
+        return max((one.seq for one in entries), default=after), len(rows)
 
     @contextmanager
     def listening(self, aside: frozenset[str] = LOOKED_UP) -> Iterator[asyncio.Event]:

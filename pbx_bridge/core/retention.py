@@ -7,8 +7,8 @@ not over) is kept until it doesn't.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pbx_bridge.core.events import (
@@ -101,11 +101,25 @@ def is_needed(event: Event, exchange: Exchange, now: datetime) -> bool:
             return False
 
 
-def tells_of(events: Iterable[tuple[int, Event]], number: str) -> Iterator[int]:
-    """Yield the rows whose entry holds the number: what is known of somebody outside."""
+def tells_of(events: Iterable[tuple[int, Event]], numbers: Collection[str]) -> Iterator[int]:
+    """Yield the rows whose entry holds one of `numbers`: what is known of somebody outside."""
     for seq, event in events:
-        if number in _numbers(event):
+        if any(number in numbers for number in _numbers(event)):
             yield seq
+
+
+def forgotten(exchange: Exchange, numbers: Collection[str]) -> Exchange:
+    """The state without somebody outside, who is known by `numbers`: as it is after a restart,
+    once the entries that tell of them are erased. What locks after wrong PINs is kept for its
+    minutes: who guesses can't be let in by having themselves forgotten."""
+    outbox = {id_: one for id_, one in exchange.outbox.items() if one.other not in numbers}
+    return replace(
+        exchange,
+        returns={key: one for key, one in exchange.returns.items() if one.number not in numbers},
+        last_talks={who: one for who, one in exchange.last_talks.items() if one[0] not in numbers},
+        outbox=outbox,
+        undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
+    )
 
 
 def _numbers(event: Event) -> tuple[str, ...]:

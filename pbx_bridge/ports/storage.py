@@ -37,9 +37,10 @@ class Journal(Protocol):
         ...
 
     async def select(
-        self, kinds: Sequence[type[Event]], before: datetime | None = None
+        self, kinds: Sequence[type[Event]], before: datetime | None = None, after: int = 0
     ) -> Sequence[Entry]:
-        """The entries of some kinds, `before` a moment or all; erased ones left out.
+        """The entries of some kinds, `before` a moment or all, and those `after` a row; erased
+        ones left out.
 
         Raises `JournalUnavailable`.
         """

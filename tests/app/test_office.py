@@ -16,6 +16,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
     TECHNICIAN,
+    AskCallBack,
     CancelReferral,
     NoteCall,
     SetReferral,
@@ -23,6 +24,7 @@ from pbx_bridge.core.commands import (
     SignOut,
 )
 from pbx_bridge.core.events import CallTaken, CommandRefused, Decided, Event, NoticeDue, ReferralSet
+from pbx_bridge.core.folding import fold
 
 LUNCH = SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104")
 
@@ -157,6 +159,31 @@ async def test_f37_a_plan_keeps_the_state_of_whom_it_knows_and_begins_new_lines_
     assert desk.exchange.signed_in["vaxel"] == {"111", "113"}
     assert desk.exchange.signed_in["extra"] == {"104"}
     assert "jour" not in desk.exchange.signed_in
+
+
+async def test_who_is_forgotten_while_a_command_is_under_way_does_not_come_back() -> None:
+    journal = SlowJournal()
+    desk = office(journal)
+    journal.go_on.set()
+    for number in ("0401234567", "0409876543"):
+        await desk.obey(NoteCall(f"1.{number}", DAY, number, "101", ""))
+        await desk.obey(NoteCall(f"2.{number}", DAY, number, "", "102"))
+        await desk.obey(AskCallBack(f"3.{number}", "101", number))
+    journal.asked.clear()
+    journal.go_on.clear()
+    again = NoteCall("4.1", DAY, "0401234567", "103", "")
+    missed = NoteCall("5.1", DAY, "0401234567", "104", "")
+    commands = [asyncio.create_task(desk.obey(one)) for one in (again, missed)]
+    await journal.asked.wait()
+    forgetting = asyncio.create_task(desk.forget({"0401234567", "+358401234567"}))
+    await asyncio.sleep(0)
+    journal.go_on.set()
+    await asyncio.gather(*commands)
+    assert await forgetting == 9
+    assert {number for _, number in desk.exchange.returns} == {"0409876543"}
+    assert {number for number, _ in desk.exchange.last_talks.values()} == {"0409876543"}
+    assert {one.other for one in desk.exchange.outbox.values()} == {"0409876543"}
+    assert fold(EXCHANGE, journal.events) == desk.exchange, "a restart knows the same"
 
 
 async def test_a_technician_may_cancel_for_others_and_no_number_is_logged() -> None:

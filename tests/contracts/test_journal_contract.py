@@ -230,3 +230,16 @@ async def test_kinds_that_a_reader_does_without_are_left_out(journal: Journal) -
     found = [one.event for one in journal.entries(without=(type(EVERY_KIND[0]),))]
     assert found == [one for one in EVERY_KIND if type(one) is not type(EVERY_KIND[0])]
     assert len(list(journal.entries(without=()))) == len(EVERY_KIND)
+
+
+async def test_entries_are_chosen_by_kind_by_moment_and_by_row(journal: Journal) -> None:
+    for minute in range(3):
+        steps: list[Event] = [Decided("1.1", "018000100", "say", str(minute))]
+        steps.append(BridgeStarted("4f5e", "0.1.0"))
+        await journal.append(NOON + timedelta(minutes=minute), steps)
+    found = await journal.select((Decided,))
+    assert [one.seq for one in found] == [1, 3, 5]
+    assert await journal.select((Decided,), NOON + timedelta(minutes=2)) == found[:2]
+    assert await journal.select((Decided,), after=1) == found[1:]
+    assert await journal.select((Decided,), NOON + timedelta(minutes=2), after=1) == found[1:2]
+    assert await journal.select((Decided,), after=5) == []

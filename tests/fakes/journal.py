@@ -40,9 +40,9 @@ class FakeJournal:
         yield from [row for row in self.rows if not isinstance(row.event, tuple(without))]
 
     async def select(
-        self, kinds: Sequence[type[Event]], before: datetime | None = None
+        self, kinds: Sequence[type[Event]], before: datetime | None = None, after: int = 0
     ) -> Sequence[Entry]:
-        rows = [row for row in self.rows if isinstance(row.event, tuple(kinds))]
+        rows = [row for row in self.rows if isinstance(row.event, tuple(kinds)) and row.seq > after]
         return [row for row in rows if before is None or row.at < before]
 
     async def erase(self, seqs: Sequence[int]) -> None:

@@ -120,13 +120,14 @@ class SqliteJournal:
         await asyncio.to_thread(self._database.flush)
 
     async def select(
-        self, kinds: Sequence[type[Event]], before: datetime | None = None
+        self, kinds: Sequence[type[Event]], before: datetime | None = None, after: int = 0
     ) -> Sequence[Entry]:
-        """The entries of some kinds, `before` a moment or all. Raises `RowUnreadable`."""
+        """The entries of some kinds, `before` a moment or all, and those `after` a row. Raises
+        `RowUnreadable`."""
 
         def look() -> list[Entry]:
             with self._database.reader() as connection:
-                return list(read_entries(connection, kinds, before))
+                return list(read_entries(connection, kinds, before, after=after))
 
         return await asyncio.to_thread(look)
 
@@ -181,8 +182,9 @@ def read_entries(
     before: datetime | None = None,
     unreadable: Callable[[RowUnreadable], None] | None = None,
     without: Sequence[type[Event]] = (),
+    after: int = 0,
 ) -> Iterator[Entry]:
-    """Entries from the first, all or those of some kinds and before a moment; erased ones, and
+    """Entries `after` a row, all or those of some kinds and before a moment; erased ones, and
     kinds that the reader does without, left out. Raises `RowUnreadable`, or hands it to
     `unreadable` and goes on after that row.
 
@@ -191,7 +193,7 @@ def read_entries(
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
         return
     # Read as bytes: text that isn't UTF-8 would stop SQLite, and with it all rows after it.
-    conditions, values = ["body IS NOT NULL"], list[str | bytes]()
+    conditions, values = ["body IS NOT NULL"], list[str | bytes | int]()
     names = None if kinds is None else [kind.__name__.encode() for kind in kinds]
     if without:
         distinct = "SELECT CAST(kind AS BLOB) FROM (SELECT DISTINCT kind FROM journal)"
@@ -204,6 +206,9 @@ def read_entries(
     if before is not None:
         conditions.append("at < ?")
         values.append(_utc(before))
+    if after:
+        conditions.append("seq > ?")
+        values.append(after)
     where = " AND ".join(conditions)
     rows = connection.execute(
         "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB) "  # noqa: S608 - a column of ours
