@@ -29,6 +29,8 @@ class Asking:
         self._office = office
         self._clock = clock
         self._asked: set[Question] = set()
+        self._said: set[Question] = set()
+        """Questions whose colleague could not be rung, as the log says."""
 
     async def run(self) -> None:
         """Ask until cancelled; every task of a question is owned here."""
@@ -57,14 +59,22 @@ class Asking:
 
     async def _ask(self, question: Question) -> None:
         """Ring the colleague, and pass them over when they don't answer. While Asterisk can't be
-        reached nobody is passed over: they are rung once it is back."""
+        reached nobody is passed over: they are rung soon after it is back."""
         try:
             if await self._silent(question):
                 await self._office.obey(question.lapse)
         except PbxUnavailable as error:
-            log.info("colleague_not_rung", why=str(error)[:200])
+            self._say_not_rung(question, error)
+            await asyncio.sleep(RETRY_S)
         finally:
             self._asked.discard(question)
+
+    def _say_not_rung(self, question: Question, why: Exception) -> None:
+        """Once for each question."""
+        self._said &= set(open_questions(self._office.exchange, self._clock.now()))
+        if question not in self._said:
+            self._said.add(question)
+            log.info("colleague_not_rung", colleague=question.to, why=str(why)[:200])
 
     async def _silent(self, question: Question) -> bool:
         """Whether the question is still open when the time for it is over."""
@@ -89,7 +99,7 @@ class Asking:
         try:
             await self._telephony.ring_up(question.to, variables, RING_SECONDS, shown)
         except NoticeDelayed as error:
-            log.info("colleague_not_rung", why=str(error)[:200])
+            self._say_not_rung(question, error)
 
     async def _over(self, question: Question) -> None:
         """Return when the question is answered or withdrawn, or the colleague goes away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -26,6 +27,8 @@ class Attending:
     """
 
     def __init__(self, phones: Phones, office: Office, clock: Clock) -> None:
+        self.on_seen: list[Callable[[frozenset[str]], None]] = []
+        """Told whose phones are there, whenever phones have come or gone."""
         self._phones = phones
         self._office = office
         self._clock = clock
@@ -85,6 +88,8 @@ class Attending:
         self._rewired, self._watched = False, watched
         try:
             there = await self._phones.reachable()
+            for hook in self.on_seen:
+                hook(there)
             for extension in sorted(watched):
                 known = self._lost(extension)
                 if extension not in there and known is not Lost.UNREACHABLE:

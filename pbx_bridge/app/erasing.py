@@ -41,15 +41,17 @@ class Erasing:
 
     async def run(self) -> None:
         """Work until cancelled; trouble is logged, and tried again."""
-        done = None
+        done, trouble = None, ""
         while True:
             today = self._clock.now().date()
             if done != today:
                 try:
                     await self.erase()
-                    done = today
+                    done, trouble = today, ""
                 except (JournalUnavailable, PbxUnavailable, PbxRejected, OSError) as error:
-                    log.error("erasing_failed", why=str(error))
+                    if trouble != str(error):
+                        log.error("erasing_failed", why=str(error))
+                    trouble = str(error)
             await asyncio.sleep(LOOK_S)
 
     async def erase(self) -> Mapping[str, int]:

@@ -44,6 +44,7 @@ class Mirror:
         self._voice = voice
         self._clock = clock
         self._kept_at = time.monotonic()
+        self._trouble = ""
         self._held: Mapping[tuple[str, str], str] = {}
         self._stored: dict[tuple[str, str], str] = {}
         """What Asterisk was seen to hold, and was given since."""
@@ -59,15 +60,16 @@ class Mirror:
             try:
                 await self.keep()
                 await self._warm()
+                self._trouble = ""
                 rest = rest_s(self._office.exchange, begun, self._clock.now())
             except PbxUnavailable as error:
                 log.debug("mirror_waits", why=str(error))
                 rest = RETRY_S
             except PbxRejected as error:
-                log.warning("mirror_refused", why=str(error))
+                self._warn("mirror_refused", error)
                 rest = REFUSED_RETRY_S
             except SpeechFailed as error:
-                log.warning("mirror_without_voice", why=str(error))
+                self._warn("mirror_without_voice", error)
                 rest = SPEECH_RETRY_S
             try:
                 async with asyncio.timeout(rest):
@@ -78,6 +80,12 @@ class Mirror:
                 if self.kept.is_set():
                     self._kept_at = time.monotonic()
                 self.kept.clear()
+
+    def _warn(self, event: str, why: Exception) -> None:
+        """Once, until it is over or something else is wrong."""
+        if self._trouble != f"{event} {why}":
+            self._trouble = f"{event} {why}"
+            log.warning(event, why=str(why))
 
     def wake(self) -> None:
         """Compare again now: Asterisk is back, and may have forgotten."""

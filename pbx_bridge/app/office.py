@@ -62,6 +62,8 @@ class Office:
         self._clock = clock
         self._has_mail = has_mail
         self._one_at_a_time = asyncio.Lock()
+        self._not_stored: set[str] = set()
+        """Kinds of commands that could not be stored of late."""
 
     async def obey(self, command: Command) -> Outcome:
         """Carry out `command`. It is done when its events are durable, not before; those that
@@ -85,10 +87,18 @@ class Office:
                     await self._journal.append(now, events)
                     log.info("command_done", command=type(command).__name__)
             except JournalUnavailable as error:
-                log.error("command_not_stored", command=type(command).__name__, why=str(error))
+                self._say_not_stored(type(command).__name__, error)
                 return Outcome(Why.COMMAND_FAILED, (sentence("refused-failed"),))
+            if events:
+                self._not_stored.clear()
             self._set(after)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
+
+    def _say_not_stored(self, command: str, why: Exception) -> None:
+        """Once for each kind, until something can be stored: some are tried again each second."""
+        if command not in self._not_stored:
+            self._not_stored.add(command)
+            log.error("command_not_stored", command=command, why=str(why))
 
     async def use(self, plan: Plan) -> None:
         """Go on with another plan, after the command under way: that was judged by the old."""

@@ -130,6 +130,8 @@ class Parts:
         self.taking = Taking(self.messages, self.office, clock)
         self.mail = _mail(deployment, clock)
         self.outbox = Outbox(self.ari, self.mail, self.office, self.voice, clock, self.messages)
+        self.attending.on_seen.append(self.outbox.phones_there)
+        self.ari.on_connect.append(self.outbox.asterisk_back)
         self.tail = CelTail(
             running.cel_file,
             self.database,

@@ -53,6 +53,17 @@ async def running(town: Town) -> AsyncIterator[Town]:
             await task
 
 
+async def test_whose_phones_are_there_is_told_whenever_some_come_or_go() -> None:
+    town = Town()
+    seen: list[frozenset[str]] = []
+    town.watch.on_seen.append(seen.append)
+    async with running(town):
+        await town.until(lambda: seen == [EVERYBODY])
+        town.phones.there |= {"199"}
+        town.phones.tell()
+        await town.until(lambda: seen == [EVERYBODY, EVERYBODY | {"199"}])
+
+
 async def test_f26_a_phone_that_dies_raises_the_alarm_and_one_that_is_back_clears_it() -> None:
     async with running(Town()) as town:
         town.phones.there -= {"111"}

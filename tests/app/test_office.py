@@ -116,8 +116,14 @@ async def test_f33_a_journal_out_of_reach_fails_commands_and_refusals_alike_then
     assert desk.exchange == EXCHANGE
     assert not desk.changed.is_set()
     assert [one["event"] for one in logs] == ["command_not_stored"] * 2
-    journal.broken = False
-    assert (await desk.obey(LUNCH)).why is Why.COMMAND_DONE
+    with capture_logs() as logs:
+        await desk.obey(LUNCH)
+        assert logs == [], "who tries each second says it once"
+        journal.broken = False
+        assert (await desk.obey(LUNCH)).why is Why.COMMAND_DONE
+        journal.broken = True
+        await desk.obey(SetReferral("105", "lunch", LUNCH.until, by="105"))
+    assert [one["event"] for one in logs] == ["command_done", "command_not_stored"]
 
 
 async def test_two_attendants_who_leave_at_once_do_not_both_leave() -> None:

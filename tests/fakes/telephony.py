@@ -28,6 +28,8 @@ class FakeTelephony:
         self.down = False
         self.started = datetime(2026, 11, 24, 10, 19, 43, 123000, tzinfo=UTC)
         self.unregistered: set[str] = set()
+        self.asked = 0
+        """How often a phone was to be reached."""
         self.messages: list[tuple[str, str]] = []
         """Extension and text of what was shown."""
         self.rung: list[tuple[str, dict[str, str]]] = []
@@ -79,6 +81,7 @@ class FakeTelephony:
         self.rung.append((extension, dict(variables)))
 
     def _expect(self, extension: str) -> None:
+        self.asked += 1
         if self.down:
             raise PbxUnavailable("the fake telephony is down")
         if extension in self.unregistered:
