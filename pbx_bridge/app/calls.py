@@ -7,7 +7,6 @@ with it, so a bridge that dies loses none.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.steps import variables
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import call as calls
-from pbx_bridge.core import numbers
+from pbx_bridge.core import numbers, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Listen, Obey, Record, Say, Sort
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
@@ -30,7 +29,6 @@ from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.meters import Meters
 from pbx_bridge.core.model import Number, Organisation, Person, Plan, TargetKind
-from pbx_bridge.core.routes import menu
 from pbx_bridge.core.waiting import queue_of, waiting
 from pbx_bridge.ports import (
     Clock,
@@ -213,6 +211,8 @@ class Calls:
     async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
         """Carry out a command of the caller's: what is told of it, or the step after it."""
         outcome = await self._office.obey(command)
+        if outcome.refusal is not None:
+            self.meters.refused[outcome.refusal.why] += 1
         call = calls.with_result(calls.with_attempt(call, mark), outcome.result)
         answer = "say:" + mark.removeprefix("obey:")
         if outcome.spoken:
@@ -230,7 +230,8 @@ class Calls:
                 return ()
 
     def _note(self, offer: Offer, call: Call, decision: Decision) -> None:
-        entry = Decided(offer.linkedid, shown(call.dialled), decision.mark, decision.why)
+        dialled = typed.dialled(call, self._office.exchange.plan)
+        entry = Decided(offer.linkedid, shown(dialled), decision.mark, decision.why)
         self._office.note(entry)
         self.meters.rules[decision.why] += 1
 
@@ -251,15 +252,8 @@ def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> 
     fresh = Call(dialled, offer.caller, own, speaks.language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
     result = offer.variables.get("PBX_RESULT", "")
-    if (extension := menu.pin_asked(call)) is not None:
-        person = plan.people.get(extension)
-        result = _proof(result, pin_of(extension) if person is not None else "")
-        if person is not None and result == menu.PIN_RIGHT:
-            call = replace(call, language=person.language)
+    result = typed.kept(call, result, plan, pin_of)
+    proved = typed.pin_asked(call)
+    if proved and result == typed.PIN_RIGHT:
+        call = replace(call, language=plan.people[proved].language)
     return calls.with_result(call, result)
-
-
-def _proof(typed: str, pin: str) -> str:
-    """What a call carries in place of the PIN that was typed."""
-    right = bool(pin) and hmac.compare_digest(typed.encode(), pin.encode())
-    return menu.PIN_RIGHT if right else menu.PIN_WRONG

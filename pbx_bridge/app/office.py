@@ -74,8 +74,10 @@ class Office:
             try:
                 if isinstance(answer, Refusal):
                     event = refused(command, answer, now)
-                    await self._journal.append(now, (event,))
-                    self.exchange = fold(self.exchange, (event,))
+                    after = fold(self.exchange, (event,))
+                    told = due((event,), self.exchange, after, now, has_mail=self._has_mail)
+                    await self._journal.append(now, (event, *told))
+                    self._set(fold(after, told))
                     log.info("command_refused", command=type(command).__name__, why=answer.why)
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
                 after = fold(self.exchange, answer)

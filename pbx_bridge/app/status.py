@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
-from pbx_bridge.core import absence, attendance, notices
+from pbx_bridge.core import absence, attendance, locks, notices
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.returning import outline
 from pbx_bridge.core.state import Channel, Exchange
@@ -51,6 +51,10 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             for held in exchange.forwards.values()
             for one in held
             if one.until > now
+        ],
+        "pin_locks": [
+            {"extension": extension, "own_mobile_only": own, "until": _iso(lock.until)}
+            for extension, own, lock in locks.locked(exchange.wrong_pins, plan, now)
         ],
         "returns": [outline(one) for one in exchange.returns.values()],
         "notices": {

@@ -124,4 +124,6 @@ def _password() -> str:
 
 
 def _pin() -> str:
-    return "".join(secrets.choice("0123456789") for _ in range(PIN_DIGITS))
+    """Telephone numbers begin with 0, so that a PIN is never taken for one."""
+    first, *others = "123456789", *("0123456789" for _ in range(PIN_DIGITS - 1))
+    return "".join(secrets.choice(digits) for digits in (first, *others))

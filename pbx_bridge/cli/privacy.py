@@ -101,11 +101,7 @@ def subject(
             return
         journeys = [one for form in forms for one in read_of_number(connection, form)]
         entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over()))
-    rows = {
-        seq
-        for form in forms
-        for seq in retention.tells_of(((one.seq, one.event) for one in entries), form)
-    }
+    rows = set(retention.tells_of(((one.seq, one.event) for one in entries), forms))
     journal = [
         {"row": one.seq, "at": one.at.isoformat(), "kind": encode(one.event)[0]}
         | json.loads(encode(one.event)[1])

@@ -125,6 +125,11 @@ def _status_text(found: Any) -> str:
         f"  {one['extension']} {one['name']} {one['told']}, until {one['until']}"
         for one in found["referrals"]
     ]
+    rows += [
+        f"  {one['extension']} voice menu LOCKED by wrong PINs until {one['until']}"
+        + " (from their own mobile)" * one["own_mobile_only"]
+        for one in found["pin_locks"]
+    ]
     bridge = found["bridge"]
     rows.append(
         f"  bridge {bridge['pid']}: {bridge['decided']} decisions, "

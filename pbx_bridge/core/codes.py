@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pbx_bridge.core import absence, consent, covering, ends, mailboxes
+from pbx_bridge.core import absence, consent, covering, ends, mailboxes, typed
 from pbx_bridge.core.commands import (
     AnswerCover,
     AnswerForward,
@@ -162,6 +162,8 @@ def _promise(parts: list[str], own: str, exchange: Exchange, now: datetime) -> P
     number = exchange.last_talks.get(own, ("", now))[0]
     if len(parts[0]) > MOST_TIME_DIGITS:
         number, parts = parts[0], parts[1:]
+        if not typed.is_number(number, exchange.plan.people):
+            return sentence("unknown-number")
     due = ends.clock_or_day(parts, exchange.plan, now)
     return due if isinstance(due, Sentence) else Promise(own, number, due, by=own)
 

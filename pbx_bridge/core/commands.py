@@ -187,6 +187,8 @@ class ProvePin:
     source: str
     """Caller's number, "" when withheld."""
     right: bool
+    own: bool = False
+    """Whether it is the number of their own mobile."""
     by: str = CALLER
 
 
@@ -314,9 +316,6 @@ Command = (
 MOST_REFUSALS = 10
 """Refused commands of one phone within `REFUSALS_WINDOW`; more are not looked at (F38)."""
 REFUSALS_WINDOW = timedelta(minutes=2)
-MOST_WRONG_PINS = 5
-"""Wrong PINs within `events.FAILURES_WINDOW` that lock the account, and the number that
-they came from (F38)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,23 @@ class PinRefused:
     """A wrong PIN for somebody's voice menu, or a right one while it is locked (S29)."""
 
     person: str
+    """Extension, "" for one that nobody has."""
     source: str
     """Caller's number, "" when withheld."""
     at: datetime
+    own: bool = False
+    """Whether it was the number of their own mobile."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinProved:
+    """The right PIN after wrong ones, which count no more (S29)."""
+
+    person: str
+    source: str
+    """Caller's number, "" when withheld."""
+    at: datetime
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +445,7 @@ Event = (
     | PhoneHoursBroken
     | PhoneHoursResumed
     | NoticeDropped
+    | PinProved
     | PinRefused
     | ShieldLifted
     | CallBackAsked

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
-from pbx_bridge.core import mailboxes
+from pbx_bridge.core import locks, mailboxes
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
@@ -35,6 +35,7 @@ from pbx_bridge.core.events import (
     PhoneHoursBroken,
     PhoneHoursResumed,
     PhoneLost,
+    PinProved,
     PinRefused,
     PlanInForce,
     RecordGap,
@@ -164,8 +165,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             )
         case NoticeUndeliverable(id_, why):
             return replace(exchange, undelivered={**exchange.undelivered, id_: why})
-        case PinRefused(person, source, at):
-            return _failed(_failed(exchange, f"pin:{person}", at), f"pin:{source}", at)
+        case PinRefused() | PinProved():
+            return _proved(exchange, event)
         case CommandRefused(by=by, at=at):
             return _failed(exchange, by, at)
         case PhoneHoursBroken() | PhoneHoursResumed():
@@ -345,6 +346,18 @@ def _failed(exchange: Exchange, source: str, at: datetime) -> Exchange:
     }
     recent[source] = (*recent.get(source, ()), at)
     return replace(exchange, failures=recent)
+
+
+def _proved(exchange: Exchange, event: PinRefused | PinProved) -> Exchange:
+    """Tries within a lock count nothing; a right PIN ends the count of what it was counted by."""
+    at, wrong = event.at, exchange.wrong_pins
+    counted = locks.counted_by(event.person, event.source, exchange.plan, own=event.own)
+    kept = {who: tries for who, tries in wrong.items() if not locks.is_forgotten(tries, at)}
+    if isinstance(event, PinProved):
+        kept = {who: tries for who, tries in kept.items() if who not in counted}
+    elif locks.held(wrong, counted, at) is None:
+        kept |= {one: locks.with_try(kept.get(one, ()), at) for one in counted}
+    return replace(exchange, wrong_pins=kept)
 
 
 def _with(table: Mapping[str, tuple[T, ...]], key: str, held: list[T]) -> dict[str, tuple[T, ...]]:

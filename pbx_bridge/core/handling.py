@@ -11,6 +11,7 @@ from pbx_bridge.core import (
     breaking,
     consent,
     covering,
+    locks,
     mailboxes,
     numbers,
     referring,
@@ -21,7 +22,6 @@ from pbx_bridge.core.commands import (
     CALLER,
     EXCHANGE,
     MOST_REFUSALS,
-    MOST_WRONG_PINS,
     REFUSALS_WINDOW,
     TECHNICIAN,
     AnswerCover,
@@ -59,18 +59,21 @@ from pbx_bridge.core.events import (
     MessageLeft,
     NoticeDelivered,
     NoticeUndeliverable,
+    PinProved,
     PinRefused,
     PlanInForce,
     ShieldLifted,
     SignedIn,
     SignedOut,
 )
-from pbx_bridge.core.folding import FAILURES_WINDOW
+from pbx_bridge.core.folding import apply
+from pbx_bridge.core.locks import Lock
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import Named, sentence
 from pbx_bridge.core.state import Exchange
 
 Answer = tuple[Event, ...] | Refusal
+UNKNOWN_PERSON = "unknown-person"
 
 
 def handle(  # noqa: PLR0912 - one case a command
@@ -143,21 +146,19 @@ def handle(  # noqa: PLR0912 - one case a command
 
 
 def refused(command: Command, refusal: Refusal, now: datetime) -> Event:
-    """The journal's entry for a refusal."""
+    """The journal's entry for a refusal; somebody unknown may be a PIN that was typed (S29)."""
     if isinstance(command, ProvePin):
-        return PinRefused(command.person, command.source, now)
+        return PinRefused(command.person, command.source, now, command.own)
     name, person = type(command).__name__, getattr(command, "person", "")
+    if refusal.why == UNKNOWN_PERSON:
+        person = ""
     return CommandRefused(name, person, refusal.clause, refusal.why, command.by, now)
 
 
-def pin_locked(
-    exchange: Exchange, person: str, source: str, now: datetime, most: int = MOST_WRONG_PINS
-) -> bool:
-    """Whether wrong PINs have locked the account or the number that they came from (F38)."""
-    return any(
-        len(_recent(exchange, f"pin:{one}", now, FAILURES_WINDOW)) >= most
-        for one in (person, source)
-    )
+def pin_locked(command: ProvePin, exchange: Exchange, now: datetime) -> Lock | None:
+    """The lock that wrong PINs led to, of the account or the number that they came from (F38)."""
+    counted = locks.counted_by(command.person, command.source, exchange.plan, own=command.own)
+    return locks.held(exchange.wrong_pins, counted, now)
 
 
 def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
@@ -235,7 +236,7 @@ def _not_of_the_target(target: str, by: str, exchange: Exchange) -> Refusal | No
 
 
 def _unknown_person() -> Refusal:
-    return Refusal("", "unknown-person", sentence("refused-unknown-code"))
+    return Refusal("", UNKNOWN_PERSON, sentence("refused-unknown-code"))
 
 
 def _not_for_others() -> Refusal:
@@ -260,13 +261,22 @@ def _recent(
 
 def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
     """A locked account refuses the right PIN too, or guessing would go on."""
-    locked = Refusal("S29", "pin-locked", sentence("refused-pin-locked"))
-    if pin_locked(exchange, command.person, command.source, now):
-        return locked
+    if (lock := pin_locked(command, exchange, now)) is not None:
+        return _locked(lock)
     if not command.right or command.person not in exchange.plan.people:
-        locks = pin_locked(exchange, command.person, command.source, now, MOST_WRONG_PINS - 1)
-        return locked if locks else Refusal("S29", "pin-wrong", sentence("refused-pin"))
-    return ()
+        wrong = PinRefused(command.person, command.source, now, command.own)
+        lock = pin_locked(command, apply(exchange, wrong), now)
+        return _locked(lock) if lock else Refusal("S29", "pin-wrong", sentence("refused-pin"))
+    counted = locks.counted_by(command.person, command.source, exchange.plan, own=command.own)
+    if exchange.wrong_pins.keys().isdisjoint(counted):
+        return ()
+    return (PinProved(command.person, command.source, now, command.own),)
+
+
+def _locked(lock: Lock) -> Refusal:
+    """Told by the minute, never too early."""
+    until = (lock.until + timedelta(minutes=1, microseconds=-1)).replace(second=0, microsecond=0)
+    return Refusal("S29", "pin-locked", sentence("refused-pin-locked", until=until))
 
 
 def _take_message(command: TakeMessage, exchange: Exchange, now: datetime) -> Answer:

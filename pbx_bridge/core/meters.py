@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pbx_bridge.core import attendance
+from pbx_bridge.core import attendance, locks
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open
 
@@ -53,6 +53,8 @@ class Meters:
     """Decisions, by the rule that decided."""
     decisions: Spread = field(default_factory=Spread)
     """From a channel's question to its answer."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Commands and PINs of callers that were refused, by the rule that refused them."""
     connected: Counter[str] = field(default_factory=Counter)
     """Connections to Asterisk, by link; all but the first are reconnections."""
 
@@ -74,6 +76,8 @@ def of_exchange(exchange: Exchange, waiting: Mapping[str, int], now: datetime) -
         if line.name in waiting:
             count = waiting[line.name]
             yield Measure("line_waiting", "Callers who wait in the queue", count, labels)
+    locked = len(locks.locked(exchange.wrong_pins, exchange.plan, now))
+    yield Measure("pin_locks", "Voice menus that wrong PINs have locked", locked)
     outside = [one for one in exchange.outbox.values() if one.channel is not Channel.LIST]
     failed = sum(one.id in exchange.undelivered for one in outside)
     yield Measure("notices_waiting", "Notices not delivered yet", len(outside) - failed)
@@ -89,6 +93,9 @@ def of_meters(meters: Meters) -> Iterator[Measure]:
         yield Measure("calls_total", "Calls that have ended", count, {"outcome": outcome})
     for rule, count in sorted(meters.rules.items()):
         yield Measure("decisions_total", "Decisions by rule", count, {"rule": rule})
+    for rule, count in sorted(meters.refused.items()):
+        labels = {"rule": rule}
+        yield Measure("refusals_total", "Codes and PINs that were refused", count, labels)
     for link, count in sorted(meters.connected.items()):
         labels = {"link": link}
         yield Measure("connections_total", "Connections to Asterisk", count, labels)

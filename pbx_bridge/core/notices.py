@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
 
-from pbx_bridge.core import absence, attendance, consent, mailboxes, reach, referring, returning
+from pbx_bridge.core import (
+    absence,
+    attendance,
+    consent,
+    locks,
+    mailboxes,
+    reach,
+    referring,
+    returning,
+)
 from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.events import (
@@ -25,6 +34,7 @@ from pbx_bridge.core.events import (
     NoticeDue,
     NoticeUndeliverable,
     PhoneHoursBroken,
+    PinRefused,
     PlanInForce,
     ReferralCancelled,
     ReferralSet,
@@ -77,7 +87,7 @@ def _numbered(notice: Notice, held: Mapping[str, Notice]) -> Notice:
     return found
 
 
-def _of(  # noqa: PLR0912 - one case an event
+def _of(  # noqa: PLR0912, PLR0915 - one case an event
     event: Event, before: Exchange, after: Exchange, now: datetime
 ) -> Iterator[Notice]:
     plan = after.plan
@@ -137,6 +147,8 @@ def _of(  # noqa: PLR0912 - one case an event
             yield from _of_returns(target, stage, after, now)
         case MessageLeft():
             yield from _of_message(event, after, now)
+        case PinRefused():
+            yield from _of_lock(event, before, after, now)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -145,6 +157,27 @@ def _of(  # noqa: PLR0912 - one case an event
                 )
         case _:
             return
+
+
+def _of_lock(
+    event: PinRefused, before: Exchange, after: Exchange, now: datetime
+) -> Iterator[Notice]:
+    """Whoever's voice menu was locked, and the switchboard: once, until they know of it (S29)."""
+    if event.person not in after.plan.people:
+        return
+    counted = locks.counted_by(event.person, "", after.plan, own=event.own)
+    held = [locks.held(one.wrong_pins, counted, now) for one in (before, after)]
+    if held[0] is not None or held[1] is None:
+        return
+    waiting = {
+        (one.to, one.channel)
+        for one in before.outbox.values()
+        if one.about is About.PIN_LOCKED and one.person == event.person
+    }
+    told = [("", Channel.LIST), *((event.person, channel) for channel in OUTSIDE)]
+    for to, channel in told:
+        if (to, channel) not in waiting:
+            yield _notice(About.PIN_LOCKED, event.person, to, channel, now, since=now)
 
 
 def _of_returns(target: str, stage: Stage, after: Exchange, now: datetime) -> Iterator[Notice]:
@@ -332,7 +365,7 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
-        case About.CHANGE:
+        case About.CHANGE | About.PIN_LOCKED:
             return False
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages

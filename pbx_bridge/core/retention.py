@@ -23,6 +23,7 @@ from pbx_bridge.core.events import (
     ForwardWithdrawn,
     MessageLeft,
     NoticeDue,
+    PinProved,
     PinRefused,
     ReferralCancelled,
     ReferralSet,
@@ -38,6 +39,7 @@ WITH_NUMBERS: tuple[type[Event], ...] = (
     Decided,
     MessageLeft,
     NoticeDue,
+    PinProved,
     PinRefused,
     ReturnClosed,
     ReturnDue,
@@ -128,7 +130,9 @@ def _numbers(event: Event) -> tuple[str, ...]:
             return (number,)
         case ReturnDue(number=number) | ReturnClosed(number=number):
             return (number,)
-        case ReturnReminded(number=number) | PinRefused(source=number):
+        case ReturnReminded(number=number):
+            return (number,)
+        case PinRefused(source=number) | PinProved(source=number):
             return (number,)
         case MessageLeft(caller=caller):
             return (caller,)

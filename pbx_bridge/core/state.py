@@ -234,6 +234,8 @@ class About(StrEnum):
     """To the foreman: they weren't reached in time."""
     MESSAGE = "message"
     """A caller has left a message in a mailbox."""
+    PIN_LOCKED = "pin-locked"
+    """Wrong PINs have locked somebody's voice menu."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -286,7 +288,9 @@ class Exchange:
     undelivered: Mapping[str, str] = field(default_factory=dict)
     """Why notices of the outbox can't be delivered, by id; they aren't tried any more."""
     failures: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
-    """When commands and PINs were refused lately, by extension or caller's number."""
+    """When commands were refused lately, by extension."""
+    wrong_pins: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """When wrong PINs were typed, by `locks.counted_by`."""
     breaks: Mapping[str, tuple[Break, ...]] = field(default_factory=dict)
     """By line, in order of their beginning; those of past days too."""
     losses: Mapping[str, Loss] = field(default_factory=dict)
@@ -308,7 +312,10 @@ class Exchange:
 LOOKED_UP = frozenset({"last_talks"})
 """Parts of the state that nobody acts on when they change: they are only asked for."""
 AFTER_CALLS = frozenset(
-    {"outbox", "undelivered", "failures", "returns", "last_talks", "known", "messages"}
+    {
+        *("outbox", "undelivered", "failures", "wrong_pins", "returns", "last_talks", "known"),
+        "messages",
+    }
 )
 """Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""
 

@@ -11,7 +11,7 @@ from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, S
 from pbx_bridge.core.state import About, Channel, Exchange, Notice
 
 
-def spoken(  # noqa: PLR0912 - one case a kind of notice
+def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
     notice: Notice, exchange: Exchange
 ) -> Iterator[Spoken]:
     """Yield a notice as it is told; health is never told, nor a note about it (S13)."""
@@ -45,6 +45,9 @@ def spoken(  # noqa: PLR0912 - one case a kind of notice
             return
         case About.LINE_STAFFED:
             yield sentence("notice-line-staffed", line=whom)
+            return
+        case About.PIN_LOCKED:
+            yield sentence("notice-pin-locked", name=name, since=notice.since or notice.at)
             return
         case About.COVER_ASKED | About.GAP:
             slots: dict[str, Slot] = {"name": name, "line": _title(notice.line, plan)}

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx_bridge.core import call as calls
+from pbx_bridge.core import typed
 from pbx_bridge.core.call import Ask, Call, Hangup, Obey, Record, Say, Why
-from pbx_bridge.core.commands import MOST_WRONG_PINS, Refusal
+from pbx_bridge.core.commands import Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import MOST_STEPS, decide
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle, refused
-from pbx_bridge.core.routes import menu
+from pbx_bridge.core.locks import MOST_WRONG_PINS
 from pbx_bridge.core.sentences import Sentence, Spoken
 from pbx_bridge.core.state import Exchange, Referral
 from pbx_bridge.core.wording import render
@@ -62,8 +63,7 @@ class Talk:
                 case Record():
                     result = "DTMF"
             call = calls.with_attempt(self.call, decision.mark)
-            if menu.pin_asked(call) is not None:
-                result = menu.PIN_RIGHT if result == PIN else menu.PIN_WRONG
+            result = typed.kept(call, result, self.exchange.plan, lambda _: PIN)
             self.call = calls.decode(calls.encode(calls.with_result(call, result)), self.call)
             if isinstance(decision.step, Obey):
                 self.call = calls.with_attempt(
@@ -137,20 +137,20 @@ def test_from_elsewhere_the_extension_and_its_pin_are_asked() -> None:
 
 @pytest.mark.parametrize("extension", ["102", "999"])
 def test_f38_an_extension_that_nobody_has_is_told_apart_by_nothing(extension: str) -> None:
-    talk = Talk(STRANGER, [extension, "000000", extension, "111111", extension, "222222"])
+    talk = Talk(STRANGER, [extension, "000000", "111111", "222222"])
     assert [mark.rpartition(".")[0] for mark in talk.asked] == [
-        *("ask:extension", "ask:pin.1", "ask:extension", "ask:pin.2", "ask:extension", "ask:pin.3")
+        *("ask:extension", "ask:pin.1", "ask:pin.2", "ask:pin.3")
     ]
     assert talk.heard.count("Fel kod.") == 3
     assert talk.heard[-1] == "Tack för ditt samtal. Hej då."
 
 
 def test_f38_guessing_locks_the_account_also_for_the_right_pin() -> None:
-    exchange = Talk(STRANGER, ["102", "1", "102", "2", "102", "3"]).exchange
-    guessing = Talk(STRANGER, ["102", "1", "102", "2", "102", "3"], exchange)
+    exchange = Talk(STRANGER, ["102", "1", "2", "3"]).exchange
+    guessing = Talk(STRANGER, ["102", "1", "2", "3"], exchange)
     exchange = guessing.exchange
     assert guessing.heard.count("Fel kod.") == MOST_WRONG_PINS - 4
-    assert "För många försök" in guessing.text
+    assert "För många försök med fel kod. Försök igen i dag klockan kvart över tio" in guessing.text
     other = replace(STRANGER, caller="0407654321")
     locked = Talk(other, ["102", PIN, "1", "2", "1430", "1"], exchange)
     assert "För många försök" in locked.text
@@ -159,6 +159,43 @@ def test_f38_guessing_locks_the_account_also_for_the_right_pin() -> None:
     later = Talk(other, ["102", PIN, "1", "2", "1430", "1"], exchange, DAY + timedelta(minutes=16))
     assert referrals(later)
     assert referrals(Talk(DESK, ["1", "2", "1430", "1"], exchange))
+
+
+def test_after_a_wrong_pin_the_pin_alone_is_asked_again_and_after_none_the_extension() -> None:
+    again = Talk(STRANGER, ["102", "271828", PIN, "1", "2", "1430", "1"])
+    assert again.asked[:4] == ["ask:extension.1", "ask:pin.1.102", "ask:pin.2.102", "ask:menu.1"]
+    assert referrals(again)
+    anew = Talk(STRANGER, ["101", "#", "102", PIN, "1", "2", "1430", "1"])
+    assert anew.asked[1:4] == ["ask:pin.1.101", "ask:extension.2", "ask:pin.2.102"]
+    assert "Fel kod." not in anew.text
+    assert anew.exchange.wrong_pins == {}
+    assert referrals(anew)
+
+
+def test_f38_strangers_cant_lock_out_the_own_mobile_nor_it_others() -> None:
+    guessed = Talk(STRANGER, ["102", "1", "2", "3"]).exchange
+    guessed = Talk(replace(STRANGER, caller="anonymous"), ["102", "1", "2"], guessed).exchange
+    assert "För många" in Talk(STRANGER, ["102", PIN], guessed).text
+    assert referrals(Talk(OWN_MOBILE, [PIN, "1", "2", "1430", "1"], guessed))
+    forged = Talk(OWN_MOBILE, ["1", "2", "3"]).exchange
+    forged = Talk(OWN_MOBILE, ["1", "2", "3"], forged).exchange
+    assert "För många" in Talk(OWN_MOBILE, [PIN], forged).text
+    assert referrals(Talk(STRANGER, ["102", PIN, "1", "2", "1430", "1"], forged))
+
+
+@pytest.mark.parametrize("withheld", ["", "anonymous", "Unavailable", "restricted"])
+def test_f38_who_withholds_their_number_locks_nobody_else_who_does(withheld: str) -> None:
+    nobody = replace(STRANGER, caller=withheld)
+    exchange = EXCHANGE
+    for extension in ("101", "103", "104", "105"):
+        exchange = Talk(nobody, [extension, "1", "2", "3"], exchange).exchange
+    assert referrals(Talk(nobody, ["102", PIN, "1", "2", "1430", "1"], exchange))
+
+
+def test_f38_a_number_that_guesses_at_many_is_locked_in_each_of_its_forms() -> None:
+    first = Talk(STRANGER, ["101", "1", "2", "3"]).exchange
+    exchange = Talk(replace(STRANGER, caller="+358401234567"), ["103", "1", "2"], first).exchange
+    assert "För många" in Talk(STRANGER, ["102", PIN], exchange).text
 
 
 def test_no_pin_stands_in_a_call() -> None:

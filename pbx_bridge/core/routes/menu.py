@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from pbx_bridge.core import absence, codes, ends, mailboxes, numbers
+from pbx_bridge.core import absence, codes, ends, locks, mailboxes, numbers, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Why
 from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
 from pbx_bridge.core.confirming import read_back, status_of
@@ -34,21 +34,8 @@ DRAFTS = range(1, 3)
 KEY_SECONDS = 8
 PIN_DIGITS = 10
 TIME_DIGITS = 20
-PIN_RIGHT, PIN_WRONG = "right", "wrong"
-"""What stands in a call instead of the PIN that was typed."""
-_PIN = "ask:pin."
 
 Meant = TypeVar("Meant")
-
-
-def pin_asked(call: Call) -> str | None:
-    """The extension whose PIN the caller was asked for in the last step, None for none.
-
-    The result of that step is no part of a call: it has to be replaced by `PIN_RIGHT` or
-    `PIN_WRONG` before anything is done with it.
-    """
-    mark = call.tried[-1].mark if call.tried else ""
-    return mark.rpartition(".")[2] if mark.startswith(_PIN) else None
 
 
 def menu_route(call: Call, exchange: Exchange, now: datetime) -> Route:
@@ -62,7 +49,8 @@ def menu_route(call: Call, exchange: Exchange, now: datetime) -> Route:
 def _who(call: Call, exchange: Exchange, now: datetime) -> Generator[Decision, None, str | None]:
     """The extension of the caller once it is proved, None when it isn't (S29).
 
-    An extension that nobody has is asked for its PIN like any other.
+    What was typed for an extension and is none is asked for its PIN like any other. After a wrong
+    PIN the PIN alone is asked for again; after none, the extension too.
     """
     plan = exchange.plan
     if call.phone:
@@ -70,23 +58,29 @@ def _who(call: Call, exchange: Exchange, now: datetime) -> Generator[Decision, N
     owner = numbers.owner(call.caller, plan)
     if owner is not None and not plan.organisation.pin_for_known_mobiles:
         return owner.extension
+    extension = owner.extension if owner is not None else None
     for round_ in ROUNDS:
-        extension = owner.extension if owner is not None else ""
-        if owner is None:
+        if extension is None:
             mark = f"ask:extension.{round_}"
             asked = Ask((sentence("ask-extension"),), KEY_SECONDS, codes.EXTENSION_DIGITS)
             yield Decision(mark, asked, Why.MENU)
-            extension = call.result(mark) or ""
-            if not extension.isdecimal():
+            answer = call.result(mark) or "#"
+            if answer == "#":
                 continue
-        mark = f"{_PIN}{round_}.{extension}"
+            extension = "" if answer == typed.UNREAD else answer
+        mark = f"{typed.PIN_ASKED}{round_}.{extension}"
         yield Decision(mark, Ask((sentence("ask-pin"),), KEY_SECONDS, PIN_DIGITS), Why.PIN_ASKED)
-        right = call.result(mark) == PIN_RIGHT
+        if not (proved := call.result(mark)):
+            extension = owner.extension if owner is not None else None
+            continue
+        right = proved == typed.PIN_RIGHT
         proof = f"pin.{round_}"
-        yield from obey(proof, ProvePin(extension, call.caller, right), Why.PIN_ASKED)
+        own = locks.is_own(extension, call.caller, plan)
+        proving = ProvePin(extension, call.caller, right, own)
+        yield from obey(proof, proving, Why.PIN_ASKED)
         if obeyed(call, proof):
             return extension
-        if pin_locked(exchange, extension, call.caller, now):
+        if pin_locked(proving, exchange, now):
             return None
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pbx_bridge.core import codes, consent, covering, reach, referring
+from pbx_bridge.core import codes, consent, covering, reach, referring, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Why
 from pbx_bridge.core.commands import (
     AskCover,
@@ -124,7 +124,7 @@ def _stand_in(
     ask = Ask((sentence("ask-stand-in", line=titles[0]),), COVER_SECONDS, codes.EXTENSION_DIGITS)
     yield Decision("ask:stand-in", ask, Why.COVER_ASKED)
     colleague = call.result("ask:stand-in") or ""
-    if colleague.isdecimal():
+    if colleague.isdecimal() or colleague == typed.UNREAD:
         yield from obey("stand-in", AskCover(wanted, colleague, by=wanted.by))
 
 
@@ -144,7 +144,7 @@ def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -
     ask = Ask((sentence("ask-cover"),), COVER_SECONDS, codes.EXTENSION_DIGITS)
     yield Decision("ask:cover", ask, Why.COVER_ASKED)
     colleague = call.result("ask:cover") or ""
-    if colleague.isdecimal():
+    if colleague.isdecimal() or colleague == typed.UNREAD:
         yield from obey("cover", OfferForward(wanted.person, colleague, by=wanted.by))
 
 

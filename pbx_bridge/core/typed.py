@@ -1,0 +1,89 @@
+"""What is kept of the keys that people press (S29).
+
+PINs are typed at questions that didn't ask for one, and into codes. A call's state, the journal
+and the record outlive the call, so of what was typed there is only what an answer to the question
+can be: an extension of the plan, a telephone number, a time. Four digits in a row are a time; a
+PIN has more.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Container
+
+from pbx_bridge.core import numbers
+from pbx_bridge.core.call import Call
+from pbx_bridge.core.model import Plan
+
+PIN_RIGHT, PIN_WRONG = "right", "wrong"
+"""In place of the PIN that was typed."""
+UNREAD = "unread"
+"""In place of keys that can't be the answer."""
+HIDDEN = "?"
+"""In place of digits in a code."""
+PIN_ASKED = "ask:pin."
+"""Before the round, a dot and the extension whose PIN is asked for, "" for nobody's."""
+_NOTHING = ("", "#")
+_EXTENSION_ASKED = ("ask:extension.", "ask:stand-in", "ask:cover")
+_NUMBER_ASKED = "ask:number"
+_RUN = re.compile(r"[0-9]{5,}", re.ASCII)
+_TELEPHONE = re.compile(r"0[0-9]{6,16}", re.ASCII)
+"""No PIN of ours begins with 0; the older ones that do have six digits."""
+
+
+def pin_asked(call: Call) -> str | None:
+    """The extension whose PIN the caller was asked for in the last step, "" for one that nobody
+    has, None where no PIN was asked for."""
+    mark = call.tried[-1].mark if call.tried else ""
+    return mark.rpartition(".")[2] if mark.startswith(PIN_ASKED) else None
+
+
+def kept(call: Call, result: str, plan: Plan, pin_of: Callable[[str], str]) -> str:
+    """What a call carries of the result of its last step, with the keys typed in it.
+
+    `pin_of` tells the PIN of an extension, "" for none.
+    """
+    extension = pin_asked(call)
+    if extension is not None:
+        known = extension in plan.people
+        return _NOTHING[0] if result in _NOTHING else _proof(result, pin_of(extension) * known)
+    mark = call.tried[-1].mark if call.tried else ""
+    if not mark.startswith("ask:") or result in _NOTHING:
+        return result
+    if mark.startswith(_EXTENSION_ASKED):
+        return result if result in plan.people else UNREAD
+    if mark == _NUMBER_ASKED:
+        return result if is_number(result, plan.people) else UNREAD
+    return UNREAD if _RUN.search(result) else result
+
+
+def is_number(digits: str, people: Container[str] = ()) -> bool:
+    """Whether the digits are an extension of `people`, or a telephone number outside in national
+    or international form."""
+    return digits in people or _TELEPHONE.fullmatch(digits) is not None
+
+
+def dialled(call: Call, plan: Plan) -> str:
+    """What was dialled, as it may be kept: digits that are no number of anybody are hidden."""
+    is_code = call.dialled.startswith(("*", "#"))
+    if not is_code and (not call.phone or numbers.target(call.dialled, plan) is not None):
+        return call.dialled
+    if numbers.classify(call.dialled, plan.dialling) is not numbers.Class.UNKNOWN:
+        return call.dialled
+    return _hidden(call.dialled, plan.people)
+
+
+def code(text: str) -> str:
+    """What stands in Asterisk's record as dialled, without the digits of a code that are no
+    telephone number."""
+    return _hidden(text) if text.startswith(("*", "#")) else text
+
+
+def _hidden(text: str, people: Container[str] = ()) -> str:
+    return _RUN.sub(lambda run: run[0] if is_number(run[0], people) else HIDDEN, text)
+
+
+def _proof(result: str, pin: str) -> str:
+    right = bool(pin) and hmac.compare_digest(result.encode(), pin.encode())
+    return PIN_RIGHT if right else PIN_WRONG
