@@ -45,6 +45,9 @@ from pbx_bridge.ports import (
 log = structlog.get_logger(__name__)
 
 LAST_TIMINGS = 1000
+MOST_AT_ONCE = 300
+"""Decisions under way at the same time; who comes then waits, and has the fallback after its
+time-out. Asterisk answers within milliseconds, so only a flood comes so far."""
 LONGEST_WHY = 200
 """Letters of a reason that are logged; it may quote what a peer sent."""
 
@@ -124,12 +127,43 @@ class Calls:
         self._office = office
         self._voice = voice
         self._clock = clock
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._under_way = 0
+        self._finishing = False
+        self._finished = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until cancelled; a caller in the midst of a decision then has the fallback."""
         async with asyncio.TaskGroup() as tasks:
             async for offer in self._telephony.offers():
-                tasks.create_task(self._take(offer), name=f"call-{offer.channel}")
+                await self._room.acquire()
+                if self._finishing and not offer.claimed:
+                    self._room.release()  # the fallback helps this caller
+                    continue
+                self._under_way += 1
+                taking = tasks.create_task(self._take(offer), name=f"call-{offer.channel}")
+                taking.add_done_callback(self._over)
+
+    async def finish(self, within_s: float) -> bool:
+        """Take no new callers, and return when those in our hands have their step (F12).
+
+        False where some have none within `within_s`; `run` goes on meanwhile.
+        """
+        self._finishing = True
+        if not self._under_way:
+            return True
+        try:
+            async with asyncio.timeout(within_s):
+                await self._finished.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _over(self, _: asyncio.Task[None]) -> None:
+        self._room.release()
+        self._under_way -= 1
+        if self._finishing and not self._under_way:
+            self._finished.set()
 
     async def _take(self, offer: Offer) -> None:
         began = time.perf_counter()

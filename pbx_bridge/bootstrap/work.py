@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 READY_TIMEOUT_S = 60.0
 WATCH_INTERVAL_S = 2.0
+DRAIN_S = 3.0
+"""For decisions under way at the end; a little less than the dialplan's guard waits for them."""
 
 
 class Bridge:
@@ -66,7 +68,21 @@ class Bridge:
         parts.ami.on_connect(self._ami_back)
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until cancelled. Calls `ready` when callers are answered by this bridge."""
+        """Serve until cancelled; callers in our hands get their step then, the next ones the
+        fallback (F12). Calls `ready` when callers are answered by this bridge."""
+        work = asyncio.create_task(self._work(ready), name="bridge")
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            try:
+                if not await self.parts.calls.finish(DRAIN_S):
+                    log.warning("ended_with_decisions_under_way", waited_s=DRAIN_S)
+            finally:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+            raise
+
+    async def _work(self, ready: Callable[[], None]) -> None:
         plan = self.parts.office.exchange.plan
         self.parts.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
         await self.parts.office.obey(TakeUpPlan())

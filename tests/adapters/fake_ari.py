@@ -67,6 +67,8 @@ class FakeAri:
         self.refuses = 0
         """HTTP status of the WebSocket's opening, 0 to accept."""
         self.on_connected: Callable[[web.WebSocketResponse], Awaitable[Any]] | None = None
+        self.on_sent_on: Callable[[FakeChannel], Awaitable[Any]] | None = None
+        """What Asterisk does with a channel that was sent into the dialplan."""
         self.allowed: set[str] | None = None
 
     @property
@@ -144,7 +146,10 @@ class FakeAri:
             case ["events", "claim"]:
                 return await self._claimed(query["channelId"]), None
             case ["channels", channel, what]:
-                return self._commanded(channel, what, query, body), None
+                status = self._commanded(channel, what, query, body)
+                if what == "continue" and status == 204 and self.on_sent_on is not None:
+                    await self.on_sent_on(self.channels[channel])
+                return status, None
         return 404, {"message": "no such resource"}
 
     async def _claimed(self, name: str) -> int:
@@ -267,9 +272,9 @@ async def linked(
             yield fake, ari
 
 
-async def until(true: Callable[[], bool]) -> None:
+async def until(true: Callable[[], object], within_s: float = TIMEOUT_S) -> None:
     """Return when `true()`; for states that nobody announces."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.002)
 

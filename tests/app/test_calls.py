@@ -23,7 +23,7 @@ from pbx_bridge.core.events import Decided, Event, PinProved, PinRefused, Referr
 from pbx_bridge.core.inert import LONGEST
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange
-from pbx_bridge.ports import Offer
+from pbx_bridge.ports import Done, Offer
 
 CALLER = "0401234567"
 PINS = {"108": "314159"}
@@ -43,7 +43,7 @@ class Town:
     """The app on fakes."""
 
     def __init__(self, exchange: Exchange = EXCHANGE) -> None:
-        self.telephony = FakeTelephony()
+        self.telephony: FakeTelephony = FakeTelephony()
         self.journal = FakeJournal()
         self.clock = FakeClock(DAY)
         self.speech = FakeSpeech()
@@ -57,7 +57,7 @@ class Town:
     def decided(self) -> list[Decided]:
         return [event for event in self.journal.events if isinstance(event, Decided)]
 
-    async def until(self, true: Callable[[], bool]) -> None:
+    async def until(self, true: Callable[[], object]) -> None:
         async with asyncio.timeout(5):
             while not true():
                 await asyncio.sleep(0.001)
@@ -275,6 +275,43 @@ async def test_a_bridge_that_ends_leaves_no_call_of_its_own() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert town.telephony.callers["17.1"].steps == []
+
+
+class Held(FakeTelephony):
+    """Asterisk's answers to claims come when they are let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+
+    async def claim(self, offer: Offer) -> Done:
+        await self.answers.wait()
+        return await super().claim(offer)
+
+
+async def test_f12_at_the_end_decisions_under_way_are_finished_and_nobody_new_is_taken() -> None:
+    town = Town()
+    town.telephony = held = Held()
+    town.calls = Calls(town.telephony, town.office, Voice(town.speech, PROMPTS), town.clock)
+    task = asyncio.create_task(town.calls.run())
+    await town.telephony.call("17.1", PBX_DIALLED="018000101")
+    await asyncio.sleep(0)
+    assert not await town.calls.finish(within_s=0.01), "one is under way"
+    finishing = asyncio.create_task(town.calls.finish(within_s=5))
+    await town.telephony.call("17.2", PBX_DIALLED="018000101")
+    await town.telephony.enter("17.3", PBX_DIALLED="018000101")
+    await town.until(lambda: town.telephony.callers["17.3"].steps)
+    assert not finishing.done()
+    held.answers.set()
+    assert await finishing
+    assert {one: caller.steps for one, caller in town.telephony.callers.items()} == {
+        "17.1": ["ring"],
+        "17.2": [],
+        "17.3": ["ring"],
+    }
+    assert await town.calls.finish(within_s=0.01), "nobody is left"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_s29_the_pin_that_is_typed_is_proved_and_kept_nowhere(town: Town) -> None:
