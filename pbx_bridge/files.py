@@ -1,17 +1,30 @@
-"""Files that are either as they were or as they shall be, never half written."""
+"""Files that are either as they were or as they shall be, never half written; and folders that
+are their owner's alone."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
+import pwd
+import shutil
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 PRIVATE = 0o600
 """Readable by its owner only."""
+PRIVATE_FOLDER = 0o700
+MOST_ASIDE = 5
+"""Damaged ones of one file that are kept to be looked at; older ones are deleted."""
+_ASIDE = ".damaged-"
+
+
+class FolderRefused(Exception):
+    """A folder for private data isn't its user's alone; the message says what to do."""
 
 
 def replace_file(path: Path, text: str, mode: int = PRIVATE) -> None:
@@ -44,9 +57,56 @@ def replace_files(texts: Mapping[Path, str], mode: int = PRIVATE) -> None:
 
 def put_aside(path: Path) -> Path:
     """Give a damaged file (a folder, a link) another name beside its own, so that it can be made
-    anew and looked at later. Returns where it lies. Raises `OSError`."""
-    stamp = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    anew and looked at later. Returns where it lies. The `MOST_ASIDE` youngest of a name are kept.
+    Nothing is copied, so it works on a full disk. Raises `OSError`."""
+    stamp = f"{path.name}{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     names = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
     aside = next(one for name in names if not os.path.lexists(one := path.with_name(name)))
     path.rename(aside)
+    kept = sorted(path.parent.glob(f"{path.name}{_ASIDE}*"), key=lambda one: one.lstat().st_ctime)
+    for old in kept[:-MOST_ASIDE]:
+        with contextlib.suppress(OSError):
+            _delete(old)
     return aside
+
+
+def own_folder(folder: Path, say: Callable[[str], None]) -> None:
+    """Make `folder` (for its owner alone), or close one that is there to all others; what was
+    done to one that was open is said.
+
+    Raises `FolderRefused` for somebody else's folder, or what is none; `OSError` when it can be
+    neither made nor closed.
+    """
+    try:
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise FolderRefused(f"{folder}: is no folder; move it away or name another one") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FolderRefused(f"{folder}: is a link to itself; remove it") from None
+        raise
+    held = folder.stat()
+    if held.st_uid != os.geteuid():
+        raise FolderRefused(
+            f"{folder}: belongs to {_user(held.st_uid)}, and this runs as {_user(os.geteuid())}. "
+            "Passwords and callers' numbers are kept there: start as its owner, give it to this "
+            "user (chown -R), or name another folder with --state"
+        )
+    mode = stat.S_IMODE(held.st_mode)
+    if mode & 0o077:
+        folder.chmod(PRIVATE_FOLDER)
+        say(f"{folder}: others could look into it (mode {mode:04o}); it is closed to them now")
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pbx_bridge.files import put_aside, replace_file, replace_files
+from pbx_bridge.files import (
+    MOST_ASIDE,
+    FolderRefused,
+    own_folder,
+    put_aside,
+    replace_file,
+    replace_files,
+)
 
 
 def test_none_takes_its_place_before_all_are_written(tmp_path: Path) -> None:
@@ -40,3 +48,67 @@ def test_what_is_put_aside_keeps_what_it_holds_under_a_name_of_its_own(
         assert not path.is_symlink()
     assert len(names) == 3
     assert all(one.name.startswith("astdb.sqlite3.damaged-") for one in names)
+
+
+def test_nothing_can_not_be_put_aside(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        put_aside(tmp_path / "nothing")
+
+
+def test_a_file_that_is_damaged_at_each_start_does_not_fill_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "held"
+    made = []
+    for number in range(MOST_ASIDE + 3):
+        if number % 2:
+            path.mkdir()
+        else:
+            path.write_text(str(number))
+        made.append(put_aside(path))
+    kept = list(tmp_path.glob("held.damaged-*"))
+    assert len(kept) == MOST_ASIDE
+    assert made[-1] in kept
+
+
+def test_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    said: list[str] = []
+    own_folder(tmp_path / "a" / "state", said.append)
+    assert (tmp_path / "a" / "state").stat().st_mode & 0o777 == 0o700
+    assert not said
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o777])
+def test_an_open_folder_is_closed_and_that_is_said(tmp_path: Path, mode: int) -> None:
+    folder, said = tmp_path / "state", list[str]()
+    folder.mkdir()
+    folder.chmod(mode)
+    (folder / "inner").write_text("stays")
+    own_folder(folder, said.append)
+    own_folder(folder, said.append)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert len(said) == 1
+    assert f"{mode:04o}" in said[0]
+    assert (folder / "inner").read_text() == "stays"
+
+
+def test_somebody_elses_folder_is_refused_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    other = folder.stat().st_uid + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(FolderRefused, match=r"belongs to .* runs as .* --state"):
+        own_folder(folder, print)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("kind", ["file", "loop", "below a file"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state"
+    if kind == "loop":
+        path.symlink_to(path)
+    else:
+        path.write_text("")
+    with pytest.raises(FolderRefused):
+        own_folder(path / "below" if kind == "below a file" else path, print)

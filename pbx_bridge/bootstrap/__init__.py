@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pbx_bridge.bootstrap.folders import secure
 from pbx_bridge.bootstrap.health import LEAST_FREE_BYTES
 from pbx_bridge.bootstrap.parts import DATABASE, SECRETS, control_socket, database_file, espeak
 from pbx_bridge.bootstrap.work import Bridge, bridge, changes
@@ -16,4 +17,5 @@ __all__ = [
     "control_socket",
     "database_file",
     "espeak",
+    "secure",
 ]

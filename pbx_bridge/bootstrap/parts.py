@@ -124,7 +124,11 @@ class Parts:
         )
         self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
         self.attending = Attending(self.phones, self.office, clock)
-        website = Website(deployment.public, site.plan.organisation.language)
+        website = Website(
+            deployment.public,
+            site.plan.organisation.language,
+            is_open=not deployment.public.is_relative_to(state),
+        )
         self.publishing = Publishing(website, self.office, clock)
         self.asking = Asking(self.ari, self.office, clock)
         self.taking = Taking(self.messages, self.office, clock)

@@ -28,12 +28,14 @@ from pbx_bridge.cli import (
     seeing,
 )
 from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.files import FolderRefused
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 _REFUSALS = (
     PbxRejected,
     BackupFailed,
     CopyFailed,
+    FolderRefused,
     KeyUnreadable,
     SecretsUnreadable,
     JournalUnavailable,

@@ -17,7 +17,7 @@ import typer
 from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.running import Running
-from pbx_bridge.bootstrap import SECRETS, bridge, control_socket
+from pbx_bridge.bootstrap import SECRETS, bridge, control_socket, secure
 from pbx_bridge.cli.logs import LogFormat, log_to_stderr
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -100,6 +100,7 @@ def serve(config: Config = CONFIG, state: State = None) -> None:
     """Run the bridge alone, beside an Asterisk that is up."""
     deployment = deployment_of(config, state)
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
+    secure(deployment, _warn)
     site = site_of(deployment)
     where = _where(deployment)
 
@@ -185,6 +186,10 @@ def phone(
         show(typed)
     else:
         _say("\n".join(f"{key:<10} {value}" for key, value in typed.items()))
+
+
+def _warn(words: str) -> None:
+    sys.stderr.write(words + "\n")
 
 
 def _say(words: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from core.plans import DAY, EXCHANGE, PLAN
 
 from pbx_bridge.adapters.website import DATA, PAGE, Website
@@ -41,12 +43,18 @@ class Page(HTMLParser):
             self.found.setdefault(self._open[-1], []).append(data.strip())
 
 
-async def test_page_and_data_can_be_read_by_a_web_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+async def test_page_and_data_can_be_read_by_a_web_server(tmp_path: Path, umask: int) -> None:
     folder = tmp_path / "a" / "public"
-    await Website(folder, Language.SV).publish(timetable(EXCHANGE, DAY))
+    before = os.umask(umask)
+    try:
+        await Website(folder, Language.SV).publish(timetable(EXCHANGE, DAY))
+    finally:
+        os.umask(before)
     for name in (PAGE, DATA):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o644
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    for one in (folder, folder.parent):
+        assert stat.S_IMODE(one.stat().st_mode) == 0o755
     assert sorted(one.name for one in folder.iterdir()) == sorted((PAGE, DATA))
     data = json.loads((folder / DATA).read_text())
     assert data["@context"] == "https://schema.org"
@@ -71,3 +79,10 @@ async def test_f23_titles_are_text_and_never_markup(tmp_path: Path) -> None:
     assert "onerror" not in page.found
     assert hostile[Language.EN] in page.found["h3"]
     assert hostile[Language.EN] in page.found["script"][0].replace("\\u003c", "<")
+
+
+async def test_what_lies_in_the_state_folder_is_for_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "public"
+    await Website(folder, Language.SV, is_open=False).publish(timetable(EXCHANGE, DAY))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from pbx_bridge.core.hours import Cause, Reason
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.public import Timetable, as_json
-from pbx_bridge.files import replace_file
+from pbx_bridge.files import PRIVATE, PRIVATE_FOLDER, replace_file
 
 PAGE = "timetable.html"
 DATA = "timetable.json"
@@ -67,10 +68,14 @@ WORDS = {
 class Website:
     """Keeps page and data in one folder, each file whole at any moment."""
 
-    def __init__(self, folder: Path, language: Language) -> None:
-        """`language` is the one that comes first on the page, and that of the data."""
+    def __init__(self, folder: Path, language: Language, *, is_open: bool = True) -> None:
+        """`language` is the one that comes first on the page, and that of the data. `is_open`:
+        every user of the machine may read the folder, as a web server's has to.
+        """
         self._folder = folder
         self._language = language
+        self._folder_mode = READABLE_FOLDER if is_open else PRIVATE_FOLDER
+        self._file_mode = READABLE_FILE if is_open else PRIVATE
 
     async def publish(self, told: Timetable) -> None:
         """Write both files. Raises `OSError`."""
@@ -79,10 +84,14 @@ class Website:
         await asyncio.to_thread(self._write, {DATA: data + "\n", PAGE: page})
 
     def _write(self, files: dict[str, str]) -> None:
-        self._folder.mkdir(mode=READABLE_FOLDER, parents=True, exist_ok=True)
-        self._folder.chmod(READABLE_FOLDER)
+        missing = [one for one in (self._folder, *self._folder.parents) if not one.exists()]
+        for one in reversed(missing):
+            one.mkdir(exist_ok=True)
+            one.chmod(self._folder_mode)  # whatever the process's umask is
+        if self._folder.stat().st_uid == os.geteuid():  # a web server's own stays as it is
+            self._folder.chmod(self._folder_mode)
         for name, text in files.items():
-            replace_file(self._folder / name, text, READABLE_FILE)
+            replace_file(self._folder / name, text, self._file_mode)
 
 
 def render(told: Timetable, language: Language, data: str) -> str:
