@@ -29,6 +29,7 @@ from pbx_bridge.core.events import Decided
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.meters import Meters
 from pbx_bridge.core.model import Number, Organisation, Person, Plan, TargetKind
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.waiting import queue_of, waiting
 from pbx_bridge.ports import (
     Clock,
@@ -200,7 +201,7 @@ class Calls:
             self._hearing.back(offer.channel)
         call, decision = await self._own_steps(offer, call, decision)
         after = call.tried[-1].result if call.tried else ""
-        call = calls.with_attempt(call, decision.mark)
+        call = calls.with_attempt(call, decision.about)
         audio = await self._audio(decision, call)
         people = self._office.exchange.plan.people
         carried = {"PBX_CALL": calls.encode(call), "PBX_RESULT": ""}
@@ -233,25 +234,24 @@ class Calls:
             self._note(offer, call, decision)
             match decision.step:
                 case Obey(command):
-                    call, decision = await self._obeyed(call, decision.mark, command)
+                    call, decision = await self._obeyed(call, decision.about, command)
                 case Sort() if self._inbox is not None:
                     call = await self._inbox.sort(
-                        calls.with_attempt(call, decision.mark), decision.step
+                        calls.with_attempt(call, decision.about), decision.step
                     )
                     decision = decide(call, self._office.exchange, self._clock.now())
                 case _:
                     return call, decision
 
-    async def _obeyed(self, call: Call, mark: str, command: Command) -> tuple[Call, Decision]:
+    async def _obeyed(self, call: Call, about: StepId, command: Command) -> tuple[Call, Decision]:
         """Carry out a command of the caller's: what is told of it, or the step after it."""
         outcome = await self._office.obey(command)
         if outcome.refusal is not None:
             self.meters.refused[outcome.refusal.why] += 1
-        call = calls.with_result(calls.with_attempt(call, mark), outcome.result)
-        answer = "say:" + mark.removeprefix("obey:")
+        call = calls.with_result(calls.with_attempt(call, about), outcome.result)
         if outcome.spoken:
-            return call, Decision(answer, Say(outcome.spoken), outcome.why)
-        call = calls.with_attempt(call, answer)
+            return call, Decision(about.told, Say(outcome.spoken), outcome.why)
+        call = calls.with_attempt(call, about.told)
         return call, decide(call, self._office.exchange, self._clock.now())
 
     async def _audio(self, decision: Decision, call: Call) -> tuple[Path, ...]:

@@ -15,14 +15,18 @@ from pbx_bridge.core.commands import Command
 from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Spoken
+from pbx_bridge.core.stepid import StepId
 
 VERSION = "v1"
 LONGEST_STATE = 4096
 """Characters of a call's state: more than any way through the exchange needs."""
 LONGEST_RESULT = 32
+LANGUAGE_ASKED = StepId("ask", "language")
+CHOICES = tuple(StepId("ask", name) for name in ("choice", "choice-again", "choice-last"))
+"""Where whoever has reached nobody may choose, each time in a call."""
 LANGUAGE_KEYS = ("8", "9")
 """Keys for the two other languages, in the order of `Language`, where choices are offered."""
-_ATTEMPT = re.compile(r"([a-z]+:[\w.-]*)=([\w*#]*)", re.ASCII)
+_ATTEMPT = re.compile(r"([^=]*)=([\w*#]*)", re.ASCII)
 
 
 class Why(StrEnum):
@@ -84,10 +88,15 @@ class Why(StrEnum):
 class Attempt:
     """A step that was taken, and its result."""
 
-    mark: str
-    """Kind and target of the step, e.g. `ring:101`; unique within a call."""
+    about: StepId
+    """Unique within a call."""
     result: str = ""
     """Asterisk's word for how it went (`NOANSWER`, `JOINEMPTY`, a pressed digit), "" before."""
+
+    @property
+    def mark(self) -> str:
+        """Its text, e.g. `ring:101`."""
+        return str(self.about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +129,13 @@ class Call:
     inbox: tuple[Message, ...] | None = None
     """What is in the mailbox that is being heard, the oldest first; None where it isn't known."""
 
-    def result(self, mark: str) -> str | None:
-        """How the step `mark` went; None when it wasn't tried."""
-        return next((one.result for one in self.tried if one.mark == mark), None)
+    def result(self, about: StepId) -> str | None:
+        """How a step went; None when it wasn't tried."""
+        return next((one.result for one in self.tried if one.about == about), None)
+
+    def tried_of(self, start: StepId) -> tuple[StepId, ...]:
+        """The steps that were tried and begin like `start`, in their order."""
+        return tuple(one.about for one in self.tried if one.about.begins_with(start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +270,16 @@ Step = Ring | Dial | Say | Ask | Record | Queue | Hold | Voicemail | Listen | Ha
 class Decision:
     """What happens next to a call, and the rule that says so."""
 
-    mark: str
+    about: StepId
     step: Step
     why: Why
     tells_when: bool = False
     """The caller is told the next moment when somebody can be reached (S7)."""
+
+    @property
+    def mark(self) -> str:
+        """The text of its id, e.g. `ring:101`."""
+        return str(self.about)
 
 
 def encode(call: Call) -> str:
@@ -283,7 +301,7 @@ def decode(text: str, call: Call) -> Call:
     found = [_ATTEMPT.fullmatch(attempt) for attempt in attempts]
     if version != VERSION or None in found:
         raise ValueError(f"not a call's state: {text!r}")
-    tried = tuple(Attempt(one[1], one[2]) for one in found if one is not None)
+    tried = tuple(Attempt(StepId.parse(one[1]), one[2]) for one in found if one is not None)
     return replace(call, language=Language(language), tried=tried)
 
 
@@ -294,21 +312,21 @@ def with_result(call: Call, result: str) -> Call:
         return call
     kept = re.sub(r"[^\w*#]", "", result, flags=re.ASCII)[:LONGEST_RESULT]
     *before, last = call.tried
-    language = _language_chosen(call.language, last.mark, kept)
-    return replace(call, language=language, tried=(*before, Attempt(last.mark, kept)))
+    language = _language_chosen(call.language, last.about, kept)
+    return replace(call, language=language, tried=(*before, Attempt(last.about, kept)))
 
 
-def _language_chosen(language: Language, mark: str, key: str) -> Language:
-    """The language after `key` was pressed at `mark`: 1, 2, 3 where it is asked for first, and
+def _language_chosen(language: Language, asked: StepId, key: str) -> Language:
+    """The language after `key` was pressed: 1, 2, 3 where it is asked for first, and
     `LANGUAGE_KEYS` where choices are offered."""
-    if mark == "ask:language" and key in ("1", "2", "3"):
+    if asked == LANGUAGE_ASKED and key in ("1", "2", "3"):
         return tuple(Language)[int(key) - 1]
-    if mark.startswith("ask:choice") and key in LANGUAGE_KEYS:
+    if asked in CHOICES and key in LANGUAGE_KEYS:
         others = [one for one in Language if one is not language]
         return others[LANGUAGE_KEYS.index(key)]
     return language
 
 
-def with_attempt(call: Call, mark: str) -> Call:
+def with_attempt(call: Call, about: StepId) -> Call:
     """`call` with one more step under way."""
-    return replace(call, tried=(*call.tried, Attempt(mark)))
+    return replace(call, tried=(*call.tried, Attempt(about)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pbx_bridge.core import codes, numbers
-from pbx_bridge.core.call import Ask, Call, Decision, Hangup, Step, Why
+from pbx_bridge.core.call import LANGUAGE_ASKED, Ask, Call, Decision, Hangup, Step, Why
 from pbx_bridge.core.model import Language, TargetKind
 from pbx_bridge.core.questions import Kind
 from pbx_bridge.core.routes import Route
@@ -24,6 +24,7 @@ from pbx_bridge.core.routes.people import person_route
 from pbx_bridge.core.routes.staff import code_route
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 MOST_STEPS = 48
 """More attempts than any route has; a call that gets here is a defect, and is ended."""
@@ -33,19 +34,19 @@ LANGUAGE_SECONDS = 3
 def decide(call: Call, exchange: Exchange, now: datetime) -> Decision:
     """The next step of `call`, and why."""
     if len(call.tried) >= MOST_STEPS:
-        return Decision("hangup:", Hangup(), Why.TOO_MANY_STEPS)
-    tried = {attempt.mark for attempt in call.tried}
+        return Decision(StepId("hangup"), Hangup(), Why.TOO_MANY_STEPS)
+    tried = {attempt.about for attempt in call.tried}
     unseen = set(tried)
     following: Decision | None = None
     for decision in route(call, exchange, now):
-        if decision.mark in tried:
-            unseen.discard(decision.mark)
+        if decision.about in tried:
+            unseen.discard(decision.about)
             following = None
         elif following is None:
             following = decision
         if following is not None and not unseen:
             return following
-    return following or Decision("hangup:", Hangup(), Why.NOTHING_LEFT)
+    return following or Decision(StepId("hangup"), Hangup(), Why.NOTHING_LEFT)
 
 
 def route(call: Call, exchange: Exchange, now: datetime) -> Route:
@@ -81,7 +82,7 @@ def route(call: Call, exchange: Exchange, now: datetime) -> Route:
             Sentence("offer-language", {"digit": digit}, language)
             for digit, language in enumerate(Language, 1)
         )
-        yield Decision("ask:language", Ask(asked, LANGUAGE_SECONDS), Why.LANGUAGE_ASKED)
+        yield Decision(LANGUAGE_ASKED, Ask(asked, LANGUAGE_SECONDS), Why.LANGUAGE_ASKED)
     if number.kind is TargetKind.PERSON:
         yield from person_route(call, exchange, plan.people[number.target], now)
     else:

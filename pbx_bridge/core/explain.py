@@ -35,6 +35,7 @@ from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Plan
 from pbx_bridge.core.sentences import Sentence, Spoken
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 Speak = Callable[[Sentence, Language], str]
 
@@ -60,12 +61,12 @@ def way(call: Call, exchange: Exchange, now: datetime) -> Iterator[tuple[Decisio
         yield decision, call, outcome
         if isinstance(decision.step, Hangup):
             return
-        call = with_result(with_attempt(call, decision.mark), outcome)
+        call = with_result(with_attempt(call, decision.about), outcome)
         if isinstance(decision.step, Obey):
-            told, exchange = _obeyed(decision.mark, decision.step, exchange, now)
+            told, exchange = _obeyed(decision.about, decision.step, exchange, now)
             done = told.why.removeprefix("command-")
             yield told, call, ""
-            call = with_attempt(with_result(call, done), told.mark)
+            call = with_attempt(with_result(call, done), told.about)
 
 
 def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iterator[Explained]:
@@ -75,14 +76,17 @@ def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iter
         yield Explained(what, decision.why, outcome)
 
 
-def _obeyed(mark: str, step: Obey, exchange: Exchange, now: datetime) -> tuple[Decision, Exchange]:
+def _obeyed(
+    about: StepId, step: Obey, exchange: Exchange, now: datetime
+) -> tuple[Decision, Exchange]:
     """How the command would go, and the state after it; nothing is stored."""
-    said = "say:" + mark.removeprefix("obey:")
     answer = handle(step.command, exchange, now)
     if isinstance(answer, Refusal):
-        return Decision(said, Say((answer.spoken,)), Why.COMMAND_REFUSED), exchange
+        return Decision(about.told, Say((answer.spoken,)), Why.COMMAND_REFUSED), exchange
     after = fold(exchange, answer)
-    return Decision(said, Say(confirmation(step.command, after, now)), Why.COMMAND_DONE), after
+    return Decision(
+        about.told, Say(confirmation(step.command, after, now)), Why.COMMAND_DONE
+    ), after
 
 
 def _assumed(step: Step) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Container
 from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.model import Plan
+from pbx_bridge.core.stepid import StepId
 
 PIN_RIGHT, PIN_WRONG = "right", "wrong"
 """In place of the PIN that was typed."""
@@ -22,11 +23,14 @@ UNREAD = "unread"
 """In place of keys that can't be the answer."""
 HIDDEN = "?"
 """In place of digits in a code."""
-PIN_ASKED = "ask:pin."
-"""Before the round, a dot and the extension whose PIN is asked for, "" for nobody's."""
+PIN_ASKED = StepId("ask", "pin")
+"""With the round and the extension whose PIN is asked for, "" for nobody's."""
+EXTENSION_ASKED = StepId("ask", "extension")
+"""With the round."""
+STAND_IN_ASKED, COVER_ASKED = StepId("ask", "stand-in"), StepId("ask", "cover")
+NUMBER_ASKED = StepId("ask", "number")
 _NOTHING = ("", "#")
-_EXTENSION_ASKED = ("ask:extension.", "ask:stand-in", "ask:cover")
-_NUMBER_ASKED = "ask:number"
+_ASK_EXTENSIONS = (EXTENSION_ASKED, STAND_IN_ASKED, COVER_ASKED)
 _RUN = re.compile(r"[0-9]{5,}", re.ASCII)
 _TELEPHONE = re.compile(r"0[0-9]{6,16}", re.ASCII)
 """No PIN of ours begins with 0; the older ones that do have six digits."""
@@ -35,8 +39,8 @@ _TELEPHONE = re.compile(r"0[0-9]{6,16}", re.ASCII)
 def pin_asked(call: Call) -> str | None:
     """The extension whose PIN the caller was asked for in the last step, "" for one that nobody
     has, None where no PIN was asked for."""
-    mark = call.tried[-1].mark if call.tried else ""
-    return mark.rpartition(".")[2] if mark.startswith(PIN_ASKED) else None
+    last = call.tried[-1].about if call.tried else None
+    return last.args[-1] if last is not None and last.begins_with(PIN_ASKED) else None
 
 
 def kept(call: Call, result: str, plan: Plan, pin_of: Callable[[str], str]) -> str:
@@ -48,12 +52,12 @@ def kept(call: Call, result: str, plan: Plan, pin_of: Callable[[str], str]) -> s
     if extension is not None:
         known = extension in plan.people
         return _NOTHING[0] if result in _NOTHING else _proof(result, pin_of(extension) * known)
-    mark = call.tried[-1].mark if call.tried else ""
-    if not mark.startswith("ask:") or result in _NOTHING:
+    last = call.tried[-1].about if call.tried else None
+    if last is None or last.kind != "ask" or result in _NOTHING:
         return result
-    if mark.startswith(_EXTENSION_ASKED):
+    if any(last.begins_with(asked) for asked in _ASK_EXTENSIONS):
         return result if result in plan.people else UNREAD
-    if mark == _NUMBER_ASKED:
+    if last == NUMBER_ASKED:
         return result if is_number(result, plan.people) else UNREAD
     return UNREAD if _RUN.search(result) else result
 

@@ -29,8 +29,8 @@ def queue_of(call: Call) -> str:
     """The line in whose queue the caller has just waited in vain, "" for none."""
     if not call.tried or call.tried[-1].result != "TIMEOUT":
         return ""
-    mark = call.tried[-1].mark
-    return mark.removeprefix(QUEUE).partition(".")[0] if mark.startswith(QUEUE) else ""
+    last = call.tried[-1].about
+    return last.name if last.kind == QUEUE else ""
 
 
 def waiting(

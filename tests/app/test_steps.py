@@ -27,6 +27,7 @@ from pbx_bridge.core.call import (
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import sentence
+from pbx_bridge.core.stepid import StepId
 
 NOTHING_SHOWN = {"PBX_SHOWN": "", "PBX_SOUGHT": "", "PBX_SOUGHT_NAME": ""}
 TOLD = (sentence("busy", name="Anna"), sentence("goodbye"))
@@ -87,7 +88,7 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
 def test_a_step_has_its_variables_and_its_note(
     step: Step, expected: dict[str, str], note: str
 ) -> None:
-    decision = Decision("mark", step, Why.PERSON_RINGS)
+    decision = Decision(StepId("mark"), step, Why.PERSON_RINGS)
     found = variables(
         decision, SOUNDS, {"102": Person("102", "Olle Åkerö", "vaktmästare", "kansliet")}
     )
@@ -97,7 +98,7 @@ def test_a_step_has_its_variables_and_its_note(
 
 
 def test_a_note_is_recorded_into_the_one_file_given() -> None:
-    decision = Decision("record:", Record(30), Why.NOTE_ASKED)
+    decision = Decision(StepId("record"), Record(30), Why.NOTE_ASKED)
     assert variables(decision, [Path("/spool/notes/1700000000.12")]) == {
         "PBX_TARGET": "/spool/notes/1700000000.12",
         "PBX_SECONDS": "30",
@@ -107,11 +108,11 @@ def test_a_note_is_recorded_into_the_one_file_given() -> None:
 
 def test_a_note_of_an_outgoing_call_holds_the_number() -> None:
     """What was dialled may have been a code: whom it called is known by the note alone."""
-    note = variables(Decision("dial:", Dial("0457123456", "operator"), Why.OUTGOING), ())
+    note = variables(Decision(StepId("dial"), Dial("0457123456", "operator"), Why.OUTGOING), ())
     assert note["PBX_NOTE"] == "dial|outgoing|0457123456"
 
 
 def test_a_command_is_no_step_for_asterisk() -> None:
     command = SetReferral("101", "lunch", at("2026-03-03 12:00"), by="101")
     with pytest.raises(TypeError):
-        variables(Decision("obey:", Obey(command), Why.CODE_OBEYED), ())
+        variables(Decision(StepId("obey"), Obey(command), Why.CODE_OBEYED), ())

@@ -21,6 +21,7 @@ from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.core.call import Decision, Step, Why
 from pbx_bridge.core.decide import kind
 from pbx_bridge.core.model import Language, Number, Person, Plan, TargetKind
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.softphone.audio import save, tone
 from pbx_bridge.softphone.behaviour import Behaviour, Press
 from pbx_bridge.softphone.caller import CallResult, place_call
@@ -112,7 +113,7 @@ class Stepping:
         from_number: str = CALLER,
     ) -> tuple[CallResult, str]:
         """A call that gets `step`, and what it left: `result=… name=… redirected=…`."""
-        decision = Decision("trial:", step, Why.PERSON_RINGS)
+        decision = Decision(StepId("trial"), step, Why.PERSON_RINGS)
         number = await self.prepare(kind(step), variables(decision, audio, people or {}))
         made = await self.call(number, press=press, hold_s=hold_s, from_number=from_number)
         return made, await self.logged(f"over {number} ")

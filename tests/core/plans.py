@@ -28,6 +28,7 @@ from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.wording import render
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +92,7 @@ def way(
             case _:
                 usual = ""
         result = (results or {}).get(decision.mark, usual)
-        call = with_result(with_attempt(call, decision.mark), result)
+        call = with_result(with_attempt(call, decision.about), result)
 
 
 def shown(decision: Decision) -> str:
@@ -121,4 +122,4 @@ def steps(call: Call, exchange: Exchange, now: datetime = DAY, **results: str) -
 
 
 def then(call: Call, *tried: tuple[str, str]) -> Call:
-    return replace(call, tried=tuple(Attempt(*one) for one in tried))
+    return replace(call, tried=tuple(Attempt(StepId.parse(mark), result) for mark, result in tried))

@@ -21,21 +21,29 @@ from pbx_bridge.core.call import (
 )
 from pbx_bridge.core.decide import MOST_STEPS
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.stepid import LONGEST_PART, StepId
 
 FRESH = Call("018000101", caller="040123456", phone="101")
 RUNG = replace(
     FRESH,
     language=Language.FI,
-    tried=(Attempt("ring:101", "NOANSWER"), Attempt("say:to-vaxel"), Attempt("ask:message", "*")),
+    tried=(
+        Attempt(StepId("ring", "101"), "NOANSWER"),
+        Attempt(StepId("say", "to-vaxel")),
+        Attempt(StepId("ask", "message"), "*"),
+    ),
 )
 
-marks = st.builds(
-    "{}:{}".format,
-    st.sampled_from(["ring", "say", "ask", "queue", "voicemail", "dial", "hangup"]),
-    st.text("abcxyzABC0189_.-", max_size=43),
+kinds = st.sampled_from(["ring", "say", "ask", "queue", "voicemail", "dial", "hangup"])
+steps = st.builds(
+    StepId,
+    kinds,
+    st.text("abcxyzABC0189_-", max_size=20),
+    st.lists(st.text("abcxyzABC0189_.-", max_size=10), max_size=2).map(tuple),
 )
+anything = st.builds(StepId, kinds, st.text(), st.lists(st.text(), max_size=4).map(tuple))
 results = st.text("ABCXYZ0189_*#", max_size=LONGEST_RESULT)
-attempts = st.lists(st.builds(Attempt, marks, results), max_size=MOST_STEPS).map(tuple)
+attempts = st.lists(st.builds(Attempt, steps, results), max_size=MOST_STEPS).map(tuple)
 calls = st.builds(
     Call,
     st.text(max_size=64),
@@ -66,6 +74,29 @@ def test_the_longest_way_fits_and_disturbs_no_dialplan(call: Call) -> None:
     assert not set(text) & set(",;\"'$&|\\{}")
 
 
+@given(anything, results)
+def test_a_step_about_anything_is_read_as_it_was_written(about: StepId, result: str) -> None:
+    """A caller's "number" may be any text."""
+    assert StepId.parse(str(about)) == about
+    call = with_result(with_attempt(FRESH, about), result)
+    assert decode(encode(call), FRESH) == call
+    assert encode(call).isascii()
+    assert not set(encode(call)) & set(",;\"'$&|\\{}\n")
+
+
+def test_steps_are_written_so_that_people_can_read_them() -> None:
+    assert str(StepId("ring", "101")) == "ring:101"
+    assert str(StepId("hangup")) == "hangup:"
+    assert str(StepId("ask", "return", ("101", "+46701234567"))) == "ask:return.101.~2B46701234567"
+    assert str(StepId("ask", "wait", ("my_line", "2"))) == "ask:wait.my_line.2"
+
+
+def test_what_is_about_something_long_stays_short_and_is_told_from_others() -> None:
+    long = [StepId("ask", "return", (number * 100,)) for number in ("4", "5", "ä")]
+    assert len({*map(str, long)}) == len(long)
+    assert all(len(str(one)) < LONGEST_PART for one in long)
+
+
 def test_a_call_without_state_is_fresh() -> None:
     assert decode("", FRESH) is FRESH
 
@@ -90,6 +121,11 @@ def test_a_call_without_state_is_fresh() -> None:
         "v1 sv ring:${SHELL(x)}=",
         "v1 sv ring:växel=",
         "v1 sv ring:101=\u0661",
+        "v1 sv ring:~41=",  # a letter that needs no escape
+        "v1 sv ring:~FF=",
+        "v1 sv ring:~2=",
+        "v1 sv ring:~2b=",
+        "v1 sv ring:" + "1" * (LONGEST_PART + 1) + "=",
         "v1 sv ring:101=\x00",
         "v1\tsv",
         "null",
@@ -98,7 +134,7 @@ def test_a_call_without_state_is_fresh() -> None:
     ],
 )
 def test_f23_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"state|Language|unpack"):
+    with pytest.raises(ValueError, match=r"state|Language|unpack|a step|kind of step|utf-8"):
         decode(text, FRESH)
 
 
@@ -118,19 +154,17 @@ def test_f23_hostile_text_is_a_value_error_or_a_state_that_writes_the_same_text(
 
 
 def test_a_result_belongs_to_the_last_attempt() -> None:
-    call = with_result(with_attempt(with_attempt(FRESH, "ring:101"), "say:told"), "SUCCESS")
-    assert call.tried == (Attempt("ring:101"), Attempt("say:told", "SUCCESS"))
-    assert (call.result("ring:101"), call.result("say:told"), call.result("ring:102")) == (
-        "",
-        "SUCCESS",
-        None,
-    )
+    rings, tells = StepId("ring", "101"), StepId("say", "told")
+    call = with_result(with_attempt(with_attempt(FRESH, rings), tells), "SUCCESS")
+    assert call.tried == (Attempt(rings), Attempt(tells, "SUCCESS"))
+    found = [call.result(one) for one in (rings, tells, StepId("ring", "102"))]
+    assert found == ["", "SUCCESS", None]
     assert with_result(FRESH, "SUCCESS") is FRESH
 
 
 @example("A" * 10_000)
 @given(st.text())
 def test_f23_any_result_can_be_carried(result: str) -> None:
-    call = with_result(with_attempt(FRESH, "ask:message"), result)
+    call = with_result(with_attempt(FRESH, StepId("ask", "message")), result)
     assert decode(encode(call), FRESH) == call
     assert len(call.tried[-1].result) <= LONGEST_RESULT

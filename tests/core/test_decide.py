@@ -28,6 +28,7 @@ from pbx_bridge.core.decide import MOST_STEPS, decide, kind
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.model import Language, Schedule
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.stepid import StepId
 
 CLOSING = "line-no-answer try-again-soon closes offer-message-line"
 BACK = "offer-call-back offer-language offer-language"
@@ -319,7 +320,7 @@ def test_a_message_that_was_begun_is_finished(
     call = then(Call(number), ("ask:choice", "1"))
     for mark in ("say:message", f"voicemail:{mailbox}", "say:saved", "hangup:"):
         assert decide(call, exchange, at(after)).mark == mark
-        call = replace(call, tried=(*call.tried, Attempt(mark)))
+        call = replace(call, tried=(*call.tried, Attempt(StepId.parse(mark))))
 
 
 def test_a_referral_set_while_the_phone_rang_is_told() -> None:
@@ -380,7 +381,10 @@ def test_s9_the_end_of_who_is_rung_at_any_hour_is_told_as_it_is(
 
 
 KEEPS = Call(
-    "018000100", caller="0401111111", linkedid="1.1", tried=(Attempt("queue:vaxel", "TIMEOUT"),)
+    "018000100",
+    caller="0401111111",
+    linkedid="1.1",
+    tried=(Attempt(StepId("queue", "vaxel"), "TIMEOUT"),),
 )
 
 WAITS = ("queue:vaxel", "TIMEOUT")

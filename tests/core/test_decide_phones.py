@@ -11,6 +11,7 @@ from pbx_bridge.core.call import Call, Decision, Dial, Hangup, Obey, Why
 from pbx_bridge.core.commands import CancelReferral, Command, SetReferral, SignIn, SignOut
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 BOTH_AWAY = away("102", "2026-03-03 12:30", exchange=away("101", "2026-03-03 14:30"))
 
@@ -40,7 +41,7 @@ def test_nobody_outside_can_dial_out_through_the_exchange() -> None:
 
 def test_a_busy_number_outside_is_heard_as_busy() -> None:
     call = then(Call("040123456", phone="101"), ("dial:", "BUSY"))
-    assert decide(call, EXCHANGE, DAY) == Decision("hangup:", Hangup(17), Why.OUTGOING_BUSY)
+    assert decide(call, EXCHANGE, DAY) == Decision(StepId("hangup"), Hangup(17), Why.OUTGOING_BUSY)
 
 
 @pytest.mark.parametrize("now", [DAY, NIGHT, at("2026-12-24 12:00")])
@@ -48,7 +49,7 @@ def test_a_busy_number_outside_is_heard_as_busy() -> None:
 @pytest.mark.parametrize("phone", ["101", "110", "111"])
 def test_f24_112_is_carried_in_any_state(phone: str, exchange: Exchange, now: datetime) -> None:
     first = decide(Call("112", phone=phone), exchange, now)
-    assert first == Decision("dial:", Dial("112", PLAN.trunk.name), Why.EMERGENCY)
+    assert first == Decision(StepId("dial"), Dial("112", PLAN.trunk.name), Why.EMERGENCY)
 
 
 def test_a_code_becomes_a_command_of_the_phones_owner() -> None:

@@ -62,13 +62,11 @@ class Talk:
                     result = next(keys, "")
                 case Record():
                     result = "DTMF"
-            call = calls.with_attempt(self.call, decision.mark)
+            call = calls.with_attempt(self.call, decision.about)
             result = typed.kept(call, result, self.exchange.plan, lambda _: PIN)
             self.call = calls.decode(calls.encode(calls.with_result(call, result)), self.call)
             if isinstance(decision.step, Obey):
-                self.call = calls.with_attempt(
-                    self.call, "say:" + decision.mark.removeprefix("obey:")
-                )
+                self.call = calls.with_attempt(self.call, decision.about.told)
 
     def _obey(self, mark: str, command: object) -> str:
         answer = handle(command, self.exchange, self.now)  # type: ignore[arg-type]  # a test knows

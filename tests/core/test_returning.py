@@ -28,6 +28,7 @@ from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.state import About, Channel, Closed, Exchange, Opened, Stage
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.trace import Talk
 
 CALLER = "0401234567"
@@ -227,7 +228,7 @@ def test_who_has_nobody_to_call_hears_so() -> None:
 
 def test_callers_are_told_one_after_the_other_and_can_be_noted_as_reached() -> None:
     exchange = after(MISSED, missed(number="0409999999", call="1.2", now=LATER))
-    first = with_attempt(code("*96#"), "say:returns")
+    first = with_attempt(code("*96#"), StepId("say", "returns"))
     asked = decide(first, exchange, DAY)
     assert asked.mark == f"ask:return.{ANNA}.{CALLER}"
     assert "Återkom senast i dag klockan fyra." in spoken(asked, DAY)

@@ -146,7 +146,7 @@ def walk(call: Call, world: World) -> Iterator[tuple[Decision, Exchange, datetim
         yield decision, exchange, now
         if isinstance(decision.step, Hangup):
             return
-        call = with_attempt(call, decision.mark)
+        call = with_attempt(call, decision.about)
         if isinstance(decision.step, Obey):
             answer = handle(decision.step.command, exchange, now)
             told = (
@@ -154,12 +154,11 @@ def walk(call: Call, world: World) -> Iterator[tuple[Decision, Exchange, datetim
                 if isinstance(answer, Refusal)
                 else confirmation(decision.step.command, fold(exchange, answer), now)
             )
-            said = decision.mark.replace("obey:", "say:")
             call = with_result(call, "refused" if isinstance(answer, Refusal) else "done")
-            call = with_attempt(call, said)
+            call = with_attempt(call, decision.about.told)
             if not told:
                 continue
-            yield Decision(said, Say(told), Why.COMMAND_DONE), exchange, now
+            yield Decision(decision.about.told, Say(told), Why.COMMAND_DONE), exchange, now
         carried = decode(encode(call), replace(call, tried=()))
         assert carried == call
         call = with_result(carried, result)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from core.plans import DAY, EXCHANGE, attended
 
 from pbx_bridge.core.call import Attempt, Call
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.waiting import LATEST, Waiters, queue_of, waiting
 
 CAME = 1_795_000_000
@@ -37,7 +38,7 @@ def test_nothing_is_known_of_a_call_without_its_second_or_of_another_line() -> N
 
 def test_only_who_has_just_waited_in_vain_is_told() -> None:
     def after(mark: str, result: str) -> str:
-        return queue_of(Call("018000100", tried=(Attempt(mark, result),)))
+        return queue_of(Call("018000100", tried=(Attempt(StepId.parse(mark), result),)))
 
     assert after("queue:vaxel", "TIMEOUT") == "vaxel"
     assert after("queue:vaxel.2", "TIMEOUT") == "vaxel"

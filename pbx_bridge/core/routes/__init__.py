@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pbx_bridge.core.call import Call, Decision, Obey, Say, Why
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.sentences import Spoken
+from pbx_bridge.core.stepid import StepId
 
 Route = Iterator[Decision]
 
@@ -21,17 +22,30 @@ REFUSED = "refused"
 """Of one that the policy or the plan does not allow."""
 
 
-def say(mark: str, why: Why, *sentences: Spoken, tells_when: bool = False) -> Decision:
+def say(
+    name: str,
+    why: Why,
+    *sentences: Spoken,
+    args: tuple[str, ...] = (),
+    tells_when: bool = False,
+) -> Decision:
     """Speak to the caller."""
-    return Decision(f"say:{mark}", Say(sentences), why, tells_when)
+    return Decision(StepId("say", name, args), Say(sentences), why, tells_when)
 
 
-def obey(name: str, command: Command, why: Why = Why.CODE_OBEYED) -> Route:
+def obey(
+    name: str, command: Command, why: Why = Why.CODE_OBEYED, args: tuple[str, ...] = ()
+) -> Route:
     """Carry out `command`; the bridge tells how it went before the call goes on."""
-    yield Decision(f"obey:{name}", Obey(command), why)
-    yield say(name, Why.COMMAND_DONE)
+    yield Decision(StepId("obey", name, args), Obey(command), why)
+    yield say(name, Why.COMMAND_DONE, args=args)
 
 
-def obeyed(call: Call, name: str) -> bool:
+def result_of(call: Call, name: str, args: tuple[str, ...] = ()) -> str | None:
+    """How the command of that name went in this call; None when it wasn't tried."""
+    return call.result(StepId("obey", name, args))
+
+
+def obeyed(call: Call, name: str, args: tuple[str, ...] = ()) -> bool:
     """Whether the command of that name was carried out in this call."""
-    return call.result(f"obey:{name}") == DONE
+    return result_of(call, name, args) == DONE

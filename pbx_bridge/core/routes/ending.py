@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from pbx_bridge.core import numbers, reach
-from pbx_bridge.core.call import LANGUAGE_KEYS, Ask, Call, Decision, Queue, Ring, Voicemail, Why
+from pbx_bridge.core import numbers, reach, typed
+from pbx_bridge.core.call import (
+    CHOICES,
+    LANGUAGE_KEYS,
+    Ask,
+    Call,
+    Decision,
+    Queue,
+    Ring,
+    Voicemail,
+    Why,
+)
 from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.model import Language, Line, Person
 from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.timetable import line_open
 
 MESSAGE_KEY = "1"
@@ -36,15 +47,14 @@ def ending(
     Everything that was told is told again when the caller changes the language.
     """
     chosen: str | None = None
-    for round_ in ("", "-again", "-last"):
-        mark = f"ask:choice{round_}"
+    for round_ in CHOICES:
         offered = tuple(_offers(call, exchange, sought, mailbox, now))
         keys = {key for key, _ in offered}
-        languages = _languages(call) if round_ != "-last" else ()
+        languages = _languages(call) if round_ is not CHOICES[-1] else ()
         sentences = (*told, *(text for _, text in offered), *languages)
-        rule = why if not round_ else Why.CHOICES_OFFERED
-        yield Decision(mark, Ask(sentences), rule, tells_when=True)
-        chosen = call.result(mark)
+        rule = why if round_ is CHOICES[0] else Why.CHOICES_OFFERED
+        yield Decision(round_, Ask(sentences), rule, tells_when=True)
+        chosen = call.result(round_)
         if chosen in LANGUAGE_KEYS:
             continue
         if chosen not in keys or chosen in (MESSAGE_KEY, CALL_BACK_KEY):
@@ -89,18 +99,21 @@ def _line(exchange: Exchange, sought: Person | Line, now: datetime) -> Line | No
 
 
 def _try_again(
-    call: Call, exchange: Exchange, sought: Person | Line, key: str, round_: str, now: datetime
+    call: Call, exchange: Exchange, sought: Person | Line, key: str, round_: StepId, now: datetime
 ) -> Route:
     colleague = _colleague(call, exchange, sought, now)
     line = _line(exchange, sought, now)
     if key == COLLEAGUE_KEY and colleague is not None:
         ring = Ring((colleague.extension,), colleague.ring_seconds)
-        mark = f"again:{colleague.extension}{round_}"
-        yield Decision(mark, ring, Why.COLLEAGUE_CHOSEN)
+        yield Decision(_again(colleague.extension, round_), ring, Why.COLLEAGUE_CHOSEN)
     elif key == LINE_KEY and line is not None:
         shown = line.title[exchange.plan.organisation.language]
         queue = Queue(line.name, line.wait_seconds, shown, len(line.backups))
-        yield Decision(f"again:{line.name}{round_}", queue, Why.LINE_CHOSEN)
+        yield Decision(_again(line.name, round_), queue, Why.LINE_CHOSEN)
+
+
+def _again(whom: str, round_: StepId) -> StepId:
+    return StepId("again", whom + round_.name.removeprefix("choice"))
 
 
 def _languages(call: Call) -> Iterator[Sentence]:
@@ -112,9 +125,9 @@ def _languages(call: Call) -> Iterator[Sentence]:
 
 def _message(call: Call, mailbox: str) -> Route:
     yield say("message", Why.MESSAGE_CHOSEN, sentence("leave-message"))
-    mark = f"voicemail:{mailbox}"
-    yield Decision(mark, Voicemail(mailbox), Why.MESSAGE_CHOSEN)
-    if call.result(mark) == "FAILED":  # VMSTATUS: too short, or not stored
+    left = StepId("voicemail", mailbox)
+    yield Decision(left, Voicemail(mailbox), Why.MESSAGE_CHOSEN)
+    if call.result(left) == "FAILED":  # VMSTATUS: too short, or not stored
         yield say("not-saved", Why.MESSAGE_NOT_TAKEN, sentence("refused-failed"))
     else:
         yield say("saved", Why.MESSAGE_TAKEN, sentence("message-saved"))
@@ -125,8 +138,8 @@ def _call_back(call: Call, exchange: Exchange, sought: Person | Line) -> Route:
     number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
     if not _is_number(number, call):
         asked = (sentence("ask-number"),)
-        yield Decision("ask:number", Ask(asked, digits=NUMBER_DIGITS), Why.CALL_BACK_CHOSEN)
-        number = call.result("ask:number") or ""
+        yield Decision(typed.NUMBER_ASKED, Ask(asked, digits=NUMBER_DIGITS), Why.CALL_BACK_CHOSEN)
+        number = call.result(typed.NUMBER_ASKED) or ""
         if not _is_number(number, call):
             return
     target = sought.extension if isinstance(sought, Person) else sought.name

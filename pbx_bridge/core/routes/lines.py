@@ -15,12 +15,13 @@ from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.routes.ending import ending
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.timetable import line_open, line_opens, opening_of
 
 EMPTY = ("JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL")
 """Asterisk's words for a queue in which nobody can be rung (QUEUESTATUS)."""
-QUEUE = "queue:"
-"""Before the line's name in the mark of a wait; the later ones of a call are numbered."""
+QUEUE = "queue"
+"""The kind of a wait, named for its line; the later ones of a call are numbered."""
 WAIT_SECONDS = 2
 """For a key, after what those who wait are told."""
 KEEP_KEY = "4"
@@ -31,11 +32,12 @@ PLACE = "place/"
 dial it."""
 LONGEST_WAIT_TOLD = 60
 """Minutes."""
+_HOLD = StepId("hold", "place")
 
 
 def line_route(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
     """Open: the queue, then the backups. Closed: the message with the next opening."""
-    waited = call.result(QUEUE + line.name) is not None
+    waited = call.result(StepId(QUEUE, line.name)) is not None
     if not line_open(exchange, line, now) and not waited:
         told = told_closed(exchange, line, now)
         yield from ending(call, exchange, now, line, line.mailbox, Why.LINE_CLOSED, (told,))
@@ -61,11 +63,12 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
     for count in range(2 * len(rounds)):
         seconds, overflow, tells = rounds[at]
         backups = max(backups, overflow)
-        mark = QUEUE + line.name + (f".{count}" if count else "")
+        numbered = (str(count),) if count else ()
+        waits = StepId(QUEUE, line.name, numbered)
         left = _until_closing(exchange, line, now, seconds)
         queue = Queue(line.name, left, shown, backups, overflow)
-        yield Decision(mark, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
-        result = call.result(mark)
+        yield Decision(waits, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
+        result = call.result(waits)
         if result in EMPTY and backups < len(line.backups):
             backups = len(line.backups)
             continue
@@ -76,7 +79,7 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
             return
         if not tells:
             continue
-        asked = "ask:wait." + mark.removeprefix(QUEUE)
+        asked = StepId("ask", "wait", (line.name, *numbered))
         yield from _told(call, exchange, line, asked)
         if call.result(asked) == KEEP_KEY and _way_back(call, exchange):
             yield from _keep_place(call, exchange, line, now)
@@ -136,7 +139,7 @@ def _until_closing(exchange: Exchange, line: Line, now: datetime, seconds: int) 
     return max(1, min(seconds, left))
 
 
-def _told(call: Call, exchange: Exchange, line: Line, mark: str) -> Route:
+def _told(call: Call, exchange: Exchange, line: Line, about: StepId) -> Route:
     """The place in the queue and the wait, as far as they are known (S21)."""
     told = [sentence("wait-on")]
     waiting = call.waiting
@@ -150,7 +153,7 @@ def _told(call: Call, exchange: Exchange, line: Line, mark: str) -> Route:
             told.append(sentence("wait-minutes", minutes=minutes))
     if _way_back(call, exchange):
         told.append(sentence("offer-keep-place"))
-    yield Decision(mark, Ask(tuple(told), WAIT_SECONDS), Why.WAIT_TOLD)
+    yield Decision(about, Ask(tuple(told), WAIT_SECONDS), Why.WAIT_TOLD)
 
 
 def _way_back(call: Call, exchange: Exchange) -> str:
@@ -172,15 +175,15 @@ def _keep_place(call: Call, exchange: Exchange, line: Line, now: datetime) -> Ro
     shown = line.title[exchange.plan.organisation.language]
     number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
     hold = Hold(line.name, number, _way_back(call, exchange), shown, len(line.backups))
-    yield Decision("hold:place", hold, Why.PLACE_KEPT)
-    if call.result("hold:place") == HELD:
+    yield Decision(_HOLD, hold, Why.PLACE_KEPT)
+    if call.result(_HOLD) == HELD:
         until = _when(exchange, line, now)[-1]
         yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"), until, tells_when=True)
     else:
         wanted = AskCallBack(call.linkedid, line.name, number)
         yield from obey("call-back", wanted, Why.CALL_BACK_CHOSEN)
         yield say("when", Why.PLACE_KEPT, *_when(exchange, line, now), tells_when=True)
-    yield Decision("hangup:", Hangup(), Why.PLACE_KEPT)
+    yield Decision(StepId("hangup"), Hangup(), Why.PLACE_KEPT)
 
 
 def place_route(call: Call, exchange: Exchange) -> Route:

@@ -22,6 +22,7 @@ from pbx_bridge.core.routes.messages import messages_route
 from pbx_bridge.core.routes.staff import set_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 SET_KEY, LATER_KEY, BACK_KEY, PLANNED_KEY = "1", "2", "3", "4"
 MESSAGES_KEYS = ("5", "6", "7", "8", "9")
@@ -34,6 +35,7 @@ DRAFTS = range(1, 3)
 KEY_SECONDS = 8
 PIN_DIGITS = 10
 TIME_DIGITS = 20
+_PLANNED = StepId("obey", "planned")
 
 Meant = TypeVar("Meant")
 
@@ -60,25 +62,25 @@ def _who(call: Call, exchange: Exchange, now: datetime) -> Generator[Decision, N
         return owner.extension
     extension = owner.extension if owner is not None else None
     for round_ in ROUNDS:
+        numbered = (str(round_),)
         if extension is None:
-            mark = f"ask:extension.{round_}"
+            whose = typed.EXTENSION_ASKED.with_args(*numbered)
             asked = Ask((sentence("ask-extension"),), KEY_SECONDS, codes.EXTENSION_DIGITS)
-            yield Decision(mark, asked, Why.MENU)
-            answer = call.result(mark) or "#"
+            yield Decision(whose, asked, Why.MENU)
+            answer = call.result(whose) or "#"
             if answer == "#":
                 continue
             extension = "" if answer == typed.UNREAD else answer
-        mark = f"{typed.PIN_ASKED}{round_}.{extension}"
-        yield Decision(mark, Ask((sentence("ask-pin"),), KEY_SECONDS, PIN_DIGITS), Why.PIN_ASKED)
-        if not (proved := call.result(mark)):
+        pin = typed.PIN_ASKED.with_args(*numbered, extension)
+        yield Decision(pin, Ask((sentence("ask-pin"),), KEY_SECONDS, PIN_DIGITS), Why.PIN_ASKED)
+        if not (proved := call.result(pin)):
             extension = owner.extension if owner is not None else None
             continue
         right = proved == typed.PIN_RIGHT
-        proof = f"pin.{round_}"
         own = locks.is_own(extension, call.caller, plan)
         proving = ProvePin(extension, call.caller, right, own)
-        yield from obey(proof, proving, Why.PIN_ASKED)
-        if obeyed(call, proof):
+        yield from obey("pin", proving, Why.PIN_ASKED, numbered)
+        if obeyed(call, "pin", numbered):
             return extension
         if pin_locked(proving, exchange, now):
             return None
@@ -111,11 +113,11 @@ def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rou
             yield from obey("back", CancelReferral(extension, by=extension))
         case "4":
             # Which one it is was decided once: the next one may have begun meanwhile.
-            tried = (one.mark for one in call.tried if one.mark.startswith("obey:planned."))
             since = coming[0].since if coming else now
-            name = next(tried, f"obey:planned.{int(since.timestamp())}").removeprefix("obey:")
-            at = drafts.moment(name.rpartition(".")[2], exchange)
-            yield from obey(name, CancelReferral(extension, by=extension, at=at))
+            first = StepId("obey", "planned", (str(int(since.timestamp())),))
+            args = next(iter(call.tried_of(_PLANNED)), first).args
+            at = drafts.moment(args[-1], exchange)
+            yield from obey("planned", CancelReferral(extension, by=extension, at=at), args=args)
         case str() if key in boxes:
             yield from messages_route(call, exchange, boxes[key][1], extension)
 
@@ -137,10 +139,10 @@ def _draft(call: Call, exchange: Exchange, person: Person, now: datetime, *, lat
         if wanted is None:
             return
         tail = drafts.tail(wanted, exchange)
-        mark = f"ask:confirm.{turn}.{tail}"
+        confirmed = StepId("ask", "confirm", (str(turn), *tail))
         told = (*read_back(wanted, exchange, now), sentence("confirm-keys"))
-        yield Decision(mark, Ask(told, KEY_SECONDS), Why.MENU)
-        if call.result(mark) == YES_KEY:
+        yield Decision(confirmed, Ask(told, KEY_SECONDS), Why.MENU)
+        if call.result(confirmed) == YES_KEY:
             yield from set_route(call, exchange, wanted, now)
             return
 
@@ -151,13 +153,13 @@ def _put_together(
     """What is wanted. Once it was read back it stays: a moment later the same digits may mean
     another day."""
     plan, extension = exchange.plan, person.extension
-    drafted = drafts.found(call, exchange, extension, f"ask:confirm.{turn}.")
+    drafted = drafts.found(call, exchange, extension, StepId("ask", "confirm", (str(turn),)))
 
     def read_reason(key: str) -> ReferralReason | Sentence:
         return plan.reasons.get(key) or sentence("refused-unknown-reason")
 
     asked = (sentence("ask-reason"), *_reasons(exchange))
-    reason = yield from _understood(call, f"reason.{turn}", Ask(asked, KEY_SECONDS), read_reason)
+    reason = yield from _understood(call, "reason", Ask(asked, KEY_SECONDS), read_reason, turn)
     if reason is None:
         return None
     begins = ""
@@ -169,7 +171,7 @@ def _put_together(
             return typed if needless or not isinstance(span, Sentence) or drafted else span
 
         question = Ask((sentence("ask-beginning"),), KEY_SECONDS, TIME_DIGITS)
-        told = yield from _understood(call, f"begin.{turn}", question, read_beginning)
+        told = yield from _understood(call, "begin", question, read_beginning, turn)
         if told is None:
             return None
         begins = f"{told}**"
@@ -189,7 +191,7 @@ def _put_together(
     if not begins and (usual := ends.usual_end(reason, person, plan, now)) is not None:
         questions.append(sentence("ask-end-usual", until=usual))
     question = Ask(tuple(questions), KEY_SECONDS, TIME_DIGITS)
-    return (yield from _understood(call, f"end.{turn}", question, read_end))
+    return (yield from _understood(call, "end", question, read_end, turn))
 
 
 def _reasons(exchange: Exchange) -> Iterator[Sentence]:
@@ -201,7 +203,11 @@ def _reasons(exchange: Exchange) -> Iterator[Sentence]:
 
 
 def _understood(
-    call: Call, name: str, question: Ask, read: Callable[[str], Meant | Sentence]
+    call: Call,
+    name: str,
+    question: Ask,
+    read: Callable[[str], Meant | Sentence],
+    turn: int | None = None,
 ) -> Generator[Decision, None, Meant | None]:
     """What the caller means, asked until it is understood; None where it never was.
 
@@ -209,12 +215,15 @@ def _understood(
     """
     problem: tuple[Sentence, ...] = ()
     for round_ in ROUNDS:
-        mark = f"ask:{name}.{round_}"
+        this, following = (
+            StepId("ask", name, tuple(str(one) for one in (turn, count) if one is not None))
+            for count in (round_, round_ + 1)
+        )
         asked = Ask((*problem, *question.sentences), question.seconds, question.digits)
-        yield Decision(mark, asked, Why.MENU)
-        typed = call.result(mark) or ""
+        yield Decision(this, asked, Why.MENU)
+        typed = call.result(this) or ""
         found = read(typed)
-        asked_again = call.result(f"ask:{name}.{round_ + 1}") is not None
+        asked_again = call.result(following) is not None
         if not isinstance(found, Sentence) and not asked_again:
             return found
         problem = (found,) if isinstance(found, Sentence) and typed else ()

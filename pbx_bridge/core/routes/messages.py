@@ -10,6 +10,7 @@ from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.routes import DONE, Route, say
 from pbx_bridge.core.sentences import Digits, Left, Sentence, Slot, Spoken, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 AGAIN_KEY, CALL_KEY, DELETE_KEY = "1", "2", "3"
 KEY_SECONDS = 5
@@ -19,7 +20,7 @@ LAST_BEGUN = 40
 """Steps of a call after which no further message is begun."""
 CLOSED = ("FAILED", "NOAPP")
 """Result of a `Listen` that could not open the mailbox."""
-_MESSAGE = "ask:message."
+_MESSAGE = StepId("ask", "message")
 
 
 def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str) -> Route:
@@ -28,12 +29,12 @@ def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str) -> Rou
     if call.inbox is None:
         yield from _by_asterisk(call, mailbox)
         return
-    begun = [one.mark for one in call.tried if one.mark.startswith(_MESSAGE)]
+    begun = call.tried_of(_MESSAGE)
     if not call.inbox and not begun:
         yield say("no-messages", Why.MAILBOX_OPENED, sentence("inbox-empty"))
         return
     for message in _in_order(call.inbox, begun):
-        if _mark(message, 1) not in begun and len(call.tried) > LAST_BEGUN:
+        if _played(message, 1) not in begun and len(call.tried) > LAST_BEGUN:
             yield say("more", Why.MAILBOX_OPENED, sentence("inbox-more"))
             return
         called = yield from _one(message, call, exchange, by)
@@ -44,9 +45,9 @@ def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str) -> Rou
 
 def _by_asterisk(call: Call, mailbox: str) -> Route:
     """Where the bridge can't read the mailbox; where nobody can, that is said."""
-    mark = f"listen:{mailbox}"
-    yield Decision(mark, Listen(mailbox), Why.MAILBOX_OPENED)
-    if call.result(mark) in CLOSED:
+    opened = StepId("listen", mailbox)
+    yield Decision(opened, Listen(mailbox), Why.MAILBOX_OPENED)
+    if call.result(opened) in CLOSED:
         yield say("mailbox", Why.MAILBOX_CLOSED, sentence("mailbox-failed"))
 
 
@@ -62,27 +63,28 @@ def _one(
         Left(message.mailbox, message.id),
         keys,
     )
-    if not any(one.mark.startswith(_MESSAGE) for one in call.tried):
+    if not call.tried_of(_MESSAGE):
         told = (_count(call.inbox or ()), *told)  # a key cuts it short, as everything else
     key: str | None = AGAIN_KEY
     for round_ in ROUNDS:
         if key != AGAIN_KEY:
             break
-        mark = _mark(message, round_)
-        yield Decision(mark, Ask(told, KEY_SECONDS), Why.MESSAGE_PLAYED)
-        key = call.result(mark)
+        played = _played(message, round_)
+        yield Decision(played, Ask(told, KEY_SECONDS), Why.MESSAGE_PLAYED)
+        key = call.result(played)
         if round_ == 1 and key not in (None, DELETE_KEY) and not message.heard:
             heard = Sort(message, deleted=False, by=by)
-            yield Decision(f"sort:heard.{message.id}", heard, Why.MESSAGE_HEARD)
+            yield Decision(StepId("sort", "heard", (message.id,)), heard, Why.MESSAGE_HEARD)
     if key == DELETE_KEY:
-        mark = f"sort:deleted.{message.id}"
-        yield Decision(mark, Sort(message, deleted=True, by=by), Why.MESSAGE_DELETED)
-        done = call.result(mark) == DONE
+        deleted = StepId("sort", "deleted", (message.id,))
+        yield Decision(deleted, Sort(message, deleted=True, by=by), Why.MESSAGE_DELETED)
+        done = call.result(deleted) == DONE
         answer = sentence("inbox-deleted" if done else "inbox-not-deleted")
-        yield say(f"deleted.{message.id}", Why.MESSAGE_DELETED, answer)
+        yield say("deleted", Why.MESSAGE_DELETED, answer, args=(message.id,))
     if key == CALL_KEY and outside:
         number = numbers.national(message.caller, exchange.plan.dialling)
-        yield Decision(f"dial:{number}", Dial(number, exchange.plan.trunk.name), Why.OUTGOING)
+        dial = Dial(number, exchange.plan.trunk.name)
+        yield Decision(StepId("dial", number), dial, Why.OUTGOING)
         yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))
         return True
     return False
@@ -110,12 +112,14 @@ def _is_outside(message: Message, exchange: Exchange) -> bool:
     return numbers.classify(number, dialling) is numbers.Class.NATIONAL
 
 
-def _in_order(inbox: Sequence[Message], begun: Sequence[str]) -> Sequence[Message]:
+def _in_order(inbox: Sequence[Message], begun: Sequence[StepId]) -> Sequence[Message]:
     """Those of this call as they came, then what is new, then what was heard before. A message
     that was just heard lies with the others, so its folder alone doesn't give the order."""
-    place = {mark.split(".")[1]: place for place, mark in reversed([*enumerate(begun)])}
-    return sorted(inbox, key=lambda one: (place.get(one.id, len(begun)), one.heard, one.at))
+    place = {one: place for place, one in enumerate(begun)}
+    return sorted(
+        inbox, key=lambda one: (place.get(_played(one, 1), len(begun)), one.heard, one.at)
+    )
 
 
-def _mark(message: Message, round_: int) -> str:
-    return f"{_MESSAGE}{message.id}.{round_}"
+def _played(message: Message, round_: int) -> StepId:
+    return StepId("ask", "message", (message.id, str(round_)))

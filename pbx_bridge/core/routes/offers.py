@@ -13,10 +13,11 @@ from pbx_bridge.core.questions import Kind
 from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 YES_KEY, NO_KEY = "1", "2"
 ANSWER_SECONDS = 6
-ROUNDS = ("ask:offer", "ask:offer-again")
+ROUNDS = (StepId("ask", "offer"), StepId("ask", "offer-again"))
 
 
 def offer_route(call: Call, exchange: Exchange, now: datetime) -> Route:
@@ -56,10 +57,10 @@ def cover_route(call: Call, exchange: Exchange, now: datetime) -> Route:
 def _asked(
     call: Call, told: tuple[Sentence, ...], answered: Callable[[bool, str], Command]
 ) -> Route:
-    for mark in ROUNDS:
+    for about in ROUNDS:
         asked = (*told, sentence("offer-keys"))
-        yield Decision(mark, Ask(asked, ANSWER_SECONDS), Why.OFFER_MADE)
-        key = call.result(mark)
+        yield Decision(about, Ask(asked, ANSWER_SECONDS), Why.OFFER_MADE)
+        key = call.result(about)
         if key in (YES_KEY, NO_KEY):
             yield from obey("answer", answered(key == YES_KEY, call.phone), Why.OFFER_MADE)
             return

@@ -7,8 +7,10 @@ from pbx_bridge.core.call import Call, Decision, Dial, Hangup, Why
 from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.sentences import sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 
 BUSY_CAUSE = 17
+_DIAL = StepId("dial")
 
 
 def outgoing_route(call: Call, exchange: Exchange) -> Route:
@@ -22,9 +24,9 @@ def outgoing_route(call: Call, exchange: Exchange) -> Route:
             yield say("unknown", Why.UNKNOWN_NUMBER, sentence("unknown-number"))
             return
         case numbers.Class.EMERGENCY:
-            yield Decision("dial:", Dial(call.dialled, plan.trunk.name), Why.EMERGENCY)
+            yield Decision(_DIAL, Dial(call.dialled, plan.trunk.name), Why.EMERGENCY)
         case numbers.Class.NATIONAL:
-            yield Decision("dial:", Dial(call.dialled, plan.trunk.name), Why.OUTGOING)
-    if call.result("dial:") == "BUSY":
-        yield Decision("hangup:", Hangup(BUSY_CAUSE), Why.OUTGOING_BUSY)
+            yield Decision(_DIAL, Dial(call.dialled, plan.trunk.name), Why.OUTGOING)
+    if call.result(_DIAL) == "BUSY":
+        yield Decision(StepId("hangup"), Hangup(BUSY_CAUSE), Why.OUTGOING_BUSY)
     yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))

@@ -14,17 +14,19 @@ from pbx_bridge.core.routes.ending import ending
 from pbx_bridge.core.routes.lines import attended, unanswered
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.timetable import line_open
 
 INSIST_KEY = "*"
 INSIST_SECONDS = 3
+_INSIST = StepId("ask", "insist")
 _ON_BEHALF = {Language.SV: "för {}", Language.FI: "haettu: {}", Language.EN: "for {}"}
 
 
 def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
     """Ring, or tell why not and until when; then who has agreed; the unit; the switchboard;
     choices."""
-    own = f"ring:{person.extension}"
+    own = StepId("ring", person.extension)
     why, told, tells = _kept_away(exchange, person, now)
     if why is None or _is_vip(call, exchange, person) or call.result(own) is not None:
         rule = Why.PERSON_RINGS if why is None else Why.PERSON_VIP
@@ -33,10 +35,11 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
             why, told = _not_reached(person, call.result(own))
     elif why is Why.PERSON_ABSENT and call.phone and person.push_through:
         insist = sentence("insist", name=person.name)
-        yield Decision("ask:insist", Ask((told, insist), INSIST_SECONDS), why, tells)
-        if call.result("ask:insist") == INSIST_KEY:
-            yield Decision(f"insist:{person.extension}", _ring(person), Why.PERSON_INSISTED)
-            why, told = _not_reached(person, call.result(f"insist:{person.extension}"))
+        yield Decision(_INSIST, Ask((told, insist), INSIST_SECONDS), why, tells)
+        if call.result(_INSIST) == INSIST_KEY:
+            insisted = StepId("insist", person.extension)
+            yield Decision(insisted, _ring(person), Why.PERSON_INSISTED)
+            why, told = _not_reached(person, call.result(insisted))
             tells = False
     for colleague in reach.takers(exchange, person, now):
         if colleague.extension == call.phone:
@@ -44,7 +47,7 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
         passing = sentence("passing-to", name=colleague.name)
         yield say(f"to-{colleague.extension}", why, told, passing, tells_when=tells)
         ring = _ring(colleague, for_=person, exchange=exchange)
-        yield Decision(f"ring:{colleague.extension}", ring, Why.DEPUTY_RINGS)
+        yield Decision(StepId("ring", colleague.extension), ring, Why.DEPUTY_RINGS)
         why, told, tells = Why.DEPUTY_NO_ANSWER, sentence("no-answer", name=colleague.name), False
     plan = exchange.plan
     lines = dict.fromkeys((plan.units[person.unit].line, plan.organisation.switchboard))

@@ -9,48 +9,52 @@ from pbx_bridge.core.model import Person
 from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.sentences import Digits, Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Opened, Return
+from pbx_bridge.core.stepid import StepId
 
 MOST_HEARD = 10
 """In one call; who is left comes first in the next one."""
 KEY_SECONDS = 8
 DONE_KEY, CALL_KEY = "1", "2"
-_RETURN = "ask:return."
+_RETURN = StepId("ask", "return")
 
 
 def returns_route(call: Call, exchange: Exchange, person: Person) -> Route:
-    """How many there are, and each: talked to, called now, or left for later."""
-    waiting = returning.open_for(exchange, person)
-    asked = {one.mark: one.result for one in call.tried}
-    heard = sum(mark.startswith(_RETURN) for mark in asked)
+    """How many there are, and each: talked to, called now, or left for later.
+
+    Those heard come first, in the order in which they were, also when they were closed meanwhile:
+    so the step after the last one tried follows from that one's key alone.
+    """
+    waiting = {_asked(one): one for one in returning.open_for(exchange, person)}
+    heard = call.tried_of(_RETURN)
     if not waiting and not heard:
         yield say("code", Why.CODE_ASKED, sentence("returns-none"))
         return
     count = () if heard else (sentence("returns-count", count=len(waiting)),)
-    for mark, key in asked.items():  # those that were closed meanwhile aren't waiting any more
-        if key == DONE_KEY and mark.startswith(_RETURN):
-            _, target, number = mark.split(".", 2)
-            name = f"returned.{target}.{number}"
-            contact = RecordContact(target, number, by=person.extension)
-            yield Decision(mark, Ask(()), Why.CODE_ASKED)
-            yield from obey(name, contact)
-    for one in waiting:
-        mark = f"{_RETURN}{one.target}.{one.number}"
-        if asked.get(mark) == DONE_KEY:
-            continue
-        if mark not in asked:
-            if heard >= MOST_HEARD:
-                break
-            heard += 1
-        told = (*count, *_told(one, exchange))
+    entries = list(dict.fromkeys((*heard, *waiting)))[: max(MOST_HEARD, len(heard))]
+    for asked in entries:
+        one = waiting.get(asked)
+        told = (*count, *_told(one, exchange)) if one is not None else ()
         count = ()
-        yield Decision(mark, Ask(told, KEY_SECONDS), Why.CODE_ASKED)
-        callable_ = numbers.classify(one.number, exchange.plan.dialling) is numbers.Class.NATIONAL
-        if asked.get(mark) == CALL_KEY and callable_:
-            dial = Dial(one.number, exchange.plan.trunk.name)
-            yield Decision(f"dial:{one.number}", dial, Why.OUTGOING)
+        yield Decision(asked, Ask(told, KEY_SECONDS), Why.CODE_ASKED)
+        key = call.result(asked)
+        target, number = asked.args if one is None else (one.target, one.number)
+        if key == DONE_KEY:
+            contact = RecordContact(target, number, by=person.extension)
+            yield from obey("returned", contact, args=asked.args)
+        elif key == CALL_KEY and _is_callable(number, exchange):
+            dial = Dial(number, exchange.plan.trunk.name)
+            yield Decision(StepId("dial", number), dial, Why.OUTGOING)
             yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))
             return
     yield say("code", Why.CODE_ASKED, sentence("returns-end"))
+
+
+def _asked(one: Return) -> StepId:
+    return StepId("ask", "return", (one.target, one.number))
+
+
+def _is_callable(number: str, exchange: Exchange) -> bool:
+    return numbers.classify(number, exchange.plan.dialling) is numbers.Class.NATIONAL
 
 
 def _told(one: Return, exchange: Exchange) -> list[Sentence]:

@@ -20,11 +20,12 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
-from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, say
+from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, result_of, say
 from pbx_bridge.core.routes.messages import messages_route
 from pbx_bridge.core.routes.returns import returns_route
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.telling import spoken
 
 RECORD_KEY = "0"
@@ -32,18 +33,20 @@ NOTE_SECONDS = 8
 COVER_SECONDS = 8
 RECORDED = ("DTMF", "SILENCE", "TIMEOUT")
 """RECORD_STATUS of a note that was spoken."""
+_NOTE = StepId("ask", "note")
+_RECORD, _SET = StepId("record", "note"), StepId("obey", "set")
 
 
 def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
     """What a code asks. It is read once: a moment later its digits may mean another day."""
-    draft = drafts.found(call, exchange, call.phone, "ask:note.", "obey:set.")
+    draft = drafts.found(call, exchange, call.phone, _NOTE, _SET)
     if draft is not None:
         yield from set_route(call, exchange, draft, now)
         return
     if (left := _left(call, exchange, person, now)) is not None:
         yield from _leave(call, exchange, left, now)
         return
-    if call.result("say:code") is not None:
+    if call.result(StepId("say", "code")) is not None:
         return
     match codes.read(call.dialled, person, exchange, now):
         case codes.Ask():
@@ -70,21 +73,22 @@ def set_route(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime
     reason = exchange.plan.reasons_by_name[wanted.reason]
     tail = drafts.tail(wanted, exchange)
     if reason.notes and not wanted.note:
-        mark = f"ask:note.{tail}"
+        asked = StepId("ask", "note", tail)
         ask = Ask(tuple(_note_choices(reason)), NOTE_SECONDS)
-        yield Decision(mark, ask, Why.NOTE_ASKED)
-        key = call.result(mark) or ""
+        yield Decision(asked, ask, Why.NOTE_ASKED)
+        key = call.result(asked) or ""
         if key == RECORD_KEY:
-            yield Decision("record:note", Record(), Why.NOTE_ASKED)
-            if call.result("record:note") in RECORDED:
+            yield Decision(_RECORD, Record(), Why.NOTE_ASKED)
+            if call.result(_RECORD) in RECORDED:
                 wanted = replace(wanted, recording=call.linkedid)
         else:
             wanted = replace(wanted, note=codes.note_of(key, reason, exchange.plan) or "")
-    yield from obey(f"set.{tail}", wanted)
-    refused = call.result(f"obey:set.{tail}") == REFUSED
-    if obeyed(call, f"set.{tail}") or (refused and _leaves_too_few(wanted, exchange, now)):
+    yield from obey("set", wanted, args=tail)
+    done = obeyed(call, "set", tail)
+    refused = result_of(call, "set", tail) == REFUSED
+    if done or (refused and _leaves_too_few(wanted, exchange, now)):
         yield from _stand_in(call, exchange, wanted, now)
-    if obeyed(call, f"set.{tail}") and reason.unplanned:
+    if done and reason.unplanned:
         yield from _cover(call, exchange, wanted, now)
 
 
@@ -105,7 +109,7 @@ def _left(call: Call, exchange: Exchange, person: Person, now: datetime) -> Sign
 def _leave(call: Call, exchange: Exchange, wanted: SignOut, now: datetime) -> Route:
     """Out of a line; whoever would leave it with too few names a colleague (S18)."""
     yield from obey("leave", wanted)
-    if call.result("obey:leave") == REFUSED:
+    if result_of(call, "leave") == REFUSED:
         yield from _stand_in(call, exchange, wanted, now)
 
 
@@ -118,12 +122,12 @@ def _stand_in(
         for line in covering.left_short(wanted, exchange, now)
         if line.guard is not Guard.WARN or isinstance(wanted, SignOut)
     ]
-    if call.result("ask:stand-in") is None and not lines:
+    if call.result(typed.STAND_IN_ASKED) is None and not lines:
         return
     titles = [Named(line.title) for line in lines[:1]] or [Named(exchange.plan.switchboard.title)]
     ask = Ask((sentence("ask-stand-in", line=titles[0]),), COVER_SECONDS, codes.EXTENSION_DIGITS)
-    yield Decision("ask:stand-in", ask, Why.COVER_ASKED)
-    colleague = call.result("ask:stand-in") or ""
+    yield Decision(typed.STAND_IN_ASKED, ask, Why.COVER_ASKED)
+    colleague = call.result(typed.STAND_IN_ASKED) or ""
     if colleague.isdecimal() or colleague == typed.UNREAD:
         yield from obey("stand-in", AskCover(wanted, colleague, by=wanted.by))
 
@@ -139,11 +143,11 @@ def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -
     person = exchange.plan.people[wanted.person]
     asked = any(one.person == person.extension for one in consent.unanswered(exchange, now))
     nobody = next(reach.takers(exchange, person, now), None) is None and not asked
-    if not nobody and call.result("ask:cover") is None:
+    if not nobody and call.result(typed.COVER_ASKED) is None:
         return
     ask = Ask((sentence("ask-cover"),), COVER_SECONDS, codes.EXTENSION_DIGITS)
-    yield Decision("ask:cover", ask, Why.COVER_ASKED)
-    colleague = call.result("ask:cover") or ""
+    yield Decision(typed.COVER_ASKED, ask, Why.COVER_ASKED)
+    colleague = call.result(typed.COVER_ASKED) or ""
     if colleague.isdecimal() or colleague == typed.UNREAD:
         yield from obey("cover", OfferForward(wanted.person, colleague, by=wanted.by))
 
@@ -153,21 +157,21 @@ def _hear(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rout
     if not person.operator:
         yield say("code", Why.COMMAND_REFUSED, sentence("refused-not-for-others"))
         return
-    heard = next((one.mark for one in call.tried if one.mark.startswith("say:notices.")), "")
+    heard = next((one.args for one in call.tried_of(StepId("say", "notices"))), ())
     if not heard:
         fresh = to_be_heard(exchange, now)
         if not fresh:
             yield say("code", Why.CODE_ASKED, sentence("notices-none"))
             return
-        heard = f"say:notices.{int(fresh[-1].at.timestamp())}"
+        heard = (str(int(fresh[-1].at.timestamp())),)
         told = tuple(one for notice in fresh for one in spoken(notice, exchange))
-        yield say(heard.removeprefix("say:"), Why.CODE_ASKED, *told)
+        yield say("notices", Why.CODE_ASKED, *told, args=heard)
         return
-    last = int(heard.rpartition(".")[2])
+    last = int(heard[-1])
     ids = tuple(
         one.id for one in exchange.outbox.values() if not one.to and int(one.at.timestamp()) <= last
     )
-    yield say(heard.removeprefix("say:"), Why.CODE_ASKED)
+    yield say("notices", Why.CODE_ASKED, args=heard)
     yield from obey("heard", SettleNotices(ids, by=person.extension))
 
 
@@ -179,5 +183,5 @@ def _override(call: Call, exchange: Exchange, wanted: LiftShield) -> Route:
         ring = Ring(
             (person.extension,), person.ring_seconds, (person.mobile,) * bool(person.mobile)
         )
-        yield Decision(f"ring:{person.extension}", ring, Why.SHIELD_LIFTED)
+        yield Decision(StepId("ring", person.extension), ring, Why.SHIELD_LIFTED)
         yield say("override-failed", Why.PERSON_NO_ANSWER, sentence("no-answer", name=person.name))
