@@ -92,7 +92,9 @@ async def reset(stage: Stage) -> None:
         pytest.skip("this machine does not let us drop connections")
 
 
-@pytest.mark.parametrize("lose", [closed_by_asterisk, reset])
+@pytest.mark.parametrize(
+    "lose", [closed_by_asterisk, pytest.param(reset, marks=pytest.mark.may_skip)]
+)
 async def test_f01_f02_the_talk_goes_on_while_the_link_is_lost_and_taken_up_again(
     stage: Stage, lose: Callable[[Stage], Awaitable[None]]
 ) -> None:
