@@ -15,12 +15,23 @@ closed, and the whole process stands still.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from typing import Self, assert_never
 
 import structlog
 
-from pbx_bridge.wire.agi import Decoder, Garbled, Hangup, Received, Reply, Request, set_variable
+from pbx_bridge.adapters.doors import Door, Limits, Trouble
+from pbx_bridge.wire.agi import (
+    MAX_REQUEST_BYTES,
+    Decoder,
+    Garbled,
+    Hangup,
+    Received,
+    Reply,
+    Request,
+    set_variable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +44,13 @@ CONVERSATION_TIMEOUT_S = 5.0
 SILENCE_TIMEOUT_S = 2.0
 """For each thing that Asterisk is to send."""
 CLOSE_TIMEOUT_S = 1.0
-CONNECTION_LIMIT = 200
-"""Conversations at one time; more are closed at once."""
+LIMITS = Limits(
+    connections=200,
+    per_s=500.0,
+    ask_s=SILENCE_TIMEOUT_S,
+    ask_bytes=MAX_REQUEST_BYTES,
+    stay_s=CONVERSATION_TIMEOUT_S,
+)
 READ_BYTES = 4096
 
 STATUS = "PBX_AGI"
@@ -52,8 +68,11 @@ class FastAgi:
         self._answer = answer
         self._host = host
         self._port = port
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self._conversations: set[asyncio.Task[None]] = set()
+        self._slow = Trouble("agi_timeout")
+        self._garbled = Trouble("agi_garbled")
+        self._refused = Trouble("agi_command_refused")
 
     @property
     def port(self) -> int:
@@ -62,21 +81,24 @@ class FastAgi:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` when the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+        listener = socket.create_server((self._host, self._port))
+        self._port = listener.getsockname()[1]
+        self._door = Door("agi", LIMITS, self._protocol, asked=b"\n\n")
+        await self._door.open(listener)
         log.info("agi_listening", host=self._host, port=self._port)
 
     async def close(self) -> None:
         """Stop listening and end every conversation. Idempotent."""
-        if self._server is None:
+        if self._door is None:
             return
-        self._server.close()
+        await self._door.close()
         conversations = set(self._conversations)
         for conversation in conversations:
             conversation.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        for trouble in (self._slow, self._garbled, self._refused):
+            trouble.close()
+        self._door = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -85,13 +107,14 @@ class FastAgi:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _protocol(self) -> asyncio.Protocol:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=MAX_REQUEST_BYTES, loop=loop)
+        return asyncio.StreamReaderProtocol(reader, self._serve, loop=loop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if len(self._conversations) >= CONNECTION_LIMIT:
-            log.warning("agi_refused", limit=CONNECTION_LIMIT)
-            writer.transport.abort()
-            return
         self._conversations.add(task)
         try:
             await self._guarded(reader, writer)
@@ -108,9 +131,9 @@ class FastAgi:
                 writer.close()
                 await writer.wait_closed()
         except TimeoutError:
-            log.warning("agi_timeout")
+            self._slow.note()
         except Garbled as error:
-            log.warning("agi_garbled", why=str(error))
+            self._garbled.note(why=str(error))
         except (_Over, OSError) as error:
             log.debug("agi_over", why=str(error))
         except Exception:
@@ -123,7 +146,9 @@ class FastAgi:
         for command in self._commands(request):
             line.writer.write(command)
             await line.writer.drain()
-            if not await line.carried_out():
+            answer = await line.answer()
+            if not answer.ok:
+                self._refused.note(code=answer.code, text=answer.text)
                 return
 
     def _commands(self, request: Request) -> list[bytes]:
@@ -155,14 +180,12 @@ class _Line:
                 self._received = self._decoder.feed(data)
         return self._received.pop(0)
 
-    async def carried_out(self) -> bool:
-        """Whether the command just sent was, with its caller still there."""
+    async def answer(self) -> Reply:
+        """The answer to the command just sent, with its caller still there."""
         message = await self.next()
         match message:
             case Reply():
-                if not message.ok:
-                    log.warning("agi_command_refused", code=message.code, text=message.text)
-                return message.ok
+                return message
             case Hangup():
                 raise _Over("the caller hung up")
             case Request():

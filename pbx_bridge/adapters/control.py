@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ import aiohttp
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
+from pbx_bridge.adapters.doors import HttpDoor, Limits
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 ASK_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
 """For answers under way when the bridge ends."""
 MOST_BYTES = 64 * 1024
+BODY_S = 5.0
+"""For a question's body."""
+LIMITS = Limits(stay_s=60.0)
 
 Answer = Mapping[str, object]
 Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
@@ -34,38 +39,41 @@ class Control:
         self._handlers = handlers
         app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_post("/{question}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
+        self._http = HttpDoor("control", app, LIMITS, CLOSE_TIMEOUT_S)
 
     async def __aenter__(self) -> Control:
         """Open the door; one left by a bridge that was killed is replaced.
 
         Raises `PbxRejected` when the path can't hold a socket.
         """
-        async with contextlib.AsyncExitStack() as undo:
-            undo.push_async_callback(self._runner.cleanup)
-            await self._runner.setup()
-            try:
-                await asyncio.to_thread(self._path.unlink, missing_ok=True)
-                await web.UnixSite(self._runner, str(self._path)).start()
-                await asyncio.to_thread(self._path.chmod, 0o600)
-            except OSError as error:
-                raise PbxRejected(
-                    f"no socket can be opened at {self._path}: {error}; choose another state "
-                    "folder (a socket's path may have 107 bytes)"
-                ) from error
-            undo.pop_all()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            listener.bind(str(self._path))
+            await asyncio.to_thread(self._path.chmod, 0o600)  # before anybody can connect
+            await self._http.open(listener)
+        except OSError as error:
+            listener.close()
+            raise PbxRejected(
+                f"no socket can be opened at {self._path}: {error}; choose another state "
+                "folder (a socket's path may have 107 bytes)"
+            ) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._http.close()
 
     async def _serve(self, request: web.Request) -> web.Response:
         handler = self._handlers.get(request.match_info["question"])
         if handler is None:
             return _json({"error": "no such question"}, 404)
         try:
-            body = from_json(await request.read() or b"{}")
-            return _json(await handler(body))
+            async with asyncio.timeout(BODY_S):
+                text = await request.read()
+        except TimeoutError:
+            return _json({"error": f"the question was not told within {BODY_S:g} s"}, 408)
+        try:
+            return _json(await handler(from_json(text or b"{}")))
         except (ValueError, KeyError, TypeError) as error:
             return _json({"error": str(error)}, 400)
 
@@ -88,6 +96,8 @@ async def ask(path: Path, question: str, body: Mapping[str, object] | None = Non
         raise PbxUnavailable(
             f"no bridge answers at {path}; start one with `pbx-bridge up`"
         ) from error
+    if answer.status == 503:
+        raise PbxUnavailable("too many ask the bridge at once; try again in some seconds")
     if answer.status == 200:
         return from_json(text)
     why = f"answered {answer.status}"

@@ -3,15 +3,19 @@
 GET /metrics   Prometheus text
 GET /health    200 when every part is well, 503 when one is ill; JSON says which
 GET /live      200 while the bridge runs at all
+
+Only who asks this machine itself is answered: a page of the web could have a browser here ask under
+a name of its own that leads to 127.0.0.1.
 """
 
 from __future__ import annotations
 
-import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -22,11 +26,15 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from pydantic_core import to_json
 
+from pbx_bridge.adapters.doors import HttpDoor, Limits
 from pbx_bridge.core.meters import Measure, Spread, cumulative
 from pbx_bridge.ports import Finding, PbxRejected
 
 PREFIX = "pbx_bridge_"
 CLOSE_TIMEOUT_S = 2.0
+LIMITS = Limits()
+HERE = frozenset({"127.0.0.1", "localhost", "[::1]"})
+"""Names in a request's Host header, without the port."""
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -48,31 +56,27 @@ class Operations:
         self._decisions = decisions
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
-        app = web.Application()
+        app = web.Application(middlewares=[_from_here])
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/health", self._health)
         app.router.add_get("/live", self._live)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
+        self._http = HttpDoor("operations", app, LIMITS, CLOSE_TIMEOUT_S)
 
     async def __aenter__(self) -> Operations:
         """Listen. Raises `PbxRejected` when the port is taken."""
-        async with contextlib.AsyncExitStack() as undo:
-            undo.push_async_callback(self._runner.cleanup)
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-            try:
-                await site.start()
-            except OSError as error:
-                raise PbxRejected(
-                    f"port {self.port} of 127.0.0.1 can't be opened: {error.strerror}; write "
-                    "another one under operations: port in config.yaml, or 0"
-                ) from error
-            self.port = self._runner.addresses[0][1]
-            undo.pop_all()
+        try:
+            listener = socket.create_server(("127.0.0.1", self.port))
+        except OSError as error:
+            raise PbxRejected(
+                f"port {self.port} of 127.0.0.1 can't be opened: {error.strerror}; write "
+                "another one under operations: port in config.yaml, or 0"
+            ) from error
+        self.port = listener.getsockname()[1]
+        await self._http.open(listener)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._http.close()
 
     async def _metrics(self, _: web.Request) -> web.Response:
         registry = CollectorRegistry()
@@ -89,6 +93,15 @@ class Operations:
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.Response(text="running\n")
+
+
+@web.middleware
+async def _from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
+    host = request.headers.get("Host", "localhost")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name.lower() not in HERE:
+        raise web.HTTPMisdirectedRequest(text="ask 127.0.0.1 or localhost\n")
+    return await handler(request)
 
 
 class _Now(Collector):

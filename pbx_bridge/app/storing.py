@@ -4,6 +4,7 @@ recorded when it is over (F33)."""
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime
 
 import structlog
@@ -43,6 +44,7 @@ class Storing:
     ) -> None:
         self.gap_since: datetime | None = None
         """Since when nothing can be stored, None while all is well."""
+        self._stored_at = time.monotonic()
         self._storage = storage
         self._journal = journal
         self._telephony = telephony
@@ -50,6 +52,11 @@ class Storing:
         self._voice = voice
         self._clock = clock
         self._lost_before = storage.lost
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since something was stored."""
+        return time.monotonic() - self._stored_at
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -62,6 +69,7 @@ class Storing:
         now = self._clock.now()
         try:
             await self._storage.beat(now)
+            self._stored_at = time.monotonic()
             if self.gap_since is not None or self._storage.lost != self._lost_before:
                 lost = self._storage.lost
                 gap = RecordGap(self.gap_since or now, now, lost - self._lost_before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from pbx_bridge.app.health import examine
+from pbx_bridge.app.health import Kept, examine
 from pbx_bridge.bootstrap.parts import Parts
 from pbx_bridge.core.model import Language
 from pbx_bridge.ports import Finding, Ill
@@ -12,6 +12,12 @@ from pbx_bridge.ports import Finding, Ill
 MIRROR_LIMIT_S = 10.0
 """For how long Asterisk's state may be behind: each change takes a moment."""
 LEAST_FREE_BYTES = 500 * 1024 * 1024
+KEPT_S = 3.0
+"""For how long all are told what one has asked: each question costs the calls a little time."""
+MAIL_KEPT_S = 60.0
+"""The same of logging in at the mail server."""
+STORING_LIMIT_S = 20.0
+"""Since the last sign of life: four were due, or one waits for the disk."""
 ANY_MAILBOX = "0"
 """Of whichever mailbox: whether the folder can be read."""
 HEALTH_WORDS = "Allt väl."
@@ -23,8 +29,14 @@ class Health:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._examined = Kept(self._examine, KEPT_S)
+        self._mail = Kept(self._mail_lets_in, MAIL_KEPT_S)
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, *, anew: bool = False) -> list[Finding]:
+        """How they are, asked at most some seconds ago; `anew` for now."""
+        return await self._examined(anew=anew)
+
+    async def _examine(self) -> list[Finding]:
         """Ask them all at once; of mail and the anchor where the site has them."""
         checks = {
             "ari": self._ari_answers,
@@ -40,7 +52,7 @@ class Health:
         if self._parts.deployment.anchor is not None:
             checks["anchor"] = self._head_is_noted
         if self._parts.mail is not None:
-            checks["mail"] = self._mail_lets_in
+            checks["mail"] = self._mail
         return await examine(checks)
 
     async def _ari_answers(self) -> str:
@@ -52,7 +64,12 @@ class Health:
         return "answers"
 
     async def _stores(self) -> str:
-        await self._parts.database.beat(self._parts.clock.now())
+        """As the watch over storage knows: whoever asks causes no write."""
+        storing = self._parts.storing
+        if storing.gap_since is not None:
+            raise Ill(f"nothing can be stored since {storing.gap_since:%H:%M}; look at the disk")
+        if storing.silent_s > STORING_LIMIT_S:
+            raise Ill(f"nothing was stored for {storing.silent_s:.0f} s; look at the disk")
         return "stored a sign of life"
 
     async def _record_is_followed(self) -> str:

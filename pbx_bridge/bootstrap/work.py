@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -19,6 +20,7 @@ from pbx_bridge.adapters.agi import FastAgi
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.control import Control
 from pbx_bridge.adapters.operations import Operations
+from pbx_bridge.app.health import Kept
 from pbx_bridge.app.status import exchange_status, process_status
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap.health import Health
@@ -38,6 +40,9 @@ READY_TIMEOUT_S = 60.0
 WATCH_INTERVAL_S = 2.0
 DRAIN_S = 3.0
 """For decisions under way at the end; a little less than the dialplan's guard waits for them."""
+MEASURES_KEPT_S = 1.0
+"""For how long all are told the same measures: some are asked of Asterisk."""
+MOST_DESCRIPTORS = 65536
 
 
 class Bridge:
@@ -49,7 +54,7 @@ class Bridge:
         self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
         self.operations = Operations(
             running.operations_port,
-            partial(measure, parts),
+            Kept(partial(measure, parts), MEASURES_KEPT_S),
             parts.meters.decisions,
             self._health.examine,
         )
@@ -83,7 +88,16 @@ class Bridge:
             raise
 
     async def _work(self, ready: Callable[[], None]) -> None:
-        plan = self.parts.office.exchange.plan
+        plan, deployment = self.parts.office.exchange.plan, self.parts.deployment
+        log.info(
+            "bridge_starts",
+            version=pbx_bridge.__version__,
+            plan=plan.version,
+            state=str(deployment.state),
+            dialplan=str(deployment.dialplan),
+            voicemail=str(deployment.voicemail),
+            sounds=str(deployment.sounds),
+        )
         self.parts.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
         await self.parts.office.obey(TakeUpPlan())
         try:
@@ -149,7 +163,7 @@ class Bridge:
             "links": self.parts.links,
             "mirror_kept": self.parts.mirror.is_current,
             "operations_port": self.operations.port,
-            "parts": [asdict(one) for one in await self._health.examine()],
+            "parts": [asdict(one) for one in await self._health.examine(anew=True)],
             "bridge": process_status(self.parts.calls.tally),
         }
 
@@ -217,9 +231,19 @@ async def changes(
             yield
 
 
+def admit_descriptors() -> None:
+    """Let this process have as many descriptors as the system allows it: the usual 1,024 are a
+    convention of old. Our doors admit far fewer, so some are always left for the calls."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 @asynccontextmanager
 async def bridge(site: Site, running: Running) -> AsyncIterator[Bridge]:
     """A bridge whose parts are closed at the end."""
+    admit_descriptors()
     clock = SystemClock(site.plan.organisation.zone, running.clock_offset_s)
     async with AsyncExitStack() as stack:
         yield Bridge(Parts(site, running, clock, stack), running)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -15,7 +17,16 @@ TELEPHONE = re.compile(r"(?<![\w.])(?:\+|0)[0-9](?:[ \-]?[0-9]){5,}(?![\w])")
 """A number outside the house as it is signalled or written: it begins with 0 or +. Asterisk's ids
 of calls begin with another digit."""
 MASKED = "(number)"
+REPEATED_S = 600.0
+"""For how long a library says the same only once."""
+KIND_LETTERS = 60
+"""By which two messages of a library are the same."""
+MOST_KINDS = 50
+"""Of messages of libraries within that time."""
 ORDER = ["timestamp", "level", "event"]
+
+
+log = structlog.get_logger(__name__)
 
 
 class LogFormat(StrEnum):
@@ -25,14 +36,21 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def log_to_stderr(level: str, form: LogFormat = LogFormat.TEXT) -> None:
-    """Write what is at least of `level` from now on."""
+def log_to_stderr(level: str, form: LogFormat = LogFormat.TEXT, zone: tzinfo | None = None) -> None:
+    """Write what is at least of `level` from now on, with times in `zone`, None for the machine's.
+    What libraries log is among it."""
+
+    def stamped(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        moment = datetime.now(UTC).astimezone(zone)
+        event["timestamp"] = moment.isoformat(timespec="milliseconds")
+        return event
+
     text = structlog.processors.LogfmtRenderer(key_order=ORDER)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
+            stamped,
             structlog.processors.format_exc_info,
             without_numbers,
             structlog.processors.JSONRenderer() if form is LogFormat.JSON else text,
@@ -42,6 +60,29 @@ def log_to_stderr(level: str, form: LogFormat = LogFormat.TEXT) -> None:
         ),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if isinstance(one, _OfLibraries)]:
+        root.removeHandler(old)
+    root.addHandler(_OfLibraries())
+
+
+class _OfLibraries(logging.Handler):
+    """What libraries warn of, as lines of ours: each kind once in a while, as some of it can be
+    caused by anybody who connects."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: dict[tuple[str, str], float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        self._said = {kind: at for kind, at in self._said.items() if now - at < REPEATED_S}
+        kind = (record.name, str(record.msg)[:KIND_LETTERS])
+        if kind in self._said or len(self._said) >= MOST_KINDS:
+            return
+        self._said[kind] = now
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        say("library", of=record.name, said=record.getMessage(), exc_info=record.exc_info)
 
 
 def without_numbers(_: Any, __: str, event: Mapping[str, Any]) -> Mapping[str, Any]:

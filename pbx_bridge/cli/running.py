@@ -102,6 +102,8 @@ def serve(config: Config = CONFIG, state: State = None) -> None:
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
     secure(deployment, _warn)
     site = site_of(deployment)
+    zone = site.plan.organisation.zone
+    log_to_stderr(deployment.log_level, LogFormat(deployment.log_format), zone)
     where = _where(deployment)
 
     async def work() -> None:

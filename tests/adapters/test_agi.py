@@ -6,10 +6,12 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from panoramisk import fast_agi
+from structlog.testing import capture_logs
 
 from pbx_bridge.adapters import agi as module
 from pbx_bridge.adapters.agi import FastAgi
@@ -189,17 +191,35 @@ async def test_f18_a_hangup_in_the_middle_ends_the_conversation(server: FastAgi)
     await assert_answers(server)
 
 
-async def test_more_connections_than_the_limit_are_closed_at_once(
-    server: FastAgi, monkeypatch: pytest.MonkeyPatch
+async def test_of_more_than_the_limit_those_who_ask_nothing_go_first(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "CONNECTION_LIMIT", 1)
-    first = await connect(server)
-    first.writer.write(request("referral/101"))
-    await first.command()
-    assert await (await connect(server)).ended()
-    first.writer.write(b"HANGUP\n")
-    assert await first.ended()
-    await assert_answers(server)
+    monkeypatch.setattr(module, "LIMITS", replace(module.LIMITS, connections=2))
+    async with FastAgi(answer) as server:
+        first = await connect(server)
+        first.writer.write(request("referral/101"))
+        await first.command()
+        silent = await connect(server)
+        await assert_answers(server)
+        assert await silent.ended()
+        second = await connect(server)
+        second.writer.write(request("referral/101"))
+        await second.command()
+        assert await (await connect(server)).ended(), "both have asked: a third is let go"
+        for one in (first, second):
+            one.writer.write(b"HANGUP\n")
+            assert await one.ended()
+        await assert_answers(server)
+
+
+async def test_nonsense_is_logged_once_however_often_it_comes() -> None:
+    with capture_logs() as logs:
+        async with FastAgi(answer) as server:
+            for _ in range(50):
+                asterisk = await connect(server)
+                asterisk.writer.write(b"no request\n\n")
+                assert await asterisk.ended()
+    assert [one["event"] for one in logs if one["log_level"] != "info"] == ["agi_garbled"]
 
 
 async def test_fifty_questions_at_once_are_all_answered(server: FastAgi) -> None:

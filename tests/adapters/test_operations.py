@@ -89,3 +89,29 @@ async def test_a_port_that_is_taken_is_told() -> None:
         with pytest.raises(PbxRejected, match="operations: port"):
             async with Operations(door.port, measures, Spread(), checks(well)):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("localhost:9753", 200),
+        ("LOCALHOST", 200),
+        ("[::1]:9753", 200),
+        ("evil.example", 421),
+        ("evil.example:9753", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.", 421),
+        ("", 421),
+    ],
+)
+async def test_only_who_asks_this_machine_by_its_own_name_is_answered(
+    host: str, status: int
+) -> None:
+    async with Operations(0, measures, Spread(), checks(well)) as door:
+        for path in ("/metrics", "/health", "/live"):
+            async with (
+                aiohttp.ClientSession() as client,
+                client.get(f"http://127.0.0.1:{door.port}{path}", headers={"Host": host}) as answer,
+            ):
+                assert answer.status == status

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, work
+from pbx_bridge.config.deployment import MailServer, Security
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import BridgeStarted, LinkLost, PlanInForce, ReferralSet
 from pbx_bridge.ports import PbxUnavailable
@@ -156,6 +160,49 @@ async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
             BridgeStarted,
             PlanInForce,
         ]
+
+
+async def test_who_asks_how_it_is_causes_no_write_and_no_login(site: Site) -> None:
+    mail = MailServer("127.0.0.1", 1, "vaxeln@norrskar.example", Security.NONE, None)
+    site = replace(site, deployment=replace(site.deployment, mail=mail))
+    async with built(site) as one:
+        await one.parts.storing.look()
+        asked = Counter[str]()
+
+        async def beat(_: datetime) -> None:
+            asked["beat"] += 1
+
+        async def ping() -> None:
+            asked["ping"] += 1
+
+        assert one.parts.mail is not None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(one.parts.database, "beat", beat)
+            patch.setattr(one.parts.mail, "ping", ping)
+            many = await asyncio.gather(*(one._health.examine() for _ in range(40)))
+            assert all(found is many[0] for found in many)
+            again = await one._health.examine(anew=True)
+            assert again is not many[0]
+            assert asked == {"ping": 1}
+            parts = {found.part: found.well for found in again}
+            assert parts["storage"]
+            assert parts["mail"]
+            patch.setattr(one.parts.storing, "gap_since", DAY)
+            again = await one._health.examine(anew=True)
+            assert not {found.part: found.well for found in again}["storage"]
+        await one.parts.journal.close()
+        assert list(one.parts.journal.entries()) == []
+
+
+async def test_a_bridge_may_have_more_descriptors_than_the_usual_limit(site: Site) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        async with built(site):
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            assert (soft, hard) == (min(before[1], work.MOST_DESCRIPTORS), before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_the_status_says_which_links_are_down(site: Site) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbx_bridge.cli.logs import MASKED, LogFormat, log_to_stderr, without_numbers
+from pbx_bridge.cli.logs import MASKED, MOST_KINDS, LogFormat, log_to_stderr, without_numbers
 
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
+    handlers = list(logging.getLogger().handlers)
     yield
     structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 def test_text_and_json_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,3 +67,37 @@ def test_any_number_is_masked_wherever_it_stands_alone(number: str, around: str)
 )
 def test_ids_and_times_stay_readable(text: str) -> None:
     assert without_numbers(None, "info", {"event": text})["event"] == text
+
+
+def test_times_are_those_of_the_exchange_with_their_offset(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("Europe/Mariehamn", "America/Bogota"):
+        zone = ZoneInfo(name)
+        log_to_stderr("info", LogFormat.JSON, zone)
+        structlog.get_logger().info("x")
+        stamp = json.loads(capsys.readouterr().err)["timestamp"]
+        moment = datetime.fromisoformat(stamp)
+        assert moment.utcoffset() == datetime.now(zone).utcoffset()
+        assert abs(moment - datetime.now(zone)) < timedelta(minutes=1)
+
+
+def test_what_a_library_says_again_and_again_is_one_line_of_ours_without_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log_to_stderr("info", LogFormat.JSON)
+    log_to_stderr("info", LogFormat.JSON)
+    for number in range(200):
+        try:
+            raise OSError(24, "Too many open files: 0401234567")
+        except OSError:
+            logging.getLogger("asyncio").exception("out of system resource: %s", number)
+    logging.getLogger("asyncio").info("not shown")
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert (found["event"], found["of"], found["level"]) == ("library", "asyncio", "error")
+    assert "Too many open files" in found["exception"]
+    assert "0401234567" not in line
+    for number in range(200):
+        logging.getLogger(f"kind{number}").warning("x")
+    assert len(capsys.readouterr().err.splitlines()) == MOST_KINDS - 1
