@@ -6,9 +6,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pbx_bridge.adapters.record import event_of, harmless
 from pbx_bridge.adapters.speech import MANIFEST, read_manifest
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.config.site import Site
@@ -21,7 +21,6 @@ POLL_INTERVAL_S = 0.05
 END_TIMEOUT_S = 20.0
 """From a caller's hang-up to the last line of the record: a mobile whose owner is being asked
 hears the question to its end."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ARRIVALS = ("from-trunk", "from-phone")
 
 Tell = Callable[[str], None]
@@ -58,9 +57,9 @@ class Watch:
     async def catch_up(self) -> None:
         """Read what is new; one reader at a time, or a line would count twice."""
         async with self._turn:
-            for line in await asyncio.to_thread(self._file.read):
-                if (row := cel.parse(line)) is not None:
-                    self._see(CelEvent(EPOCH + timedelta(microseconds=row.time_us), *row.values))
+            for record in await asyncio.to_thread(self._file.read):
+                if (row := cel.parse(record)) is not None:
+                    self._see(event_of(harmless(row), 0))
 
     def _see(self, event: CelEvent) -> None:
         self.events.append(event)
@@ -117,7 +116,7 @@ class _Followed:
             self._inode, self._offset = status.st_ino, status.st_size
 
     def read(self) -> list[bytes]:
-        """The lines that are new."""
+        """The records that are new."""
         found: list[bytes] = []
         for path in (self._path.with_name(f"{self._path.name}.1"), self._path):
             try:
@@ -131,7 +130,7 @@ class _Followed:
                         continue
                     self._inode, self._offset = inode, 0
                 file.seek(self._offset)
-                lines, taken = cel.complete_lines(file.read())
+                records, taken = cel.complete_records(file.read())
                 self._offset += taken
-                found += lines
+                found += records
         return found

@@ -283,7 +283,8 @@ def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> 
     if person is None and number is not None and number.kind is TargetKind.MENU:
         speaks = numbers.owner(offer.caller, plan) or number
     own = phone if person is not None else ""
-    fresh = Call(dialled, offer.caller, own, speaks.language, linkedid=offer.linkedid)
+    caller = numbers.signalled(offer.caller)
+    fresh = Call(dialled, caller, own, speaks.language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
     result = offer.variables.get("PBX_RESULT", "")
     result = typed.kept(call, result, plan, pin_of)

@@ -17,6 +17,7 @@ from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.core.alarms import watched
 from pbx_bridge.core.mailboxes import heard
 from pbx_bridge.core.model import Person, Plan
+from pbx_bridge.core.numbers import LONGEST_CALLER
 from pbx_bridge.files import replace_file
 from pbx_bridge.wire import cel
 
@@ -99,6 +100,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "ari_user": ARI_USER,
         "ami_user": AMI_USER,
         "channel_variables": CHANNEL_VARIABLES,
+        "longest_caller": LONGEST_CALLER,
         "manager_events": MANAGER_EVENTS,
         "cel_events": CEL_EVENTS,
         "cel_date_format": cel.DATE_FORMAT,

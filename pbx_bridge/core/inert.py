@@ -8,10 +8,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def shown(text: str) -> str:
     """`text` on one line, without what could move the cursor or turn the reading direction."""
-    kept = "".join(
+    kept = printable(text)
+    return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """`text` with a mark in place of each letter that has no shape of its own."""
+    if text.isprintable():
+        return text
+    return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
-    return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
 
 
 def cell(text: str) -> str:

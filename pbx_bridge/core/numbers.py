@@ -13,6 +13,10 @@ _NATIONAL = re.compile(r"0[0-9]{4,12}")
 """Digits of a number in national form, the leading 0 counted (E.164 allows 15 in all)."""
 
 
+LONGEST_CALLER = 32
+_NOT_SIGNALLED = re.compile(r"[^+0-9A-Za-z]", re.ASCII)
+
+
 class Class(StrEnum):
     """What a number outside the exchange is."""
 
@@ -20,6 +24,12 @@ class Class(StrEnum):
     NATIONAL = "national"
     BARRED = "barred"
     UNKNOWN = "unknown"
+
+
+def signalled(caller: str) -> str:
+    """The caller's number with nothing in it but what a number or a word such as `anonymous` has,
+    and no longer than one; the dialplan does the same with it (F23)."""
+    return _NOT_SIGNALLED.sub("", caller[:LONGEST_CALLER])
 
 
 def national(digits: str, dialling: Dialling) -> str:

@@ -1,8 +1,10 @@
-"""The call event log that `cel_custom` writes, one line an event, without a file.
+"""The call event log that `cel_custom` writes, one record an event, without a file.
 
-A value may hold a line break (from an application's data, say), which cel_custom writes as it
-is. Such an event comes apart into lines that are malformed. It can't forge another: within a
-value every quotation mark is doubled, and `parse` takes only fields that are quoted properly.
+A record is mostly a line. A value may hold line breaks (a caller's number may, or an application's
+data), which cel_custom writes as they are; such a record is the lines up to where its quotation
+marks balance. No value can forge one: within it every quotation mark is doubled, so no line of it
+begins with a single one before a digit, as every record does. That is also where records are found
+again behind one that was cut off.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from typing import NamedTuple
 
 DATE_FORMAT = "%s.%6q"
 """`dateformat` in cel.conf: seconds since 1970 and six digits of microseconds."""
-MAX_LINE_BYTES = 64 * 1024
-"""Asterisk's own values are bounded; a longer line is not one of its events."""
+MAX_RECORD_BYTES = 64 * 1024
+"""Asterisk's own values are bounded; a longer record is not one of its events."""
 
 FIELDS = {
     "time": "eventtime",
@@ -37,13 +39,13 @@ MAPPING = ",".join("${CSV_QUOTE(${" + variable + "})}" for variable in FIELDS.va
 with a direct look-up (`res_cdrel_custom`), which is several times cheaper."""
 
 _FIELD = r'"([^"]*(?:""[^"]*)*)"'
-_LINE = re.compile(",".join([_FIELD] * len(FIELDS)))
+_RECORD = re.compile(",".join([_FIELD] * len(FIELDS)))
 _TIME = re.compile(r"([0-9]{1,11})\.([0-9]{6})")
 _BETWEEN = '","'
 
 
 class Row(NamedTuple):
-    """One line, taken apart."""
+    """One record, taken apart."""
 
     time_us: int
     """Microseconds since 1970."""
@@ -51,23 +53,43 @@ class Row(NamedTuple):
     """The other columns, in the order of `FIELDS`. Bytes that are not UTF-8 are U+FFFD."""
 
 
-def complete_lines(data: bytes) -> tuple[list[bytes], int]:
-    """The whole lines at the beginning of `data` (without their LF) and the bytes they take.
+def complete_records(data: bytes) -> tuple[list[bytes], int]:
+    """The whole records at the beginning of `data` (without their last LF) and the bytes they
+    take; lines that belong to none are returned as well, each by itself.
 
-    The rest is half a line: read it again together with what follows.
+    The rest is half a record: read it again together with what follows.
     """
     end = data.rfind(b"\n") + 1
-    return data[:end].split(b"\n")[:-1], end
+    records: list[bytes] = []
+    held: list[bytes] = []
+    held_bytes = 0
+    for line in data[:end].split(b"\n")[:-1]:
+        odd = line.count(b'"') % 2 == 1
+        begins = line[:1] == b'"' and line[1:2].isdigit()
+        if held and begins:  # the one before was cut off
+            records.append(b"\n".join(held))
+            held = []
+        if held:
+            held.append(line)
+            held_bytes += len(line) + 1
+            if odd or held_bytes > MAX_RECORD_BYTES:
+                records.append(b"\n".join(held))
+                held = []
+        elif odd and begins:
+            held, held_bytes = [line], len(line) + 1
+        else:
+            records.append(line)
+    return records, end - (held_bytes if held else 0)
 
 
-def parse(line: bytes) -> Row | None:
-    """The event in `line`, None when it is malformed."""
-    if len(line) > MAX_LINE_BYTES:
+def parse(record: bytes) -> Row | None:
+    """The event in `record`, None when it is malformed."""
+    if len(record) > MAX_RECORD_BYTES:
         return None
-    text = line.decode("utf-8", "replace")
+    text = record.decode("utf-8", "replace")
     values = _plainly(text)
-    if values is None:  # another value has it too, or the line is none
-        found = _LINE.fullmatch(text)
+    if values is None:  # another value has it too, or the record is none
+        found = _RECORD.fullmatch(text)
         if found is None:
             return None
         values = [value.replace('""', '"') for value in found.groups()]
@@ -78,8 +100,8 @@ def parse(line: bytes) -> Row | None:
 
 
 def _plainly(text: str) -> list[str] | None:
-    """The values of a line in which only the last one has quotation marks, as its JSON mostly
-    does; as `_LINE` would find them, in half the time."""
+    """The values of a record in which only the last one has quotation marks, as its JSON mostly
+    does; as `_RECORD` would find them, in half the time."""
     values = text[1:-1].split(_BETWEEN, len(FIELDS) - 1)
     if len(values) != len(FIELDS) or text[0] != '"' or text[-1] != '"':
         return None

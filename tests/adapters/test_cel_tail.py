@@ -26,14 +26,14 @@ from pbx_bridge.adapters.record import CelTail, read_cel
 from pbx_bridge.adapters.record import tail as module
 from pbx_bridge.core.record import CelEvent
 from pbx_bridge.ports import JournalUnavailable
-from pbx_bridge.wire.cel import MAX_LINE_BYTES
+from pbx_bridge.wire.cel import MAX_RECORD_BYTES
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def line(number: int) -> str:
-    """Event `number`, a second after the one before."""
-    rest = '"Local/1","","100","in","Dial","x, ""y""","",""'
+    """Event `number`, a second after the one before, with line breaks in a caller's number."""
+    rest = '"Local/1","040\r\n""1795470954.1""\n","100","in","Dial","x, ""y""","",""'
     return f'"{START_S + number}.000001","EVENT_{number}","{START_S}.0","{START_S}.1",{rest}\n'
 
 
@@ -79,6 +79,26 @@ async def test_a_real_call_is_stored_and_read_back(store: Database) -> None:
         peer="",
         extra='{"extra":"ring \\"101\\", åäö\\\\, and more"}',
     )
+
+
+async def test_f23_what_a_caller_chose_is_kept_without_what_could_deceive(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    """Asterisk writes the first event of a channel before the dialplan cleans anything."""
+    bad = (
+        line(1)
+        .replace('"100"', '"018\u202e000101\r\nAction: Originate"')
+        .replace("040", "040\u202e")
+    )
+    code = line(2).replace('"100"', '"*95*0401234567*314159#"')
+    append(path, bad + code)
+    assert await tail.catch_up() == 2
+    with store.reader() as connection:
+        events = list(read_cel(connection))
+    assert [one.caller for one in events] == ["04017954709541"] * 2
+    assert events[0].exten == "018�000101��Action: Originate"
+    assert events[1].exten == "*95*0401234567*?#"
+    assert all("".join(one[1:]).isprintable() for one in events)
 
 
 async def test_events_are_read_by_time_and_by_call(path: Path, store: Database) -> None:
@@ -180,7 +200,7 @@ async def test_the_log_is_deleted_when_it_is_copied_and_nothing_is_lost_by_it(
         await tail.catch_up()
         assert kept(store) == [1, 2, 3, 4]
         await tail.erase_old(NEVER, NEVER)
-        assert rotated.read_text() == lines(4), "that of the day before is gone"
+        assert rotated.read_bytes() == lines(4).encode(), "that of the day before is gone"
         await tail.erase_old(NEVER, NEVER)
         assert not list(path.parent.glob(f"{path.name}*")), "nobody called"
         append(path, lines(5))
@@ -258,7 +278,7 @@ async def test_f19_a_restart_goes_on_where_it_was(path: Path, tmp_path: Path) ->
 async def test_malformed_lines_are_counted_and_never_fatal(
     path: Path, store: Database, tail: CelTail
 ) -> None:
-    append(path, line(1) + "garbage\n\0\0\0\n\n" + "x" * 3 * MAX_LINE_BYTES + "\n" + line(2))
+    append(path, line(1) + "garbage\n\0\0\0\n\n" + "x" * 3 * MAX_RECORD_BYTES + "\n" + line(2))
     assert await tail.catch_up() == 2
     assert kept(store) == [1, 2]
     assert tail.malformed >= 4
@@ -282,8 +302,9 @@ async def keep_house(chance: random.Random, path: Path, where: str) -> None:
                 append(path, rest or line(written))
                 written, rest = written + (not rest), ""
             case "half" if not rest:
-                append(path, line(written)[:25])
-                written, rest = written + 1, line(written)[25:]
+                cut = chance.randrange(1, len(line(written)))
+                append(path, line(written)[:cut])
+                written, rest = written + 1, line(written)[cut:]
             case "rotate" if there_is(path) and not rest and unread < module.ROTATIONS - 1:
                 rotate(path)
                 unread += 1

@@ -13,11 +13,13 @@ from pbx_bridge.adapters.record.calls import (
     read_of_number,
     read_people,
 )
-from pbx_bridge.adapters.record.events import read_cel
+from pbx_bridge.adapters.record.events import event_of, harmless, read_cel
 from pbx_bridge.adapters.record.tail import CelTail
 
 __all__ = [
     "CelTail",
+    "event_of",
+    "harmless",
     "read_abroad",
     "read_calls",
     "read_cel",

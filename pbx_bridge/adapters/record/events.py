@@ -9,10 +9,14 @@ from hashlib import blake2b
 
 import sqlite_utils
 
+from pbx_bridge.core import typed
+from pbx_bridge.core.inert import printable, shown
+from pbx_bridge.core.numbers import signalled
 from pbx_bridge.core.record import CelEvent, microseconds, moment
-from pbx_bridge.wire.cel import Row
+from pbx_bridge.wire.cel import FIELDS, Row
 
 HASH_BYTES = 16
+_CALLER, _EXTEN = (list(FIELDS).index(name) - 1 for name in ("caller", "exten"))
 _COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
 _INSERT = (
     f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
@@ -47,14 +51,25 @@ def cel_in_order(database: sqlite_utils.Database) -> None:
     database.table("cel").create_index(["linkedid"])
 
 
-def add(connection: sqlite3.Connection, lines: Iterable[tuple[bytes, Row]], shift_us: int) -> int:
-    """Store events. Returns how many are new; a line that was seen before isn't (F19)."""
-    rows = ((hashed(line), row.time_us + shift_us, *row.values) for line, row in lines)
+def add(connection: sqlite3.Connection, records: Iterable[tuple[bytes, Row]], shift_us: int) -> int:
+    """Store events. Returns how many are new; a record that was seen before isn't (F19)."""
+    rows = ((hashed(record), row.time_us + shift_us, *row.values) for record, row in records)
     return connection.executemany(_INSERT, rows).rowcount
 
 
+def harmless(row: Row) -> Row:
+    """`row` as it is kept: what a caller chose is written to the log before the dialplan has
+    cleaned it, and a code may have a PIN in it (F23, S29)."""
+    values = list(row.values)
+    if not "".join(values).isprintable():
+        values = [printable(value) for value in values]
+    values[_CALLER] = signalled(values[_CALLER])
+    values[_EXTEN] = shown(typed.code(values[_EXTEN]))
+    return Row(row.time_us, tuple(values))
+
+
 def event_of(row: Row, shift_us: int) -> CelEvent:
-    """The event of a line, as it is read back once it is stored."""
+    """The event of a record, as it is read back once it is stored."""
     return CelEvent._make((moment(row.time_us + shift_us), *row.values))
 
 

@@ -2,8 +2,8 @@
 
 Asterisk writes the file whether a bridge runs or not, so the file is the truth and this is
 its copy: the place up to which it has been read is committed together with the rows, and a
-row is known by the hash of its line. Nothing that happens to either can lose or double an
-event, as long as the file it stood in is still there.
+row is known by the hash of its record in the file. Nothing that happens to either can lose or
+double an event, as long as the file it stood in is still there.
 
 A place is an offset and the *anchor*, a hash of the bytes just before it. The file that has
 those bytes there is the file that was being read, whatever it is called now: rotation by
@@ -41,11 +41,18 @@ from pbx_bridge.adapters.record.calls import (
     settle,
 )
 from pbx_bridge.adapters.record.erasing import erase_old, forget
-from pbx_bridge.adapters.record.events import add, cel_in_order, cel_tables, event_of, hashed
+from pbx_bridge.adapters.record.events import (
+    add,
+    cel_in_order,
+    cel_tables,
+    event_of,
+    harmless,
+    hashed,
+)
 from pbx_bridge.core.latency import Journey
 from pbx_bridge.core.record import CelEvent
 from pbx_bridge.ports import JournalUnavailable
-from pbx_bridge.wire.cel import MAX_LINE_BYTES, complete_lines, parse
+from pbx_bridge.wire.cel import MAX_RECORD_BYTES, complete_records, parse
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +60,9 @@ POLL_INTERVAL_S = 0.25
 """The record is for looking back: under load a poll gathers what one commit stores."""
 RETRY_INTERVAL_S = 1.0
 """Between attempts while the file or the database can't be used."""
-CHUNK_BYTES = 2 * MAX_LINE_BYTES
+CHUNK_BYTES = 2 * MAX_RECORD_BYTES
 """Read and committed at a time (some 600 events, 10 ms), since the journal waits for the same
-writer; more than a line may have, so that a longer one is seen to be."""
+writer; more than a record may have, so that a longer one is seen to be."""
 WRITTEN_S = 1.0
 """By then an event has been written whose file was opened before it got another name."""
 ROTATIONS = 9
@@ -88,9 +95,9 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Lines that follow a place, and the place after them."""
+    """Records that follow a place, and the place after them."""
 
-    lines: Sequence[bytes]
+    records: Sequence[bytes]
     after: _Place
 
 
@@ -113,7 +120,7 @@ class CelTail:
         """Set when calls have ended, after they were committed."""
         self.changed.set()
         self.malformed = 0
-        """Lines that held no event, since the start; a replay counts them again."""
+        """Records that held no event, since the start; a replay counts them again."""
         self._path = path.absolute()
         self._store = store
         self._offset_s = offset_s
@@ -298,7 +305,7 @@ class CelTail:
             new += found
             self.malformed += malformed
             if malformed:
-                log.warning("cel_malformed", lines=malformed, before_offset=offset)
+                log.warning("cel_malformed", records=malformed, before_offset=offset)
             self._tell(ended)
         return new
 
@@ -307,11 +314,12 @@ class CelTail:
     ) -> tuple[int, list[Journey], int]:
         """Commit rows, place and the calls that end in them together.
 
-        Returns how many events are new, the calls, and how many lines were malformed.
+        Returns how many events are new, the calls, and how many records were malformed.
         """
         shift_us = self._offset_s * 1_000_000
-        parsed = [(line, row) for line in chunk.lines if (row := parse(line)) is not None]
-        malformed = len(chunk.lines) - len(parsed)
+        rows = ((record, parse(record)) for record in chunk.records)
+        parsed = [(record, harmless(row)) for record, row in rows if row is not None]
+        malformed = len(chunk.records) - len(parsed)
         new = add(connection, parsed, shift_us)
         calls: dict[str, list[CelEvent]] = {}
         for _, row in parsed if new else ():
@@ -362,17 +370,17 @@ def _anchor(file: BinaryIO, offset: int) -> bytes | None:
 
 
 def _chunk(source: _Source, offset: int) -> _Chunk | None:
-    """What follows `offset`; None when there is no whole line (yet).
+    """What follows `offset`; None when there is no whole record (yet).
 
-    The last line of a rotated file is taken even without its end, which won't come.
+    The last record of a rotated file is taken even without its end, which won't come.
     """
     data = os.pread(source.file.fileno(), CHUNK_BYTES, offset)
-    lines, taken = complete_lines(data)
+    records, taken = complete_records(data)
     if not taken:
         if not data or (len(data) < CHUNK_BYTES and not source.rotated):
             return None
-        lines, taken = [data], len(data)
+        records, taken = [data], len(data)
     anchor = _anchor(source.file, offset + taken)
     if anchor is None:  # truncated this very moment; the next look will see it
         return None
-    return _Chunk(lines, _Place(offset + taken, anchor))
+    return _Chunk(records, _Place(offset + taken, anchor))
