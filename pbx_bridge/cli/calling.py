@@ -13,7 +13,16 @@ import typer
 from pbx_bridge.asterisk import running, secrets
 from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
 from pbx_bridge.bootstrap import SECRETS
-from pbx_bridge.cli.options import CONFIG, AsJson, Config, State, deployment_of, show, site_of
+from pbx_bridge.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    State,
+    deployment_of,
+    number_of,
+    show,
+    site_of,
+)
 from pbx_bridge.config.site import Site
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.softphone.behaviour import Press
@@ -22,6 +31,7 @@ from pbx_bridge.softphone.sipp import SoftphoneFailed
 from pbx_bridge.watching import watching
 
 CALLER = "0401234567"
+WITHHELD = "anonymous"
 PROMPT_SILENCE_S = 0.8
 
 
@@ -49,6 +59,8 @@ def call(
     """Make a real call into the running exchange and tell what happens."""
     deployment = deployment_of(config, state)
     site = site_of(deployment)
+    number = number if number.startswith(("*", "#")) else number_of(site, number)
+    from_ = from_ if from_ == WITHHELD else number_of(site, from_)
     where = running.load(deployment.state)
     user = from_ if from_ in site.plan.people else ""
     secret = secrets.load(deployment.state / SECRETS, site.plan).phones[user] if user else ""

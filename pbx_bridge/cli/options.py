@@ -25,6 +25,7 @@ from pbx_bridge.bootstrap import database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
+from pbx_bridge.core import numbers
 from pbx_bridge.core.events import DataRead
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.model import Person
@@ -68,6 +69,13 @@ def person_of(site: Site, extension: str) -> Person:
         hint = did_you_mean(extension, site.plan.people, "see dialplan/people.yaml")
         raise PbxRejected(f"nobody has extension {extension}, {hint}")
     return person
+
+
+def number_of(site: Site, text: str) -> str:
+    """A telephone number as the exchange knows it. Raises `PbxRejected` for what is none."""
+    if found := numbers.cleaned(text, site.plan.dialling):
+        return found
+    raise PbxRejected(f"{text!r} is no telephone number; write it as 0401234567 or +358401234567")
 
 
 def exchange_of(site: Site) -> Exchange:

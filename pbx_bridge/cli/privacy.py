@@ -30,6 +30,7 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     note_reading,
+    number_of,
     passed_over,
     reading,
     show,
@@ -39,7 +40,7 @@ from pbx_bridge.config.site import Site
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.latency import Journey
-from pbx_bridge.ports import PbxUnavailable
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 Why = Annotated[str, typer.Option("--why", help="Why it is read; it is journaled.")]
 Number = Annotated[str, typer.Argument(help="A number outside, as 0401234567 or +358401234567.")]
@@ -66,6 +67,7 @@ def calls(
     site = site_of(deployment_of(config, state))
     plan, now = site.plan, clock_of(site).now()
     when = period(from_, to, now, plan.organisation.zone)
+    number = number_of(site, number) if number else ""
     note_reading(site, f"calls {when}", why)
     with reading(site.deployment.state) as connection:
         found = (
@@ -92,13 +94,18 @@ def subject(
 ) -> None:
     """All that is known of somebody outside, as JSON: what they may ask for by law."""
     site = site_of(deployment_of(config, state))
-    forms = numbers.forms(number, site.plan.dialling)
+    number = number_of(site, number)
     note_reading(site, "subject", why)
+    show({"number": number, **_known(number, site)})
+
+
+def _known(number: str, site: Site) -> dict[str, list[dict[str, object]]]:
+    """What is kept of a number outside: calls, messages, entries of the journal."""
+    forms = numbers.forms(number, site.plan.dialling)
     left = asyncio.run(_messages_of(forms, site))
     with reading(site.deployment.state) as connection:
         if connection is None:
-            show({"number": number, "calls": [], "messages": left, "journal": []})
-            return
+            return {"calls": [], "messages": left, "journal": []}
         journeys = [one for form in forms for one in read_of_number(connection, form)]
         entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over()))
     rows = set(retention.tells_of(((one.seq, one.event) for one in entries), forms))
@@ -108,27 +115,48 @@ def subject(
         for one in entries
         if one.seq in rows
     ]
-    calls = [_as_dict(one) for one in journeys]
-    show({"number": number, "calls": calls, "messages": left, "journal": journal})
+    return {"calls": [_as_dict(one) for one in journeys], "messages": left, "journal": journal}
 
 
 def erase(
     number: Annotated[
         str, typer.Argument(help="Delete what is known of this number; none: what is too old.")
     ] = "",
+    why: Annotated[
+        str, typer.Option("--why", help="Why a number is forgotten; it is journaled.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask whether to go on.")] = False,
     config: Config = CONFIG,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete what may be kept no longer (the bridge does so each day), or one number's data."""
     deployment = deployment_of(config, state)
-    body = {"number": "".join(number.split())} if number else {}
+    body = {}
+    if number:
+        site = site_of(deployment)
+        body["number"] = number_of(site, number)
+        note_reading(site, "erase", why)
+        if not yes:
+            _ask_first(body["number"], site)
     answer: Any = asyncio.run(control.ask(control_socket(deployment.state), "erase", body))
     if as_json:
         show(answer)
         return
     told = ", ".join(f"{count} {what}" for what, count in answer.items() if count)
     sys.stdout.write(f"deleted: {told or 'nothing'}\n")
+
+
+def _ask_first(number: str, site: Site) -> None:
+    """Show how much there is, and have it agreed to. Raises `PbxRejected`, `typer.Abort`."""
+    counts = {what: len(found) for what, found in _known(number, site).items()}
+    told = (
+        f"of {number} there are {counts['calls']} calls with their details, "
+        f"{counts['messages']} messages and {counts['journal']} entries of the journal"
+    )
+    if not sys.stdin.isatty():
+        raise PbxRejected(f"{told}; nothing was deleted. --yes deletes it, for ever")
+    typer.confirm(f"{told[0].upper()}{told[1:]}. Delete them for ever?", abort=True, err=True)
 
 
 def new_pseudonyms(config: Config = CONFIG, state: State = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pbx_bridge.cli.options import (
     deployment_of,
     exchange_of,
     note_reading,
+    number_of,
     person_of,
     show,
     site_of,
@@ -23,11 +25,15 @@ from pbx_bridge.cli.options import (
 from pbx_bridge.cli.people import WRITTEN, obey, read_moment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site
+from pbx_bridge.core import numbers
 from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.returning import as_dict
 from pbx_bridge.core.state import Return
 from pbx_bridge.ports import PbxRejected
+
+MESSAGE = re.compile(r"[0-9]{10}-[0-9a-f]{8}")
+"""Asterisk's id of a message: what a caller without a number is known by."""
 
 Sought = Annotated[str, typer.Argument(help="Who was sought: an extension, or a line's name.")]
 Number = Annotated[
@@ -42,7 +48,9 @@ def register(app: typer.Typer) -> None:
 
 
 def returns(
-    sought: Annotated[str, typer.Argument(help="An extension, a line or a unit; all.")] = "",
+    sought: Annotated[
+        str, typer.Argument(help="An extension, a line, a unit, or a caller's number; all.")
+    ] = "",
     config: Config = CONFIG,
     state: State = None,
     as_json: AsJson = False,
@@ -51,9 +59,15 @@ def returns(
     site = site_of(deployment_of(config, state))
     note_reading(site, f"returns {sought}".strip(), "returns")
     exchange, now = exchange_of(site), clock_of(site).now()
-    wanted = _wanted(site, sought)
+    number = numbers.cleaned(sought, site.plan.dialling)
+    is_caller = bool(number) and number not in site.plan.people
+    wanted = _wanted(site, "" if is_caller else number or sought)
     found = sorted(
-        (one for one in exchange.returns.values() if one.target in wanted),
+        (
+            one
+            for one in exchange.returns.values()
+            if one.target in wanted and (not is_caller or one.number == number)
+        ),
         key=lambda one: one.due,
     )
     if as_json:
@@ -73,7 +87,10 @@ def contacted(
 ) -> None:
     """Note that a caller was reached in another way than by the exchange (S16)."""
     deployment = deployment_of(config, state)
-    _wanted(site_of(deployment), sought)
+    site = site_of(deployment)
+    _wanted(site, sought)
+    if not MESSAGE.fullmatch(number):
+        number = number_of(site, number)
     values = {"target": sought, "number": number, "note": note, "by": TECHNICIAN}
     obey(deployment, "RecordContact", values, as_json=as_json)
 
@@ -92,7 +109,7 @@ def promise(
     person_of(site, extension)
     values = {
         "person": extension,
-        "number": "".join(number.split()),
+        "number": number_of(site, number),
         "due": read_moment(due, clock_of(site).now()).isoformat(),
         "by": TECHNICIAN,
     }

@@ -22,6 +22,7 @@ from pbx_bridge.cli.options import (
     clock_of,
     deployment_of,
     exchange_of,
+    number_of,
     show,
     site_of,
     today,
@@ -70,7 +71,8 @@ def explain(
     site = site_of(deployment_of(config, state))
     plan = site.plan
     now = clock_of(site).now() if at is None else at.replace(tzinfo=plan.organisation.zone)
-    dialled = numbers.national("".join(number.split()), plan.dialling)
+    dialled = numbers.cleaned(number, plan.dialling) or "".join(number.split())
+    from_ = number_of(site, from_) if from_ else ""
     person = plan.people.get(from_)
     found = numbers.target(dialled, plan)
     language = plan.organisation.language if found is None else found.language

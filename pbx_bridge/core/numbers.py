@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
 
 from pbx_bridge.core.model import Dialling, Number, Person, Plan, TargetKind
@@ -15,6 +16,10 @@ _NATIONAL = re.compile(r"0[0-9]{4,12}")
 
 LONGEST_CALLER = 32
 _NOT_SIGNALLED = re.compile(r"[^+0-9A-Za-z]", re.ASCII)
+_WRITTEN = re.compile(r"(?:\+|00)?[0-9]{3,15}")
+"""Digits of a number inside or outside, with the sign of an international one."""
+_MARKS = frozenset(".()/")
+"""Written between digits, beside spaces, dashes and letters that aren't seen."""
 
 
 class Class(StrEnum):
@@ -40,10 +45,31 @@ def national(digits: str, dialling: Dialling) -> str:
     return digits
 
 
+def cleaned(text: str, dialling: Dialling) -> str:
+    """A number as people write it, `040-111 22 33`, `+358 (0)40 1112223`, as it is dialled in
+    the country; "" for what is none."""
+    digits = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKC", text)
+        if not (
+            letter in _MARKS or letter.isspace() or unicodedata.category(letter) in ("Pd", "Cf")
+        )
+    ).replace("\N{MINUS SIGN}", "")
+    return national(digits, dialling) if _WRITTEN.fullmatch(digits) else ""
+
+
 def forms(number: str, dialling: Dialling) -> tuple[str, ...]:
-    """The ways in which one number outside is signalled, the national form first."""
-    own = national("".join(number.split()), dialling)
-    if not own.startswith("0") or own.startswith("00"):
+    """The ways in which one number outside is signalled, the national form first.
+
+    Raises `ValueError` for what is no number.
+    """
+    own = cleaned(number, dialling)
+    if not own:
+        raise ValueError(f"{number!r} is no telephone number; write it as 0401234567")
+    if own.startswith(("+", "00")):
+        abroad = own.removeprefix("+").removeprefix("00")
+        return f"+{abroad}", f"00{abroad}"
+    if not own.startswith("0"):
         return (own,)
     code = dialling.country_code
     return own, f"+{code}{own[1:]}", f"00{code}{own[1:]}"

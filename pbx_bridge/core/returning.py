@@ -112,7 +112,7 @@ def asked(
 
 def promise(command: Promise, exchange: Exchange, now: datetime) -> Answer:
     """Somebody gets back to a caller by a time that they have named (S23)."""
-    number = numbers.national(command.number, exchange.plan.dialling)
+    number = numbers.cleaned(command.number, exchange.plan.dialling)
     if not number:
         return Refusal("S23", "no-number", sentence("refused-no-last-call"))
     if not command.due.astimezone(UTC) > now.astimezone(UTC):
@@ -125,7 +125,9 @@ def promise(command: Promise, exchange: Exchange, now: datetime) -> Answer:
 
 def record_contact(command: RecordContact, exchange: Exchange, now: datetime) -> Answer:
     """The caller was reached in another way."""
-    number = numbers.national(command.number, exchange.plan.dialling)
+    number = command.number  # of a withheld one, the message's id
+    if (command.target, number) not in exchange.returns:
+        number = numbers.cleaned(number, exchange.plan.dialling)
     if (command.target, number) not in exchange.returns:
         return Refusal("S16", "no-such-return", sentence("refused-no-such-return"))
     held = exchange.returns[command.target, number]

@@ -69,6 +69,14 @@ def test_calls_are_listed_for_a_reason_that_is_journaled(run: Run, tmp_path: Pat
     assert len(told.splitlines()) < len(listed)
 
 
+@pytest.mark.parametrize("number", ["018000101", "018-000 101", "+358 (0)18 000101"])
+def test_calls_to_a_number_are_found_in_whatever_way_it_is_written(run: Run, number: str) -> None:
+    _, said = run("calls", *DAY, "--why", "revision", "--number", number, "--json")
+    found = json.loads(said)
+    assert found
+    assert {one["dialled"] for one in found} == {"018000101"}
+
+
 def test_without_a_reason_nothing_is_shown(run: Run, tmp_path: Path) -> None:
     assert run("calls", *DAY, "--why", " ")[0] == 2
     assert run("calls", *DAY)[0] == 2

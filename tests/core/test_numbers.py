@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_bridge.core.model import Language, Number, TargetKind
-from pbx_bridge.core.numbers import Class, classify, national, target
+from pbx_bridge.core.numbers import Class, classify, cleaned, forms, national, target
 
 RULES = PLAN.dialling
 
@@ -76,6 +76,53 @@ def test_f23_only_plain_digits_are_ever_dialled(digits: str) -> None:
     if classify(form, RULES) in (Class.NATIONAL, Class.EMERGENCY):
         assert set(form) <= set("0123456789")
         assert not form.startswith((*RULES.barred_prefixes, "00"))
+
+
+SPELLINGS = (
+    "0401112223",
+    "040 111 2223",
+    "040-111-2223",
+    "040.111.2223",
+    "(040) 111 2223",
+    "040/1112223",
+    "+358401112223",
+    "+358 40 111 2223",
+    "+358 (0)40-111 2223",
+    "00358 40 1112223",
+    "040\u20111112223",  # hyphen that doesn't break the line
+    "040\u2013111\u20142223",
+    "040\u2212111 2223",  # minus
+    "040\u00a0111\u202f2223",
+    "\u200e040\u200b1112223\ufeff",  # marks that aren't seen, of a copy from a web page
+    "\uff10401112223",
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_number_is_one_in_whatever_way_people_write_it(text: str) -> None:
+    assert cleaned(text, RULES) == "0401112223"
+    assert forms(text, RULES) == ("0401112223", "+358401112223", "00358401112223")
+
+
+@pytest.mark.parametrize(
+    "text", ["hej", "", " ", "-", "+", "12", "040a1112223", "040+1112223", "9" * 16, "*23#", "½12"]
+)
+def test_what_is_no_number_is_none(text: str) -> None:
+    assert cleaned(text, RULES) == ""
+    with pytest.raises(ValueError, match="no telephone number"):
+        forms(text, RULES)
+
+
+def test_a_number_abroad_is_found_in_both_ways_that_it_is_signalled() -> None:
+    for text in ("+46 70-123 45 67", "0046701234567"):
+        assert set(forms(text, RULES)) == {"+46701234567", "0046701234567"}
+
+
+@given(st.text(max_size=24))
+def test_what_is_cleaned_once_stays_so(text: str) -> None:
+    once = cleaned(text, RULES)
+    assert set(once) <= set("+0123456789")
+    assert cleaned(once, RULES) == once or not once
 
 
 def test_numbers_and_extensions_lead_inside() -> None:
