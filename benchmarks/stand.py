@@ -23,7 +23,7 @@ from pbx_bridge.asterisk import secrets
 from pbx_bridge.bootstrap import SECRETS, control_socket
 from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.exchange import Exchange, exchange
+from pbx_bridge.supervisor.exchange import Unattended, exchange
 
 CONFIG = Path(__file__).parent.parent / "config.yaml"
 PERSON = "101"
@@ -50,7 +50,7 @@ class Cpu:
 class Stand:
     """Where to call, and what to read before and after."""
 
-    up: Exchange
+    up: Unattended
     sipp: tuple[str, ...]
     folder: Path
     now: datetime

@@ -30,10 +30,10 @@ from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core import report
 from pbx_bridge.core.hours import opening_at
 from pbx_bridge.core.latency import Journey, Outcome, fold
-from pbx_bridge.exchange import exchange
 from pbx_bridge.softphone.behaviour import Answers, Press
 from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.stage import Made, Stage
+from pbx_bridge.supervisor import exchange
 from pbx_bridge.watching import watching
 
 AT = clock_time(11, 40)

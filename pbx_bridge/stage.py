@@ -18,11 +18,11 @@ from pbx_bridge.asterisk import secrets
 from pbx_bridge.bootstrap import SECRETS, control_socket
 from pbx_bridge.cli.calling import CALLER, sipp_program
 from pbx_bridge.core.latency import Journey, fold
-from pbx_bridge.exchange import Exchange
 from pbx_bridge.softphone.audio import correlation, load
 from pbx_bridge.softphone.behaviour import Behaviour, Press
 from pbx_bridge.softphone.caller import Caller, CallResult, place_call
 from pbx_bridge.softphone.phone import Phone
+from pbx_bridge.supervisor.exchange import Unattended
 from pbx_bridge.watching import Watch
 from pbx_bridge.wire.rtp import Samples
 
@@ -62,7 +62,7 @@ class Made:
 class Stage:
     """Phones and callers of one exchange."""
 
-    def __init__(self, up: Exchange, watch: Watch) -> None:
+    def __init__(self, up: Unattended, watch: Watch) -> None:
         self.up = up
         self.watch = watch
         held = secrets.load(up.site.deployment.state / SECRETS, up.site.plan)

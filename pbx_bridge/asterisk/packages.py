@@ -8,9 +8,11 @@ from its apt configuration at run time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,10 +53,18 @@ class PrivateCopy:
     root: Path
 
     @cached_property
-    def library_path(self) -> str:
-        """Every folder of the copy that holds a shared library, joined with colons."""
-        folders = {lib.parent for lib in (self.root / "usr/lib").glob("*-linux-gnu*/**/*.so*")}
-        return ":".join(str(folder) for folder in sorted(folders))
+    def libraries(self) -> Path:
+        """A folder with a link to every shared library of the copy: one path for the loader."""
+        folder = self.root / "libraries"
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(prefix="libraries-", dir=self.root) as made:
+                for library in sorted((self.root / "usr/lib").glob("*-linux-gnu*/**/lib*.so*")):
+                    with contextlib.suppress(FileExistsError):
+                        (Path(made) / library.name).symlink_to(os.path.relpath(library, made))
+                with contextlib.suppress(OSError):  # another process was faster
+                    Path(made).rename(folder)
+                    Path(made).mkdir()
+        return folder
 
     @cached_property
     def loader(self) -> Path:
@@ -66,12 +76,24 @@ class PrivateCopy:
         return found[0]
 
     def program(self, name: str) -> list[str]:
-        """The command (as an argument list) that starts program `name` of the copy."""
+        """The command (as an argument list) that starts program `name` of the copy.
+
+        The loader is started by a link of the program's name, by which `ps`, `top` and `ss` then
+        know the process.
+        """
         for folder in ("usr/bin", "usr/sbin"):
             path = self.root / folder / name
             if path.is_file():
-                return [str(self.loader), "--library-path", self.library_path, str(path)]
+                return [str(self._named(name)), "--library-path", str(self.libraries), str(path)]
         raise CopyFailed(f"{self.root}: the copy has no program {name!r}")
+
+    def _named(self, name: str) -> Path:
+        link = self.root / "named" / name
+        if not link.exists():
+            link.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                link.symlink_to(os.path.relpath(self.loader, link.parent))
+        return link
 
     @property
     def modules(self) -> Path:

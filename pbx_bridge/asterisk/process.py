@@ -1,7 +1,8 @@
-"""Asterisk as a child process: start, readiness, console, stop, and the end nobody asked for.
+"""Asterisk as a process: start, adoption, readiness, console, stop, and the end nobody asked for.
 
-The child has a session of its own, so Ctrl-C in a terminal reaches the bridge alone, which
-stops Asterisk in good order; and when the bridge is killed, calls in progress go on.
+It has a session of its own, so Ctrl-C in a terminal reaches the supervisor alone, which stops
+Asterisk in good order; and when the supervisor is killed, calls in progress go on, and the next
+one adopts it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import contextlib
 import fcntl
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+import sqlite3
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
 from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.files import put_aside
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.processes import Process, how_it_ended
 
 BOOT_TIMEOUT_S = 60.0
 """From the start of the program to "fully booted"; about a second on an idle machine."""
@@ -32,6 +36,7 @@ LAST_LINES = 12
 LAST_BYTES = 8192
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 """The rest may hold secrets, which dialplans could read and a core dump would show."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +44,8 @@ log = structlog.get_logger(__name__)
 class AsteriskProcess:
     """One Asterisk in one run folder. The folder's configuration is written beforehand.
 
-    A file lock, inherited by the child, is held for as long as either lives: so a second
-    start is refused also when the bridge that started the first one was killed.
+    A file lock, inherited by Asterisk, is held for as long as it lives: so a second start is
+    refused also when the supervisor that started the first one was killed.
     """
 
     def __init__(self, program: Sequence[str], settings: Settings) -> None:
@@ -53,19 +58,28 @@ class AsteriskProcess:
     @property
     def pid(self) -> int:
         """Process id. Raises `PbxUnavailable` before the start."""
-        return self._child().pid
+        return self._known().pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started or adopted, and has not ended."""
+        return self._process is not None and self._process.running
 
     async def start(self) -> None:
         """Return when Asterisk has fully booted.
 
         Raises `PbxRejected` when one runs in this folder already or it ends while it starts
-        (with its last words), `PbxUnavailable` when it isn't ready in `BOOT_TIMEOUT_S`.
+        (with its last words), `PbxUnavailable` when it isn't ready in `BOOT_TIMEOUT_S`,
+        `OSError` when the machine can't start it.
         """
         self._settings.make_folders()
         with _locked(self._settings) as lock:
-            self._process = await self._spawn(lock)
+            if aside := mended(self._settings.astdb_file):
+                log.error("astdb_damaged", aside=str(aside), what="it is made anew")
+            self._process = self._spawn(lock)
+        self._stopping = False
         ready = asyncio.create_task(self._ready())
-        ended = asyncio.create_task(self._process.wait())
+        ended = asyncio.create_task(self._process.ended())
         try:
             async with asyncio.timeout(BOOT_TIMEOUT_S):
                 await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,6 +98,29 @@ class AsteriskProcess:
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
         log.info("asterisk_started", pid=self.pid, folder=str(self._settings.folder))
+
+    def adopt(self) -> bool:
+        """Take up the Asterisk that runs in this folder already; False where none does.
+
+        Raises `PbxUnavailable` when one runs whose process is not known.
+        """
+        if not runs_in(self._settings.folder):
+            return False
+        try:
+            self._process = Process(int(_pid(self._settings)))
+        except (ValueError, OSError) as error:
+            raise PbxUnavailable(
+                f"an Asterisk runs in {self._settings.folder}, but {self._settings.pid_file} does "
+                f"not say which process it is ({error}); end it by hand"
+            ) from error
+        self._stopping = False
+        return True
+
+    def let_go(self) -> None:
+        """Leave it running, for another supervisor to adopt."""
+        if self._process is not None:
+            self._process.let_go()
+            self._process = None
 
     async def console(self, command: str, timeout_s: float = CONSOLE_TIMEOUT_S) -> str:
         """What `asterisk -rx command` prints. Raises `PbxUnavailable`."""
@@ -118,7 +155,7 @@ class AsteriskProcess:
 
         Raises `PbxUnavailable`, with its last log lines, when it ended in any other way.
         """
-        await self._child().wait()
+        await self._known().ended()
         if not self._stopping:
             raise PbxUnavailable(f"Asterisk is gone: {self._end()}")
 
@@ -128,33 +165,29 @@ class AsteriskProcess:
         if process is None:
             return
         self._stopping = True
-        if process.returncode is None and self._settings.control_socket.exists():
-            with contextlib.suppress(PbxUnavailable):
+        if process.running and self._settings.control_socket.exists():
+            with contextlib.suppress(PbxUnavailable, OSError):
                 await self.console("core stop now")
-            if await _ends(process, STOP_TIMEOUT_S):
+            if await process.ended(STOP_TIMEOUT_S):
                 return
         for number, timeout_s in ((signal.SIGTERM, TERM_TIMEOUT_S), (signal.SIGKILL, None)):
-            if process.returncode is None:
+            if process.running:
                 log.warning("asterisk_does_not_stop", pid=process.pid, signal=number.name)
-                process.send_signal(number)
-            if await _ends(process, timeout_s):
+                process.signal(number)
+            if await process.ended(timeout_s):
                 return
 
-    async def _spawn(self, lock: int) -> Process:
+    def _spawn(self, lock: int) -> Process:
         with self._settings.console_file.open("wb") as output:
             try:
-                return await asyncio.create_subprocess_exec(
-                    *self._command,
-                    "-f",
-                    stdin=DEVNULL,
-                    stdout=output,
-                    stderr=STDOUT,
-                    env=_environment(),
-                    cwd=self._settings.folder,
-                    pass_fds=(lock,),
-                    start_new_session=True,
+                return Process.start(
+                    [*self._command, "-f"],
+                    output=output,
+                    environment=_environment(),
+                    folder=self._settings.folder,
+                    inherited=(lock,),
                 )
-            except OSError as error:
+            except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
                 raise PbxRejected(f"{self._command[0]}: can't be started: {error}") from error
 
     async def _ready(self) -> None:
@@ -166,15 +199,13 @@ class AsteriskProcess:
                     return
             await asyncio.sleep(SOCKET_POLL_S)
 
-    def _child(self) -> Process:
+    def _known(self) -> Process:
         if self._process is None:
             raise PbxUnavailable("Asterisk has not been started")
         return self._process
 
     def _end(self) -> str:
-        code = self._child().returncode or 0
-        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return f"{how}. {self._last_words()}"
+        return f"{how_it_ended(self._known())}. {self._last_words()}"
 
     def _last_words(self) -> str:
         files = (self._settings.log_file, self._settings.console_file)
@@ -207,9 +238,8 @@ def _locked(settings: Settings) -> Iterator[int]:
         yield lock
     except BlockingIOError:
         raise PbxRejected(
-            f"an Asterisk runs already in {settings.folder} (pid {_pid(settings)}). Stop it with "
-            f"`asterisk -C {settings.config} -rx 'core stop now'`, use it with --asterisk "
-            "external, or choose another state folder"
+            f"an Asterisk runs already in {settings.folder} (pid {_pid(settings)}). "
+            "`pbx-bridge up` takes it up, `pbx-bridge stop` ends it"
         ) from None
     finally:
         os.close(lock)
@@ -241,10 +271,19 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
 
 
-async def _ends(process: Process, timeout_s: float | None) -> bool:
+def mended(astdb: Path) -> Path | None:
+    """Put a database that SQLite can't read aside; where it lies then, None if it was well.
+
+    Asterisk doesn't start with a damaged one, and makes what is missing: it holds a picture of
+    the bridge's state, and the phones' registrations, which they renew. Raises `OSError`.
+    """
+    if not astdb.exists() and not astdb.is_symlink():
+        return None
     try:
-        async with asyncio.timeout(timeout_s):
-            await process.wait()
-    except TimeoutError:
-        return False
-    return True
+        with contextlib.closing(sqlite3.connect(astdb)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check").fetchone()
+    except sqlite3.Error as error:
+        if astdb.is_file() and getattr(error, "sqlite_errorcode", None) not in DAMAGED:
+            return None  # a full disk or the like is no damage
+        found = str(error)
+    return None if found == "ok" else put_aside(astdb)

@@ -18,7 +18,7 @@ from pbx_bridge.core.alarms import watched
 from pbx_bridge.core.mailboxes import heard
 from pbx_bridge.core.model import Person, Plan
 from pbx_bridge.core.numbers import LONGEST_CALLER
-from pbx_bridge.files import replace_file
+from pbx_bridge.files import replace_files
 from pbx_bridge.wire import cel
 
 ARI_USER = "pbx-bridge"
@@ -118,10 +118,23 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
     }
 
 
-def write(files: Mapping[str, str], folder: Path) -> None:
-    """Write `files` into `folder`, each at once and readable by its owner only."""
-    for name, text in files.items():
-        replace_file(folder / name, text)
+def write(files: Mapping[str, str], folder: Path) -> bool:
+    """Write `files` into `folder`, readable by its owner only; whether any of them has changed.
+
+    All are on the disk before the first takes its place: a full disk leaves the old ones. Raises
+    `OSError`.
+    """
+    new = {name: text for name, text in files.items() if _held(folder / name) != text}
+    replace_files({folder / name: text for name, text in new.items()})
+    return bool(new)
+
+
+def _held(file: Path) -> str | None:
+    """What is in a file; None where it isn't there or isn't ours."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _heard(plan: Plan, person: Person) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 
@@ -66,6 +67,11 @@ class Settings:
                 f"{self.folder}: too long for Asterisk's control socket "
                 f"({SOCKET_PATH_BYTES} bytes with run/asterisk.ctl); choose a shorter state folder"
             )
+
+    @property
+    def instance(self) -> str:
+        """What this exchange calls itself towards SIP, so that it isn't taken for another one."""
+        return sha256(os.fsencode(self.folder)).hexdigest()[:8]
 
     @property
     def etc(self) -> Path:
@@ -131,6 +137,11 @@ class Settings:
     def astdb(self) -> Path:
         """Folder of AstDB: the mirror, queue members, registrations."""
         return self.folder / "astdb"
+
+    @property
+    def astdb_file(self) -> Path:
+        """AstDB itself."""
+        return self.astdb / "astdb.sqlite3"
 
     @property
     def sounds(self) -> Path:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pbx_bridge.bootstrap.folders import secure
 from pbx_bridge.bootstrap.health import LEAST_FREE_BYTES
-from pbx_bridge.bootstrap.parts import DATABASE, SECRETS, control_socket, database_file, espeak
+from pbx_bridge.bootstrap.parts import (
+    BRIDGE_LOCK,
+    DATABASE,
+    SECRETS,
+    control_socket,
+    database_file,
+    espeak,
+)
 from pbx_bridge.bootstrap.work import Bridge, bridge, changes
 
 __all__ = [
+    "BRIDGE_LOCK",
     "DATABASE",
     "LEAST_FREE_BYTES",
     "SECRETS",

@@ -54,6 +54,8 @@ from pbx_bridge.ports import PbxRejected
 DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
 SOCKET = "bridge.sock"
+BRIDGE_LOCK = "bridge.lock"
+"""Held by the bridge that runs with a state folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,7 +28,6 @@ from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap.health import Health
 from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.bootstrap.parts import Parts, control_socket
-from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
 from pbx_bridge.core.commands import Command, TakeUpPlan
@@ -61,12 +62,14 @@ class Bridge:
         self.control = Control(
             control_socket(parts.deployment.state),
             {
+                "live": self._live,
                 "status": self._status,
                 "command": self._command,
                 "reload": self._reload,
                 "erase": self._erase,
             },
         )
+        self._ready = False
         self._lost_at: datetime | None = None
         parts.ari.on_lost.append(self._link_lost)
         parts.ari.on_connect.append(self._link_back)
@@ -120,6 +123,7 @@ class Bridge:
                 ):
                     tasks.create_task(work, name=name)
                 await self._well()
+                self._ready = True
                 ready()
         except* (PbxRejected, PbxUnavailable) as failed:
             raise failed.exceptions[0] from None
@@ -156,6 +160,10 @@ class Bridge:
         language = headers.get("agi_language", exchange.plan.organisation.language)
         audio = partial(self.parts.mirror.referral_audio, language=language)
         return lookup(path, exchange, self.parts.clock.now(), audio)
+
+    async def _live(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        """A sign of life, and whether callers are answered by this bridge."""
+        return {"pid": os.getpid(), "ready": self._ready}
 
     async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
         return {
@@ -207,23 +215,22 @@ class Bridge:
         """Reload when a file changes, and on SIGHUP."""
         wanted = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.set)
-        async for _ in changes(self.parts.deployment, wanted):
+        deployment = self.parts.deployment
+        async for _ in changes(lambda: (deployment.dialplan, deployment.voicemail), wanted):
             await self._reload({})
 
 
 async def changes(
-    deployment: Deployment, wanted: asyncio.Event | None = None
+    sources: Callable[[], Iterable[Path]], wanted: asyncio.Event
 ) -> AsyncIterator[None]:
     """Yield whenever a file of the plan has changed, or `wanted` was set."""
-    wanted = wanted or asyncio.Event()
-    seen = await asyncio.to_thread(newest_change, deployment)
+    seen = await asyncio.to_thread(_newest, sources)
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(WATCH_INTERVAL_S):
                 await wanted.wait()
-        try:
-            newest = await asyncio.to_thread(newest_change, deployment)
-        except OSError:
+        newest = await asyncio.to_thread(_newest, sources)
+        if newest is None:
             continue
         if newest != seen or wanted.is_set():
             seen = newest
@@ -238,6 +245,14 @@ def admit_descriptors() -> None:
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _newest(sources: Callable[[], Iterable[Path]]) -> float | None:
+    """When a file was last written; None at a moment when one can't be looked at."""
+    try:
+        return newest_change(sources())
+    except OSError:
+        return None
 
 
 @asynccontextmanager

@@ -6,9 +6,11 @@ Exit codes: 0 done, 1 refused or problems found, 2 usage, 3 the exchange can't b
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+import pbx_bridge
 from pbx_bridge.adapters.backup import BackupFailed
 from pbx_bridge.adapters.journal import RowUnreadable
 from pbx_bridge.adapters.pseudonym import KeyUnreadable
@@ -51,6 +53,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"pbx-bridge {pbx_bridge.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it, and end.")
+    ] = False,
+) -> None:
+    """A telephone exchange that keeps the policy by itself."""
+
+
 for part in (running, seeing, reporting, returns, privacy, keeping, cover, lines, people, calling):
     part.register(app)
 

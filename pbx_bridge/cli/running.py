@@ -17,7 +17,11 @@ import typer
 from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.running import Running
+<<<<<<< HEAD
 from pbx_bridge.bootstrap import SECRETS, bridge, control_socket, secure
+=======
+from pbx_bridge.bootstrap import BRIDGE_LOCK, SECRETS, bridge, control_socket
+>>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
 from pbx_bridge.cli.logs import LogFormat, log_to_stderr
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -30,20 +34,26 @@ from pbx_bridge.cli.options import (
     site_of,
 )
 from pbx_bridge.config.deployment import Deployment, Mode
-from pbx_bridge.exchange import READY_LINE, Exchange, exchange, render_into, settings_for
-from pbx_bridge.ports import PbxUnavailable
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.locks import Lock, LockHeld
+from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.processes import call_this_process
+from pbx_bridge.supervisor import Exchange, Wanted, render_into, settings_for, supervise
+from pbx_bridge.supervisor import stop as stopped
+
+READY_LINE = "BRIDGE READY"
 
 Port = Annotated[int | None, typer.Option(help="0 takes any free port.", min=0, max=65535)]
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (up, serve, render, reload, phone):
+    for command in (up, stop, serve, render, reload, phone):
         app.command()(command)
 
 
 def up(
-    config: Config = CONFIG,
+    config: Annotated[Path, typer.Option(help="The deployment.")] = CONFIG,
     state: State = None,
     asterisk: Annotated[Mode | None, typer.Option(help="Which Asterisk carries the calls.")] = None,
     sip_port: Port = None,
@@ -55,40 +65,33 @@ def up(
         datetime | None, typer.Option(help="For demonstrations: the moment it shall be.")
     ] = None,
 ) -> None:
-    """Run a whole exchange: Asterisk, the bridge and all they need. Ctrl-C stops it."""
-    deployment = deployment_of(config, state).but(
-        mode=asterisk,
-        sip_port=sip_port,
-        ari_port=ari_port,
-        ami_port=ami_port,
-        agi_port=agi_port,
-        operations_port=operations_port,
-    )
-    log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
-    if deployment.mode is Mode.EXTERNAL:
-        raise typer.BadParameter("an external Asterisk is started elsewhere; use serve")
-    site = site_of(deployment)
-    if clock is not None:
-        clock = clock.replace(tzinfo=site.plan.organisation.zone)
-
-    async def stay_up() -> None:
-        async with exchange(config, site, _say, clock) as running_exchange:
-            _print_ready(running_exchange)
-            loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, running_exchange.bridge.signal, signal.SIGHUP)
-            await running_exchange.keep()
-
-    _until_signalled(stay_up)
+    """Run a whole exchange and keep it: Asterisk first, then the bridge. Ctrl-C stops it."""
+    instead = {
+        "mode": asterisk,
+        "sip_port": sip_port,
+        "ari_port": ari_port,
+        "ami_port": ami_port,
+        "agi_port": agi_port,
+        "operations_port": operations_port,
+    }
+    wanted = Wanted(config, state, instead, clock)
+    level, form = "info", "text"
+    with contextlib.suppress(ConfigError):  # told below, once the telephones are up
+        deployment = wanted.deployment()
+        level, form = deployment.log_level, deployment.log_format
+        if deployment.mode is Mode.EXTERNAL:
+            raise typer.BadParameter("an external Asterisk is started elsewhere; use serve")
+    log_to_stderr(level, LogFormat(form))
+    call_this_process("pbx-supervisor")
+    _until_signalled(lambda: supervise(wanted, _say, _print_ready))
 
 
 def _print_ready(up_: Exchange) -> None:
     host, port = up_.running.sip
-    print(
+    _say(
         f"READY sip={host}:{port} ari={up_.running.http_port} ami={up_.running.ami_port} "
         f"agi={up_.running.fastagi_port} operations={up_.running.operations_port} "
-        f"asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} "
-        f"state={up_.site.deployment.state}",
-        flush=True,
+        f"asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} state={up_.state}"
     )
     _say(
         "Connect a softphone with what `pbx-bridge phone 101` prints, then dial a number of\n"
@@ -96,11 +99,28 @@ def _print_ready(up_: Exchange) -> None:
     )
 
 
+def stop(
+    config: Annotated[Path, typer.Option(help="The deployment.")] = CONFIG, state: State = None
+) -> None:
+    """End the exchange of the state folder: bridge, Asterisk and what keeps them."""
+    asyncio.run(stopped(Wanted(config, state).folder(), _say))
+
+
 def serve(config: Config = CONFIG, state: State = None) -> None:
     """Run the bridge alone, beside an Asterisk that is up."""
     deployment = deployment_of(config, state)
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
+<<<<<<< HEAD
     secure(deployment, _warn)
+=======
+    call_this_process("pbx-bridge")
+    try:
+        Lock(deployment.state / BRIDGE_LOCK)  # until this process ends
+    except LockHeld as held:
+        raise PbxRejected(
+            f"a bridge runs already with the state folder {deployment.state} (pid {held.pid})"
+        ) from None
+>>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
     site = site_of(deployment)
     zone = site.plan.organisation.zone
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format), zone)
@@ -109,7 +129,7 @@ def serve(config: Config = CONFIG, state: State = None) -> None:
     async def work() -> None:
         async with bridge(site, where) as one:
             gc.freeze()  # what stays is not looked through again: that held up all calls for 60 ms
-            await one.run(lambda: print(READY_LINE, flush=True))
+            await one.run(lambda: _say(READY_LINE))
 
     _until_signalled(work)
 
@@ -195,8 +215,9 @@ def _warn(words: str) -> None:
 
 
 def _say(words: str) -> None:
-    sys.stdout.write(words + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # a terminal that was closed, a full disk
+        sys.stdout.write(words + "\n")
+        sys.stdout.flush()
 
 
 def _until_signalled(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

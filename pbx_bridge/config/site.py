@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -57,8 +57,12 @@ def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
 
 
-def newest_change(deployment: Deployment) -> float:
-    """When a file of the plan was last written, in the file system's time."""
-    folders = (deployment.dialplan, deployment.voicemail)
-    files = (path for folder in folders for path in folder.rglob("*.yaml"))
-    return max((path.stat().st_mtime for path in files), default=0.0)
+def newest_change(sources: Iterable[Path]) -> float:
+    """When one of these files, or a YAML file in one of these folders, was last written, in the
+    file system's time. Raises `OSError`."""
+    files = (
+        file
+        for source in sources
+        for file in (source.rglob("*.yaml") if source.is_dir() else (source,))
+    )
+    return max((file.stat().st_mtime for file in files), default=0.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pbx_bridge.core.sentences import Sentence
-from pbx_bridge.core.state import Lost
+from pbx_bridge.core.state import Lost, Part
 
 TECHNICIAN = "technician"
 """`by` of a command from the command line."""
@@ -116,6 +116,17 @@ class CountAttendants:
     """See whether enough attend a line now, and raise or clear the alarm (S18)."""
 
     line: str
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutage:
+    """Asterisk or the bridge was not there from `since` to `until` (aware)."""
+
+    part: Part
+    since: datetime
+    until: datetime
+    why: str
     by: str = EXCHANGE
 
 
@@ -296,6 +307,7 @@ Command = (
     | SignOut
     | SeePhone
     | CountAttendants
+    | ReportOutage
     | TakeUpPlan
     | AskCover
     | AnswerCover

@@ -26,6 +26,7 @@ from pbx_bridge.core.commands import (
     ProvePin,
     RecordContact,
     RemindOfReturns,
+    ReportOutage,
     ResumePhoneHours,
     SeePhone,
     SetReferral,
@@ -95,6 +96,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | SettleNotices()
             | SeePhone()
             | CountAttendants()
+            | ReportOutage()
             | TakeUpPlan()
             | NoteCall()
             | RemindOfReturns()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pbx_bridge.core.changes import Summary
-from pbx_bridge.core.state import Closed, Consent, Lost, Notice, Opened, Referral, Stage
+from pbx_bridge.core.state import Closed, Consent, Lost, Notice, Opened, Part, Referral, Stage
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -404,6 +404,17 @@ class RecordGap:
 
 
 @dataclass(frozen=True, slots=True)
+class PartGone:
+    """Asterisk or the bridge was not there for a while. Calls went on without a bridge; without
+    Asterisk there were none."""
+
+    part: Part
+    since: datetime
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataErased:
     """Data that may be kept no longer was deleted: the proof of it."""
 
@@ -469,6 +480,7 @@ Event = (
     | LinkLost
     | PlanInForce
     | RecordGap
+    | PartGone
     | DataErased
     | DataRead
     | BridgeStarted

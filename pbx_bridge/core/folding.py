@@ -31,6 +31,7 @@ from pbx_bridge.core.events import (
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
+    PartGone,
     PhoneFound,
     PhoneHoursBroken,
     PhoneHoursResumed,
@@ -75,6 +76,7 @@ NEUTRAL: tuple[type[Event], ...] = (
     Decided,
     LinkLost,
     RecordGap,
+    PartGone,
     DataErased,
     DataRead,
     MessageSorted,
@@ -207,6 +209,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             | Decided()
             | LinkLost()
             | RecordGap()
+            | PartGone()
             | DataErased()
             | DataRead()
             | MessageSorted()

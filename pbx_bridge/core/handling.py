@@ -42,6 +42,7 @@ from pbx_bridge.core.commands import (
     RecordContact,
     Refusal,
     RemindOfReturns,
+    ReportOutage,
     ResumePhoneHours,
     SeePhone,
     SetReferral,
@@ -59,7 +60,11 @@ from pbx_bridge.core.events import (
     MessageLeft,
     NoticeDelivered,
     NoticeUndeliverable,
+<<<<<<< HEAD
     PinProved,
+=======
+    PartGone,
+>>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
     PinRefused,
     PlanInForce,
     ShieldLifted,
@@ -106,6 +111,8 @@ def handle(  # noqa: PLR0912 - one case a command
             return alarms.see_phone(command, exchange, now)
         case CountAttendants():
             return alarms.count_attendants(command, exchange, now)
+        case ReportOutage(part, since, until, why):
+            return (PartGone(part, since, until, why),)
         case TakeUpPlan():
             known = summary(exchange.plan)
             return () if known == exchange.known else (PlanInForce(known, now),)
@@ -170,6 +177,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | LapseCover(by=by)
             | SeePhone(by=by)
             | CountAttendants(by=by)
+            | ReportOutage(by=by)
             | TakeUpPlan(by=by)
             | NoteCall(by=by)
             | RemindOfReturns(by=by)

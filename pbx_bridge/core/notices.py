@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
 
 from pbx_bridge.core import (
@@ -33,6 +33,7 @@ from pbx_bridge.core.events import (
     NoticeDropped,
     NoticeDue,
     NoticeUndeliverable,
+    PartGone,
     PhoneHoursBroken,
     PinRefused,
     PlanInForce,
@@ -42,9 +43,11 @@ from pbx_bridge.core.events import (
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Line, Person, Plan
-from pbx_bridge.core.state import OUTSIDE, About, Channel, Consent, Exchange, Notice, Stage
+from pbx_bridge.core.state import OUTSIDE, About, Channel, Consent, Exchange, Notice, Part, Stage
 from pbx_bridge.core.timetable import line_openings
 
+LONG = timedelta(minutes=1)
+"""A bridge that was away for so long is told of."""
 MOST_SPOKEN = 10
 """Notices that the switchboard hears in one call, and others of the same second."""
 
@@ -147,8 +150,13 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             yield from _of_returns(target, stage, after, now)
         case MessageLeft():
             yield from _of_message(event, after, now)
+<<<<<<< HEAD
         case PinRefused():
             yield from _of_lock(event, before, after, now)
+=======
+        case PartGone(part, since, until) if part is Part.ASTERISK or until - since >= LONG:
+            yield from _of_outage(part, since, after, now)
+>>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -266,6 +274,13 @@ def _of_shortage(
         )
 
 
+def _of_outage(part: Part, since: datetime, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """The switchboard, which is asked why nobody got through."""
+    for to in ("", *attendance.attendants(after, after.plan.switchboard, now)):
+        channel = Channel.MESSAGE if to else Channel.LIST
+        yield _notice(About.OUTAGE, part, to, channel, now, since=since)
+
+
 def _said(exchange: Exchange, event: ForwardAnswered | ForwardWithdrawn) -> Consent | None:
     """What the colleague had said before, None where they weren't asked."""
     held = exchange.forwards.get(event.person, ())
@@ -365,7 +380,11 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
+<<<<<<< HEAD
         case About.CHANGE | About.PIN_LOCKED:
+=======
+        case About.CHANGE | About.OUTAGE:
+>>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
             return False
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages

@@ -43,8 +43,8 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         case About.LINE_SHORT:
             yield from _shortage(notice, whom, plan)
             return
-        case About.LINE_STAFFED:
-            yield sentence("notice-line-staffed", line=whom)
+        case About.LINE_STAFFED | About.OUTAGE:
+            yield _is_back(notice, whom)
             return
         case About.PIN_LOCKED:
             yield sentence("notice-pin-locked", name=name, since=notice.since or notice.at)
@@ -98,6 +98,13 @@ def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentenc
         yield sentence(f"notice-short-{notice.cause}", line=line, name=missing.name)
     if notice.joined in plan.people:
         yield sentence("notice-joined", name=plan.people[notice.joined].name)
+
+
+def _is_back(notice: Notice, whom: Named | str) -> Sentence:
+    """A line, or a part of the exchange, is as it should be again."""
+    if notice.about is About.LINE_STAFFED:
+        return sentence("notice-line-staffed", line=whom)
+    return sentence(f"notice-outage-{notice.person}", since=notice.since or notice.at)
 
 
 def _change(notice: Notice, plan: Plan) -> Sentence:

@@ -17,8 +17,8 @@ import pytest_asyncio
 from pbx_bridge.cli.options import exchange_of
 from pbx_bridge.config.site import read_deployment, read_site
 from pbx_bridge.core.commands import TECHNICIAN
-from pbx_bridge.exchange import exchange
 from pbx_bridge.stage import Stage
+from pbx_bridge.supervisor import exchange
 from pbx_bridge.watching import watching
 
 ROOT = Path(__file__).parent.parent.parent

@@ -204,6 +204,8 @@ _TO_STAFF = {
     "notice-short-nobody": "line",
     "notice-joined": "name",
     "notice-line-staffed": "line",
+    "notice-outage-asterisk": "since",
+    "notice-outage-bridge": "since",
     "notice-cover-asked": "name line until",
     "notice-cover-accepted": "name other line",
     "notice-cover-declined": "name other line",

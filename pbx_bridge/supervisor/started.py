@@ -1,0 +1,70 @@
+"""What was started last, so that it can be started again when nothing else can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter
+
+from pbx_bridge.asterisk.running import Running
+from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.files import put_aside, replace_file
+
+FILE = "started.json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An Asterisk whose configuration is in its run folder; holds no secret."""
+
+    program: tuple[str, ...]
+    """The argument list that starts it."""
+    version: str
+    settings: Settings
+    operations_port: int
+    """Of the bridge's metrics and health."""
+
+    @property
+    def running(self) -> Running:
+        """Where the exchange is, for everybody who uses it."""
+        settings = self.settings
+        return Running(
+            sip_host=settings.sip_host,
+            sip_port=settings.sip_port,
+            control_host=settings.control_host,
+            http_port=settings.http_port,
+            ami_port=settings.ami_port,
+            fastagi_port=settings.fastagi_port,
+            folder=settings.folder,
+            program=self.program,
+            version=self.version,
+            has_broadcast=settings.has_broadcast,
+            clock_offset_s=settings.clock_offset_s,
+            operations_port=self.operations_port,
+        )
+
+
+_FORM = TypeAdapter(Started)
+
+
+def keep(started: Started) -> None:
+    """Write it beside Asterisk's configuration. Raises `OSError`."""
+    text = _FORM.dump_json(started, indent=1).decode()
+    replace_file(started.settings.folder / FILE, text)
+
+
+def last(run_folder: Path) -> Started | None:
+    """What was started last in a run folder; a damaged file is put aside. Raises `OSError`."""
+    file = run_folder / FILE
+    if not file.exists() and not file.is_symlink():
+        return None
+    try:
+        return _FORM.validate_json(file.read_bytes())
+    except (ValueError, IsADirectoryError) as error:
+        aside = put_aside(file)
+        log.error("started_damaged", aside=str(aside), why=type(error).__name__)
+        return None
