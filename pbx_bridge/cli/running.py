@@ -17,11 +17,7 @@ import typer
 from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.running import Running
-<<<<<<< HEAD
-from pbx_bridge.bootstrap import SECRETS, bridge, control_socket, secure
-=======
-from pbx_bridge.bootstrap import BRIDGE_LOCK, SECRETS, bridge, control_socket
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
+from pbx_bridge.bootstrap import BRIDGE_LOCK, SECRETS, bridge, control_socket, secure
 from pbx_bridge.cli.logs import LogFormat, log_to_stderr
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -110,9 +106,7 @@ def serve(config: Config = CONFIG, state: State = None) -> None:
     """Run the bridge alone, beside an Asterisk that is up."""
     deployment = deployment_of(config, state)
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
-<<<<<<< HEAD
     secure(deployment, _warn)
-=======
     call_this_process("pbx-bridge")
     try:
         Lock(deployment.state / BRIDGE_LOCK)  # until this process ends
@@ -120,7 +114,6 @@ def serve(config: Config = CONFIG, state: State = None) -> None:
         raise PbxRejected(
             f"a bridge runs already with the state folder {deployment.state} (pid {held.pid})"
         ) from None
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
     site = site_of(deployment)
     zone = site.plan.organisation.zone
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format), zone)

@@ -60,11 +60,8 @@ from pbx_bridge.core.events import (
     MessageLeft,
     NoticeDelivered,
     NoticeUndeliverable,
-<<<<<<< HEAD
-    PinProved,
-=======
     PartGone,
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
+    PinProved,
     PinRefused,
     PlanInForce,
     ShieldLifted,

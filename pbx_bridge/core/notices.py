@@ -150,13 +150,10 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             yield from _of_returns(target, stage, after, now)
         case MessageLeft():
             yield from _of_message(event, after, now)
-<<<<<<< HEAD
         case PinRefused():
             yield from _of_lock(event, before, after, now)
-=======
         case PartGone(part, since, until) if part is Part.ASTERISK or until - since >= LONG:
             yield from _of_outage(part, since, after, now)
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -380,11 +377,7 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
-<<<<<<< HEAD
-        case About.CHANGE | About.PIN_LOCKED:
-=======
-        case About.CHANGE | About.OUTAGE:
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
+        case About.CHANGE | About.PIN_LOCKED | About.OUTAGE:
             return False
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages

@@ -242,13 +242,10 @@ class About(StrEnum):
     """To the foreman: they weren't reached in time."""
     MESSAGE = "message"
     """A caller has left a message in a mailbox."""
-<<<<<<< HEAD
     PIN_LOCKED = "pin-locked"
     """Wrong PINs have locked somebody's voice menu."""
-=======
     OUTAGE = "outage"
     """To the switchboard: Asterisk or the bridge was not there for a while."""
->>>>>>> 817b5d6 (Telephones first: a supervisor starts Asterisk whatever else is damaged, keeps both processes and is adopted by the next one)
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 

@@ -12,6 +12,7 @@ from typing import Self
 
 from pbx_bridge.asterisk import running
 from pbx_bridge.asterisk.process import AsteriskProcess
+from pbx_bridge.bootstrap import secure
 from pbx_bridge.config.site import Site
 from pbx_bridge.supervisor import started as starting
 from pbx_bridge.supervisor.child import BridgeProcess
@@ -93,7 +94,7 @@ async def exchange(
     clock: datetime | None = None,
 ) -> AsyncIterator[Unattended]:
     """An exchange for a demonstration or a test; stopped, both processes, at the end."""
-    site.deployment.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(secure, site.deployment, say)
     started = await asyncio.to_thread(prepare, site, say, clock)
     say(f"Starting Asterisk {started.version} …")
     async with Unattended(config, site, started) as up:

@@ -18,8 +18,10 @@ from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.process import AsteriskProcess, runs_in
 from pbx_bridge.asterisk.render import Unwritable
 from pbx_bridge.asterisk.secrets import SecretsUnreadable
+from pbx_bridge.bootstrap import secure
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.state import Part
+from pbx_bridge.files import own_folder
 from pbx_bridge.locks import Lock, LockHeld, holder
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.processes import Process
@@ -74,6 +76,7 @@ async def supervise(wanted: Wanted, say: Say, ready: Ready) -> None:
     state = wanted.folder()
     while True:
         try:
+            await asyncio.to_thread(_closed, wanted, state, say)
             with _held(state):
                 await _supervised(wanted, state, say, ready)
             return
@@ -234,9 +237,21 @@ def door(state: Path) -> Path:
     return state / SOCKET
 
 
+def _closed(wanted: Wanted, state: Path, say: Say) -> None:
+    """Close the folders to other users; where config.yaml can't be read, that one at least.
+
+    Raises `FolderRefused`, `OSError`.
+    """
+    try:
+        deployment = wanted.deployment()
+    except ConfigError:
+        own_folder(state, say)
+    else:
+        secure(deployment, say)
+
+
 @contextlib.contextmanager
 def _held(state: Path) -> Iterator[None]:
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         lock = Lock(state / LOCK)
     except LockHeld as held:

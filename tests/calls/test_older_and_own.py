@@ -9,12 +9,12 @@ from calls.conftest import TUESDAY
 from calls.hearing import hears_only
 from calls.test_faults import refer
 
-from pbx_bridge import exchange as exchanges
 from pbx_bridge.asterisk.version import Version
 from pbx_bridge.config.site import read_deployment, read_site
 from pbx_bridge.core.trace import value
 from pbx_bridge.softphone.behaviour import Answers
 from pbx_bridge.stage import Stage
+from pbx_bridge.supervisor import exchange, preparing
 from pbx_bridge.watching import watching
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -37,14 +37,14 @@ async def test_plain_stasis_decides_where_there_is_no_broadcast(
     def never(_: Version) -> bool:
         return False
 
-    monkeypatch.setattr(exchanges, "has_broadcast", never)
+    monkeypatch.setattr(preparing, "has_broadcast", never)
     config = town / "config.yaml"
     deployment = read_deployment(config, tmp_path / "s")
     deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     site = read_site(deployment, TUESDAY.date())
     now = TUESDAY.replace(tzinfo=site.plan.organisation.zone)
     async with (
-        exchanges.exchange(config, site, print, now) as up,
+        exchange(config, site, print, now) as up,
         watching(site, up.running, print) as watch,
     ):
         stage = Stage(up, watch)
