@@ -67,6 +67,7 @@ from pbx_bridge.core.state import (
     Lost,
     Notice,
     Opened,
+    Part,
     Referral,
     Stage,
 )
