@@ -3,8 +3,9 @@
     same => n,AGI(agi://127.0.0.1:4573/referral/${EXTEN})
     same => n,GotoIf($["${PBX_AGI}" != "OK"]?unknown)
 
-It sets variables and commands nothing else. FastAGI has no authentication: bind it to
-loopback or to a network that only Asterisk is on. Asterisk waits for a silent server without
+It sets variables and commands nothing else. FastAGI has no authentication of its own, so whoever
+asks is asked for a global variable of the rendered dialplan first, which Asterisk alone can read:
+nobody else on the machine learns who is away. Asterisk waits for a silent server without
 limit, so every conversation ends here within `CONVERSATION_TIMEOUT_S`; `AGISTATUS` doesn't
 tell whether all was set, `PBX_AGI` does.
 
@@ -15,6 +16,7 @@ closed, and the whole process stands still.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import socket
 from collections.abc import Callable, Mapping
 from typing import Self, assert_never
@@ -30,7 +32,9 @@ from pbx_bridge.wire.agi import (
     Received,
     Reply,
     Request,
+    get_variable,
     set_variable,
+    value_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -53,6 +57,7 @@ LIMITS = Limits(
 )
 READ_BYTES = 4096
 
+KEY = "PBX_LOOKUP_KEY"
 STATUS = "PBX_AGI"
 OK, UNKNOWN, ERROR = "OK", "UNKNOWN", "ERROR"
 
@@ -64,8 +69,10 @@ class _Over(Exception):
 class FastAgi:
     """One listening socket. Use as an asynchronous context manager, or `start` and `close`."""
 
-    def __init__(self, answer: Answer, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, answer: Answer, key: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        """`key`: what Asterisk's variable `KEY` holds."""
         self._answer = answer
+        self._key = key.encode()
         self._host = host
         self._port = port
         self._door: Door | None = None
@@ -73,6 +80,7 @@ class FastAgi:
         self._slow = Trouble("agi_timeout")
         self._garbled = Trouble("agi_garbled")
         self._refused = Trouble("agi_command_refused")
+        self._strangers = Trouble("agi_not_asked_by_asterisk")
 
     @property
     def port(self) -> int:
@@ -96,7 +104,7 @@ class FastAgi:
         for conversation in conversations:
             conversation.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)
-        for trouble in (self._slow, self._garbled, self._refused):
+        for trouble in (self._slow, self._garbled, self._refused, self._strangers):
             trouble.close()
         self._door = None
 
@@ -143,6 +151,12 @@ class FastAgi:
         request = await line.next()
         if not isinstance(request, Request):
             raise Garbled("an answer before any command")
+        line.writer.write(get_variable(KEY))
+        await line.writer.drain()
+        told = value_of(await line.answer()).encode()
+        if not hmac.compare_digest(told, self._key):
+            self._strangers.note()
+            return
         for command in self._commands(request):
             line.writer.write(command)
             await line.writer.drain()

@@ -34,6 +34,9 @@ class Secrets:
     trunk: str = ""
     """The operator's password, written into the file by a technician; "" where none is asked."""
 
+    lookup: str = ""
+    """What Asterisk proves itself with to our FastAGI server."""
+
     def __repr__(self) -> str:
         mailboxes, pins = len(self.mailboxes), len(self.pins)
         return f"Secrets({len(self.phones)} phones, {mailboxes} mailboxes, {pins} pins)"
@@ -60,6 +63,7 @@ def load(file: Path, plan: Plan) -> Secrets:
         mailboxes={box: _pin() for box in mailboxes(plan)} | dict(known.mailboxes),
         pins={who: _pin() for who in plan.people} | dict(known.pins),
         trunk=known.trunk,
+        lookup=known.lookup or _password(),
     )
     if file.is_file() and _stored(complete) == _stored(known):
         file.chmod(PRIVATE)
@@ -82,6 +86,7 @@ def _stored(secret: Secrets) -> dict[str, object]:
         "mailboxes": dict(secret.mailboxes),
         "pins": dict(secret.pins),
         "trunk": secret.trunk,
+        "lookup": secret.lookup,
     }
 
 
@@ -100,6 +105,7 @@ def _read(file: Path) -> Secrets:
             mailboxes=_texts(held["mailboxes"]),
             pins=_texts(held.get("pins", {})),  # none in files from before there was a menu
             trunk=str(held.get("trunk", "")),
+            lookup=str(held.get("lookup", "")),  # as above
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # Without the cause: it would show a part of the file.

@@ -79,6 +79,7 @@ class Parts:
         state = deployment.state
         held = secrets.load(state / SECRETS, site.plan)
         logins = _logins(deployment, held)
+        self.lookup_key = held.lookup
         self.deployment = deployment
         self.clock = clock
         self.database = Database(state / DATABASE)

@@ -52,7 +52,9 @@ class Bridge:
     def __init__(self, parts: Parts, running: Running) -> None:
         self.parts = parts
         self._health = Health(parts)
-        self.agi = FastAgi(self._look_up, running.control_host, running.fastagi_port)
+        self.agi = FastAgi(
+            self._look_up, parts.lookup_key, running.control_host, running.fastagi_port
+        )
         self.operations = Operations(
             running.operations_port,
             Kept(partial(measure, parts), MEASURES_KEPT_S),

@@ -23,6 +23,7 @@ MAX_COMMAND_BYTES = 2000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _BREAKS = re.compile(r"[\r\n\0]")
 _REPLY = re.compile(r"([1-9][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+_VALUE = re.compile(r"result=1 \((.*)\)", re.DOTALL)
 _OK = 200
 
 
@@ -125,6 +126,19 @@ class Decoder:
             self._stage = _Stage.USAGE
             return None
         return Reply(int(found[1]), found[3] or "")
+
+
+def get_variable(name: str) -> bytes:
+    """The command that asks for a variable of the channel, or a global one. Raises `ValueError`."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a plain variable name")
+    return f"GET VARIABLE {name}\n".encode()
+
+
+def value_of(reply: Reply) -> str:
+    """What a variable holds by the answer to `get_variable`, "" where it isn't set."""
+    found = _VALUE.fullmatch(reply.text)
+    return found[1] if found is not None and reply.ok else ""
 
 
 def set_variable(name: str, value: str) -> bytes:

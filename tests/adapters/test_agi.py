@@ -17,6 +17,9 @@ from pbx_bridge.adapters import agi as module
 from pbx_bridge.adapters.agi import FastAgi
 
 TEST_TIMEOUT_S = 5
+KEY = "a-key_of_32-letters"
+ASKED = "GET VARIABLE PBX_LOOKUP_KEY\n"
+PROOF = f"200 result=1 ({KEY})\n".encode()
 
 
 def answer(path: str, request: Mapping[str, str]) -> Mapping[str, str]:
@@ -39,7 +42,7 @@ def open_files() -> int:
 async def server() -> AsyncIterator[FastAgi]:
     """A server that must leave no task and no descriptor behind."""
     before = open_files()
-    async with FastAgi(answer) as running:
+    async with FastAgi(answer, KEY) as running:
         yield running
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await asyncio.sleep(0)  # transports close their sockets in the loop's next round
@@ -61,8 +64,13 @@ class Asterisk:
         self.writer = writer
 
     async def command(self) -> str:
+        """The next command, after the proof that Asterisk asks."""
         async with asyncio.timeout(TEST_TIMEOUT_S):
-            return (await self.reader.readline()).decode()
+            said = (await self.reader.readline()).decode()
+            if said == ASKED:
+                self.writer.write(PROOF)
+                said = (await self.reader.readline()).decode()
+            return said
 
     async def ended(self) -> bool:
         """Wait until the server has let go of the connection."""
@@ -121,6 +129,32 @@ async def test_a_refused_command_ends_without_ok(server: FastAgi) -> None:
     assert await ask(server, "referral/101", b"511 Command Not Permitted\n") == [
         'SET VARIABLE REFERRAL_REASON "lunch \\"x\\""\n'
     ]
+    await assert_answers(server)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"200 result=0\n",
+        b"200 result=1 ()\n",
+        b"200 result=1 (guess)\n",
+        f"200 result=1 ({KEY}x)\n".encode(),
+        f"200 result=1 ({KEY}\n".encode(),
+        f"510 result=1 ({KEY})\n".encode(),
+        f"200 {KEY}\n".encode(),
+        "200 result=1 (åäö)\n".encode(),
+    ],
+)
+async def test_whoever_is_not_asterisk_learns_nothing(server: FastAgi, said: bytes) -> None:
+    with capture_logs() as logs:
+        for _ in range(3):
+            stranger = await connect(server)
+            stranger.writer.write(request("referral/101"))
+            assert (await stranger.reader.readline()).decode() == ASKED
+            stranger.writer.write(said)
+            assert await stranger.ended(), "and nothing more was said"
+    assert [one["event"] for one in logs] == ["agi_not_asked_by_asterisk"]
+    assert KEY not in str(logs)
     await assert_answers(server)
 
 
@@ -195,7 +229,7 @@ async def test_of_more_than_the_limit_those_who_ask_nothing_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "LIMITS", replace(module.LIMITS, connections=2))
-    async with FastAgi(answer) as server:
+    async with FastAgi(answer, KEY) as server:
         first = await connect(server)
         first.writer.write(request("referral/101"))
         await first.command()
@@ -214,7 +248,7 @@ async def test_of_more_than_the_limit_those_who_ask_nothing_go_first(
 
 async def test_nonsense_is_logged_once_however_often_it_comes() -> None:
     with capture_logs() as logs:
-        async with FastAgi(answer) as server:
+        async with FastAgi(answer, KEY) as server:
             for _ in range(50):
                 asterisk = await connect(server)
                 asterisk.writer.write(b"no request\n\n")
@@ -228,7 +262,7 @@ async def test_fifty_questions_at_once_are_all_answered(server: FastAgi) -> None
 
 
 async def test_closing_ends_open_conversations() -> None:
-    server = FastAgi(answer)
+    server = FastAgi(answer, KEY)
     await server.start()
     asterisk = await connect(server)
     asterisk.writer.write(request("referral/101"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from adapters.fake_ari import (
     DECIDE,
     TIMEOUT_S,
+    FakeAri,
     FakeChannel,
     ari_of,
     linked,
@@ -71,6 +73,49 @@ async def test_f08_a_bridge_whose_name_is_taken_over_leaves_loudly() -> None:
     async with serving() as fake:
         ari = ari_of(fake)
         async with running(ari) as task:
+            await until(ari.connected.is_set)
+            await fake.send({"type": "ApplicationReplaced"})
+            with pytest.raises(PbxRejected, match="another bridge has connected"):
+                async with asyncio.timeout(TIMEOUT_S):
+                    await task
+
+
+def is_another(fake: FakeAri, before: WebSocketResponse) -> bool:
+    return fake.socket is not before
+
+
+async def test_f08_ones_own_older_connection_that_is_served_late_is_no_other_bridge() -> None:
+    async with serving() as fake:
+        ari = ari_of(fake, ping_interval_s=0.05, request_timeout_s=0.1)
+        async with running(ari) as task:
+            await until(ari.connected.is_set)
+            fake.silent = True  # a connection with its handshake, then one after the other
+            await until(lambda: ari._given_up == 2)
+            fake.silent = False
+            for _ in range(2):
+                await until(ari.connected.is_set)
+                socket = fake.socket
+                await fake.send({"type": "ApplicationReplaced"})
+                await until(partial(is_another, fake, socket))
+                assert not task.done()
+            await until(ari.connected.is_set)
+            await fake.send({"type": "ApplicationReplaced"})
+            with pytest.raises(PbxRejected, match="another bridge has connected"):
+                async with asyncio.timeout(TIMEOUT_S):
+                    await task
+
+
+async def test_f08_a_while_after_a_silence_nothing_of_ours_is_served_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pbx_bridge.adapters.ari.telephony.SERVED_LATE_S", 0.0)
+    async with serving() as fake:
+        ari = ari_of(fake, ping_interval_s=0.05, request_timeout_s=0.1)
+        async with running(ari) as task:
+            await until(ari.connected.is_set)
+            fake.silent = True
+            await until(lambda: ari._given_up == 1)
+            fake.silent = False
             await until(ari.connected.is_set)
             await fake.send({"type": "ApplicationReplaced"})
             with pytest.raises(PbxRejected, match="another bridge has connected"):

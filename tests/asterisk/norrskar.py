@@ -78,4 +78,5 @@ def settings(folder: Path = Path("/run/pbx"), **changes: object) -> Settings:
 def known_secrets(plan: Plan, trunk: str = "") -> Secrets:
     phones = {who: f"secret-of-{who}" for who in plan.people}
     boxes, pins = dict.fromkeys(mailboxes(plan), "0000"), dict.fromkeys(plan.people, "0000")
-    return Secrets("secret-of-ari", "secret-of-ami", phones, boxes, pins, trunk)
+    lookup = "secret-of-lookup"
+    return Secrets("secret-of-ari", "secret-of-ami", phones, boxes, pins, trunk, lookup)

@@ -232,7 +232,9 @@ def test_control_is_on_loopback_and_no_secret_is_where_it_is_not_needed() -> Non
     for name in ("ari.conf", "manager.conf"):
         assert "deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255" in files[name]
     holders = {name for name, content in files.items() if "secret-of-" in content}
-    assert holders == {"ari.conf", "manager.conf", "pjsip.conf"}
+    assert holders == {"ari.conf", "manager.conf", "pjsip.conf", "extensions.conf"}
+    assert files["extensions.conf"].count("secret-of-") == 1
+    assert files["extensions.conf"].count("PBX_LOOKUP_KEY") == 1, "no application's argument"
 
 
 def test_what_this_asterisk_lacks_is_not_asked_of_it() -> None:

@@ -22,8 +22,8 @@ def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path
     assert set(made.pins) == {"101", "102"}
     pins = [*made.mailboxes.values(), *made.pins.values()]
     assert all(len(one) == 6 and one.isdigit() for one in pins)
-    everything = [made.ari, made.ami, *made.phones.values()]
-    assert len(set(everything)) == 4
+    everything = [made.ari, made.ami, made.lookup, *made.phones.values()]
+    assert len(set(everything)) == 5
     assert min(map(len, everything)) >= 32
 
 
@@ -39,18 +39,19 @@ def test_what_is_there_is_kept_and_newcomers_get_theirs(tmp_path: Path) -> None:
     assert second.mailboxes.keys() == {"101", "103", "900"}
     assert second.pins.keys() == {"101", "102", "103"}
     assert second.pins["101"] == first.pins["101"]
-    assert (second.ari, second.ami) == (first.ari, first.ami)
+    assert (second.ari, second.ami, second.lookup) == (first.ari, first.ami, first.lookup)
 
 
-def test_an_older_file_gets_pins_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_an_older_file_gets_what_it_lacks_and_keeps_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     first = load(file, small_plan())
     held = json.loads(file.read_text())
-    del held["pins"]
+    del held["pins"], held["lookup"]
     file.write_text(json.dumps(held))
     second = load(file, small_plan())
     assert second.pins.keys() == {"101", "102"}
-    assert replace(second, pins=first.pins) == first
+    assert len(second.lookup) >= 32
+    assert replace(second, pins=first.pins, lookup=first.lookup) == first
     assert load(file, small_plan()) == second
 
 
@@ -78,7 +79,7 @@ def test_s29_secrets_do_not_appear_in_logs(tmp_path: Path) -> None:
     made = load(tmp_path / "secrets.json", small_plan())
     shown = f"{made} {made!r}"
     pins = [*made.mailboxes.values(), *made.pins.values()]
-    for secret in (made.ari, made.ami, *made.phones.values(), *pins):
+    for secret in (made.ari, made.ami, made.lookup, *made.phones.values(), *pins):
         assert secret not in shown
 
 

@@ -15,7 +15,9 @@ from pbx_bridge.wire.agi import (
     Received,
     Reply,
     Request,
+    get_variable,
     set_variable,
+    value_of,
 )
 
 REQUEST = (
@@ -165,3 +167,27 @@ def test_only_plain_names_are_set(name: str) -> None:
 def test_a_value_that_would_not_fit_into_a_line_is_refused() -> None:
     with pytest.raises(ValueError, match="too long"):
         set_variable("A", "ö" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("result=1 (a b)", "a b"),
+        ("result=1 (a (b))", "a (b)"),
+        ("result=1 ()", ""),
+        ("result=0", ""),
+        ("result=1", ""),
+        ("result=1 (a", ""),
+        ("(a)", ""),
+    ],
+)
+def test_a_variable_is_read_from_the_answer(text: str, value: str) -> None:
+    assert value_of(Reply(200, text)) == value
+    assert value_of(Reply(510, text)) == ""
+
+
+@pytest.mark.parametrize("name", ["SHELL(id)", "A\nB", "", "A B"])
+def test_a_variable_that_is_asked_for_has_a_plain_name(name: str) -> None:
+    assert get_variable("PBX_X") == b"GET VARIABLE PBX_X\n"
+    with pytest.raises(ValueError, match="plain"):
+        get_variable(name)

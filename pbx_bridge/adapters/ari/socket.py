@@ -20,6 +20,11 @@ CLOSE_TIMEOUT_S = 0.5
 connection meanwhile."""
 
 
+class Silent(PbxUnavailable):
+    """Asterisk gave no answer. It may only hang, and take up later what it was sent: a connection
+    that was given up is then served, and takes over our application's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class AriAddress:
     """Where Asterisk's HTTP server is, and who we are there."""
@@ -75,7 +80,8 @@ class AriSocket:
             await self._session.close()
             if isinstance(error, aiohttp.ClientError | OSError | TimeoutError):
                 why = str(error) or type(error).__name__
-                raise PbxUnavailable(
+                kind = Silent if isinstance(error, TimeoutError) else PbxUnavailable
+                raise kind(
                     f"ARI at {address.host}:{address.port} can't be reached: {why}"
                 ) from error
             raise
@@ -107,6 +113,8 @@ class AriSocket:
                         waiting.set_result(response)
                 case event:
                     heard(event)
+        if isinstance(self._socket.exception(), TimeoutError):
+            raise Silent("Asterisk didn't answer the ARI socket's ping")
         raise PbxUnavailable("Asterisk closed the ARI socket")
 
     def send(
@@ -150,7 +158,7 @@ class AriSocket:
             async with asyncio.timeout(self._timeout_s):
                 return await future
         except TimeoutError:
-            raise PbxUnavailable(f"ARI gave no answer in {self._timeout_s} s") from None
+            raise Silent(f"ARI gave no answer in {self._timeout_s} s") from None
 
     async def _over_http(
         self, method: str, path: str, query: Mapping[str, str] | None, body: object
@@ -163,7 +171,8 @@ class AriSocket:
                 found = ari.decoded(await answer.read())
                 return ari.Response("", answer.status, answer.reason or "", found)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise PbxUnavailable(f"ARI gave no answer: {error!r}") from error
+            kind = Silent if isinstance(error, TimeoutError) else PbxUnavailable
+            raise kind(f"ARI gave no answer: {error!r}") from error
 
 
 def _fail(future: asyncio.Future[ari.Response], why: str) -> None:

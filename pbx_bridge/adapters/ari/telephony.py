@@ -16,7 +16,7 @@ from typing import assert_never
 
 import structlog
 
-from pbx_bridge.adapters.ari.socket import AriAddress, AriSocket
+from pbx_bridge.adapters.ari.socket import AriAddress, AriSocket, Silent
 from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxRejected, PbxUnavailable, ProtocolError
 from pbx_bridge.wire import ari
 from pbx_bridge.wire.backoff import delays
@@ -25,6 +25,8 @@ REQUEST_TIMEOUT_S = 2.0
 ENTER_TIMEOUT_S = 1.0
 """From a won claim to `StasisStart`."""
 PING_INTERVAL_S = 2.0
+SERVED_LATE_S = 60.0
+"""After a new connection: then Asterisk has served all that were made before."""
 MOST_WAITING = 2000
 """Offers held for the bridge; beyond that callers go to the fallback after its time-out."""
 
@@ -86,6 +88,9 @@ class Ari:
         self._offers: asyncio.Queue[Offer] = asyncio.Queue(MOST_WAITING)
         self._entering: dict[str, asyncio.Future[None]] = {}
         self._socket: AriSocket | None = None
+        self._given_up = 0
+        """Connections that Asterisk may still serve, because it was silent."""
+        self._connected_at = 0.0
 
     async def run(self) -> None:
         """Keep connected until cancelled. Raises `PbxRejected` for what can't be cured."""
@@ -95,6 +100,7 @@ class Ari:
         while True:
             try:
                 async with self._new_socket() as socket, asyncio.TaskGroup() as tasks:
+                    self._connected_at = asyncio.get_running_loop().time()
                     tasks.create_task(socket.read(self._heard), name="ari-reader")
                     await self._prepare(socket)
                     log.info("ari_back" if said_lost else "ari_connected")
@@ -104,6 +110,8 @@ class Ari:
                         # Only now: a peer that accepts and closes is met ever more slowly.
                         waits = delays(rng)
             except* (PbxUnavailable, ProtocolError) as group:
+                if group.subgroup(Silent):
+                    self._given_up += 1
                 if not said_lost:
                     log.warning("ari_lost", why=str(group.exceptions[0]))
                     said_lost = True
@@ -291,6 +299,9 @@ class Ari:
                     self._offer(channel, claimed=True)
                 elif not entering.done():
                     entering.set_result(None)
+            case ari.Replaced() if self._is_own():
+                self._given_up -= 1
+                raise PbxUnavailable("an older connection of ours was served late")
             case ari.Replaced():
                 raise PbxRejected(
                     f"another bridge has connected to Asterisk as {self._address.app!r} and "
@@ -303,6 +314,14 @@ class Ari:
                 log.warning("ari_malformed", why=why[:200])
             case _:
                 assert_never(event)
+
+    def _is_own(self) -> bool:
+        """Whether it was one of our own connections that took over: Asterisk hung, and serves now
+        what we gave up meanwhile. There are no more of them than were given up, and none any more
+        a while after; a second bridge is told apart by that."""
+        if asyncio.get_running_loop().time() - self._connected_at > SERVED_LATE_S:
+            self._given_up = 0
+        return self._given_up > 0
 
     def _offer(self, channel: ari.Channel, *, claimed: bool) -> None:
         offer = Offer(channel.id, channel.id, channel.caller, channel.variables, claimed)
