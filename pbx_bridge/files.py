@@ -88,7 +88,8 @@ def own_folder(folder: Path, say: Callable[[str], None]) -> None:
     held = folder.stat()
     if held.st_uid != os.geteuid():
         raise FolderRefused(
-            f"{folder}: belongs to {_user(held.st_uid)}, and this runs as {_user(os.geteuid())}. "
+            f"{folder}: belongs to {user_name(held.st_uid)}, and this runs as "
+            f"{user_name(os.geteuid())}. "
             "Passwords and callers' numbers are kept there: start as its owner, give it to this "
             "user (chown -R), or name another folder with --state"
         )
@@ -105,7 +106,8 @@ def _delete(path: Path) -> None:
         path.unlink()
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """The name of a user of this machine, whatever the environment says."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,23 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.adapters.doors import HttpDoor, Limits
+from pbx_bridge.files import user_name
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 ASK_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
 """For answers under way when the bridge ends."""
 MOST_BYTES = 64 * 1024
+UNKNOWN = "unknown"
+_CREDENTIALS = struct.Struct("iII")
+"""Of the other end of a Unix socket: process, user, group (unix(7), SO_PEERCRED)."""
 BODY_S = 5.0
 """For a question's body."""
 LIMITS = Limits(stay_s=60.0)
 
 Answer = Mapping[str, object]
-Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
+Handler = Callable[[Mapping[str, Any], str], Awaitable[Answer]]
+"""From a question's values, and the user of this machine who asks, to the answer."""
 
 
 class Control:
@@ -73,9 +79,20 @@ class Control:
         except TimeoutError:
             return _json({"error": f"the question was not told within {BODY_S:g} s"}, 408)
         try:
-            return _json(await handler(from_json(text or b"{}")))
+            return _json(await handler(from_json(text or b"{}"), _who(request)))
         except (ValueError, KeyError, TypeError) as error:
             return _json({"error": str(error)}, 400)
+
+
+def _who(request: web.Request) -> str:
+    """The user whose process asks, as the kernel knows; what they say themselves isn't asked."""
+    transport = request.transport
+    found = None if transport is None else transport.get_extra_info("socket")
+    if found is None:  # gone meanwhile
+        return UNKNOWN
+    held = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(held)
+    return user_name(uid)
 
 
 def _json(answer: Answer, status: int = 200) -> web.Response:

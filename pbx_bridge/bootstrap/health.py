@@ -42,6 +42,7 @@ class Health:
             "ari": self._ari_answers,
             "ami": self._ami_answers,
             "storage": self._stores,
+            "history": self._history_is_whole,
             "record": self._record_is_followed,
             "mirror": self._mirror_is_kept,
             "speech": self._speaks,
@@ -71,6 +72,18 @@ class Health:
         if storing.silent_s > STORING_LIMIT_S:
             raise Ill(f"nothing was stored for {storing.silent_s:.0f} s; look at the disk")
         return "stored a sign of life"
+
+    async def _history_is_whole(self) -> str:
+        """The journal has all that was written, as far as the heads know and nobody has accepted
+        that it hasn't."""
+        exchange = self._parts.office.exchange
+        if holes := exchange.holes or self._parts.journal.not_noted:
+            told = ", ".join(f"{one.first}-{one.last} ({one.why})" for one in holes)
+            raise Ill(
+                f"rows {told} of the journal: referrals, sign-ins and returns may be missing. "
+                "Restore a backup, or go on without: pbx-bridge verify --accept WHY"
+            )
+        return "the journal has all that its heads say"
 
     async def _record_is_followed(self) -> str:
         if not self._parts.tail.well:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 import pbx_bridge
 from pbx_bridge.adapters.agi import FastAgi
 from pbx_bridge.adapters.clock import SystemClock
-from pbx_bridge.adapters.control import Control
+from pbx_bridge.adapters.control import UNKNOWN, Control
 from pbx_bridge.adapters.operations import Operations
 from pbx_bridge.app.health import Kept
 from pbx_bridge.app.status import exchange_status, process_status
@@ -30,10 +30,19 @@ from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.bootstrap.parts import Parts, control_socket
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site, newest_change, read_site
-from pbx_bridge.core.commands import Command, TakeUpPlan
-from pbx_bridge.core.events import BridgeStarted, LinkLost
+from pbx_bridge.core.call import Why
+from pbx_bridge.core.commands import (
+    EXCHANGE,
+    AcceptLoss,
+    Command,
+    NoteLoss,
+    ReportOutage,
+    TakeUpPlan,
+    technician,
+)
+from pbx_bridge.core.events import BridgeStarted, DataRead, LinkLost
 from pbx_bridge.core.lookup import lookup
-from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +78,8 @@ class Bridge:
                 "command": self._command,
                 "reload": self._reload,
                 "erase": self._erase,
+                "accept": self._accept,
+                "reading": self._note_reading,
             },
         )
         self._ready = False
@@ -103,6 +114,7 @@ class Bridge:
             voicemail=str(deployment.voicemail),
             sounds=str(deployment.sounds),
         )
+        await self._note_loss()
         self.parts.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
         await self.parts.office.obey(TakeUpPlan())
         try:
@@ -129,6 +141,16 @@ class Bridge:
                 ready()
         except* (PbxRejected, PbxUnavailable) as failed:
             raise failed.exceptions[0] from None
+
+    async def _note_loss(self) -> None:
+        """Journal what was found missing of it, and have the switchboard told, once."""
+        known = self.parts.office.exchange.holes
+        spans = {(one.first, one.last) for one in known}
+        found = tuple(
+            one for one in self.parts.journal.not_noted if (one.first, one.last) not in spans
+        )
+        if found or any(not one.told for one in known):
+            await self.parts.office.obey(NoteLoss(found))
 
     async def _well(self) -> None:
         """Wait until Asterisk can be helped by this bridge. Raises `PbxUnavailable`."""
@@ -163,11 +185,11 @@ class Bridge:
         audio = partial(self.parts.mirror.referral_audio, language=language)
         return lookup(path, exchange, self.parts.clock.now(), audio)
 
-    async def _live(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+    async def _live(self, _: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
         """A sign of life, and whether callers are answered by this bridge."""
         return {"pid": os.getpid(), "ready": self._ready}
 
-    async def _status(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+    async def _status(self, _: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
         return {
             **exchange_status(self.parts.office.exchange, self.parts.clock),
             "links": self.parts.links,
@@ -177,10 +199,13 @@ class Bridge:
             "bridge": process_status(self.parts.calls.tally),
         }
 
-    async def _command(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+    async def _command(self, body: Mapping[str, Any], who: str = UNKNOWN) -> Mapping[str, object]:
+        """Obey a command, which is given by the user who asks, whoever it says it is by."""
         kinds = {kind.__name__: kind for kind in Command.__args__}
         kind = kinds[str(body["command"])]
-        command: Command = TypeAdapter(kind).validate_python(body["values"])
+        by = EXCHANGE if kind is ReportOutage else technician(who)  # the supervisor's own
+        values = {**body["values"], "by": by}
+        command: Command = TypeAdapter(kind).validate_python(values)
         for name, value in body["values"].items():
             if isinstance(getattr(command, name), datetime) and not getattr(command, name).tzinfo:
                 raise ValueError(f"{name}: {value!r} has no time zone; write one, as in +02:00")
@@ -191,12 +216,35 @@ class Bridge:
         clause = outcome.refusal.clause if outcome.refusal else ""
         return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
 
-    async def _erase(self, body: Mapping[str, Any]) -> Mapping[str, object]:
+    async def _note_reading(
+        self, body: Mapping[str, Any], who: str = UNKNOWN
+    ) -> Mapping[str, object]:
+        """Journal that somebody reads what is known of people, before they do."""
+        now = self.parts.clock.now()
+        read = DataRead(str(body["what"]), who, str(body["why"]), now)
+        try:
+            await self.parts.journal.append(now, [read])
+        except JournalUnavailable as error:
+            raise ValueError(f"it can't be journaled, so nothing is shown: {error}") from None
+        return {}
+
+    async def _erase(self, body: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
         """Delete what is too old, or what is known of one number."""
         number = str(body.get("number", ""))
         return await (self.parts.erasing.forget(number) if number else self.parts.erasing.erase())
 
-    async def _reload(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+    async def _accept(self, body: Mapping[str, Any], who: str = UNKNOWN) -> Mapping[str, object]:
+        """Go on without what is missing of the journal, knowingly."""
+        holes = self.parts.office.exchange.holes
+        if not holes:
+            raise ValueError("nothing is missing of the journal that was not accepted before")
+        why = str(body["why"])
+        outcome = await self.parts.office.obey(AcceptLoss(why, technician(who)))
+        if outcome.why is not Why.COMMAND_DONE:
+            raise ValueError("it can't be stored; see `pbx-bridge doctor`")
+        return {"accepted": [[one.first, one.last] for one in holes]}
+
+    async def _reload(self, _: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
         """Use the files as they are now, or keep the plan and say what is wrong."""
         today = self.parts.clock.now().date()
         try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pbx_bridge.adapters import backup as backups
+from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal import (
     Broken,
     Head,
@@ -37,6 +39,7 @@ from pbx_bridge.cli.options import (
     reading,
     show,
     site_of,
+    this_user,
 )
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.files import PRIVATE
@@ -58,12 +61,20 @@ def verify(
         list[str] | None,
         typer.Option("--head", help="NUMBER:HASH from the system log; may be given often."),
     ] = None,
+    accept: Annotated[
+        str,
+        typer.Option(metavar="WHY", help="Go on without rows that are lost; it is journaled."),
+    ] = "",
     config: Config = CONFIG,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the journal's chain: nothing edited, deleted, reordered, cut off or written anew."""
     deployment = deployment_of(config, state)
+    if accept.strip():
+        door = control_socket(deployment.state)
+        accepted = asyncio.run(control.ask(door, "accept", {"why": accept}))["accepted"]
+        _progress(f"accepted as lost, by {this_user()}: rows {_rows(accepted)}")
     path = database_file(deployment.state)
     anchors = list(_anchors(deployment, head or ()))
     if not (path.exists() or head_file(path).exists() or anchors):
@@ -78,9 +89,13 @@ def verify(
         _tell(as_json, words, {"intact": False, "row": verdict.seq, "why": verdict.why})
         raise typer.Exit(1)
     words = f"intact: {verdict.rows} rows"
+    lost = [[one.first, one.last] for one in verdict.accepted]
+    if lost:
+        words += f", without rows {_rows(lost)}, which are lost or not as they were and accepted"
     if anchors:
         words += f", {len(anchors)} heads from outside"
-    _tell(as_json, words, {"intact": True, "rows": verdict.rows, "heads": len(anchors)})
+    told: dict[str, object] = {"intact": True, "rows": verdict.rows, "heads": len(anchors)}
+    _tell(as_json, words, told | ({"accepted": lost} if lost else {}))
 
 
 def export(
@@ -151,8 +166,8 @@ def restore(
     if lost > head.seq:
         sys.stdout.write(
             f"It ends with row {head.seq}, and {deployment.anchor} knows of row {lost}: what came "
-            "in between is lost. Keep that file with the record of this restore and let the bridge "
-            "begin a new one, or `verify` will miss those rows for ever\n"
+            "in between is lost. The bridge says so at its start, until `pbx-bridge verify "
+            "--accept WHY` goes on without it\n"
         )
 
 
@@ -196,6 +211,10 @@ def _written(file: Path, lines: Iterable[str]) -> int:
         Path(name).unlink(missing_ok=True)
         raise
     return count
+
+
+def _rows(spans: Sequence[Sequence[int]]) -> str:
+    return ", ".join(f"{first}-{last}" for first, last in spans)
 
 
 def _progress(words: str) -> None:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import itertools
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pbx_bridge.adapters import control
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.codec import RowUnreadable
 from pbx_bridge.adapters.journal.store import SqliteJournal, read_entries
 from pbx_bridge.asterisk import running
-from pbx_bridge.bootstrap import database_file
+from pbx_bridge.bootstrap import control_socket, database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
@@ -30,6 +31,7 @@ from pbx_bridge.core.events import DataRead
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.files import user_name
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
@@ -128,17 +130,31 @@ def readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def note_reading(site: Site, what: str, why: str) -> None:
-    """Journal who reads what and why. Raises `JournalUnavailable`: then nothing is shown."""
+def note_reading(site: Site, what: str, why: str, *, begin: bool = False) -> None:
+    """Journal who reads what and why, by the running bridge where there is one. Where there is no
+    journal nothing can be read, unless one is to `begin`.
+
+    Raises `JournalUnavailable`, `PbxRejected`: then nothing is shown.
+    """
     if not why.strip():
         raise typer.BadParameter("--why: write why the data is read")
-    path = database_file(site.deployment.state)
-    if not path.exists():
+    state = site.deployment.state
+    path = database_file(state)
+    if not (begin or path.exists()):
+        return
+    with suppress(PbxUnavailable):  # none runs: then it is written here
+        body = {"what": what, "why": why}
+        asyncio.run(control.ask(control_socket(state), "reading", body))
         return
     now = clock_of(site).now()
-    event = DataRead(what, getpass.getuser(), why, now)
+    event = DataRead(what, this_user(), why, now)
     with closing(Database(path)) as database:
         asyncio.run(SqliteJournal(database).append(now, (event,)))
+
+
+def this_user() -> str:
+    """Whose process this is; the environment could say anything."""
+    return user_name(os.getuid())
 
 
 def show(value: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -19,6 +18,7 @@ from pbx_bridge.cli.options import (
     note_reading,
     show,
     site_of,
+    this_user,
 )
 from pbx_bridge.core import compliance
 from pbx_bridge.ports import PbxRejected
@@ -58,7 +58,7 @@ def report_of(
     """Answered, abandoned, untold and waits, from Asterisk's own record (S2, S7, S21)."""
     site = site_of(deployment_of(config, state))
     if people:
-        user, may = getpass.getuser(), site.deployment.privacy.may_see_people
+        user, may = this_user(), site.deployment.privacy.may_see_people
         if user not in may:
             raise PbxRejected(
                 f"{user} may not see figures of single people; config.yaml names who may, under "

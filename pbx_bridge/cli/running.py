@@ -25,6 +25,7 @@ from pbx_bridge.cli.options import (
     Config,
     State,
     deployment_of,
+    note_reading,
     person_of,
     show,
     site_of,
@@ -185,6 +186,8 @@ def phone(
     deployment = deployment_of(config, state)
     site = site_of(deployment)
     person = person_of(site, extension)
+    secure(deployment, _warn)
+    note_reading(site, f"phone {extension}", "password and PIN", begin=True)
     held = secrets.load(deployment.state / SECRETS, site.plan)
     host, port = deployment.host, deployment.sip_port
     with contextlib.suppress(PbxUnavailable):

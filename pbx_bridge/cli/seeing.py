@@ -132,6 +132,7 @@ def _status_text(found: Any) -> str:
         + " (from their own mobile)" * one["own_mobile_only"]
         for one in found["pin_locks"]
     ]
+    rows += [f"  ILL {one['part']}: {one['what']}" for one in found["parts"] if not one["well"]]
     bridge = found["bridge"]
     rows.append(
         f"  bridge {bridge['pid']}: {bridge['decided']} decisions, "

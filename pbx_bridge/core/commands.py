@@ -10,14 +10,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pbx_bridge.core.sentences import Sentence
-from pbx_bridge.core.state import Lost, Part
+from pbx_bridge.core.state import Hole, Lost, Part
 
 TECHNICIAN = "technician"
-"""`by` of a command from the command line."""
+"""`by` of a command from the command line, followed by a colon and the user of the machine; in
+journals from before, and where nobody knows the user, by itself."""
 EXCHANGE = "exchange"
 """`by` of what the exchange does by itself: a colleague didn't answer, a notice arrived."""
 CALLER = "caller"
 """`by` of somebody who calls from outside."""
+
+
+def technician(user: str) -> str:
+    """`by` of a command that a user of this machine gives."""
+    return f"{TECHNICIAN}:{user}"
+
+
+def is_technician(by: str) -> bool:
+    """Whether `by` is somebody at the command line; no extension has a colon."""
+    return by.partition(":")[0] == TECHNICIAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,23 @@ class TakeUpPlan:
     """A plan has come into force: what differs from the one before is told (S4)."""
 
     by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLoss:
+    """Rows of the journal were found missing; somebody has to know."""
+
+    holes: tuple[Hole, ...] = ()
+    """Those that are not in the journal yet."""
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptLoss:
+    """Go on without what is missing of the journal."""
+
+    why: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +337,8 @@ Command = (
     | CountAttendants
     | ReportOutage
     | TakeUpPlan
+    | NoteLoss
+    | AcceptLoss
     | AskCover
     | AnswerCover
     | LapseCover

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from pbx_bridge.core import absence, guard, reach, referring, timetable
 from pbx_bridge.core.commands import (
+    AcceptLoss,
     AnswerCover,
     AnswerForward,
     AskCallBack,
@@ -21,6 +22,7 @@ from pbx_bridge.core.commands import (
     LapseForward,
     LiftShield,
     NoteCall,
+    NoteLoss,
     OfferForward,
     Promise,
     ProvePin,
@@ -98,6 +100,8 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | CountAttendants()
             | ReportOutage()
             | TakeUpPlan()
+            | NoteLoss()
+            | AcceptLoss()
             | NoteCall()
             | RemindOfReturns()
             | TakeMessage()

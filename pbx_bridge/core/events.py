@@ -444,6 +444,35 @@ class BridgeStarted:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryLost:
+    """Rows of the journal are missing, or were written anew: found at a bridge's start."""
+
+    first: int
+    last: int
+    why: str
+    """`missing`, or `another-history`: what stands there isn't what the heads say."""
+    at: datetime
+    chain: str = ""
+    """Of row `last` as a head had it (hex), "" where none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossTold:
+    """The switchboard was told that history is missing."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LossAccepted:
+    """A technician knows of all that is missing so far, and goes on without it."""
+
+    by: str
+    why: str
+    at: datetime
+
+
 Event = (
     ReferralSet
     | ReferralCancelled
@@ -483,5 +512,8 @@ Event = (
     | PartGone
     | DataErased
     | DataRead
+    | HistoryLost
+    | LossTold
+    | LossAccepted
     | BridgeStarted
 )

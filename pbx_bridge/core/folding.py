@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
-from pbx_bridge.core import locks, mailboxes
+from pbx_bridge.core import history, locks, mailboxes
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
@@ -22,9 +22,12 @@ from pbx_bridge.core.events import (
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
+    HistoryLost,
     LineShort,
     LineStaffed,
     LinkLost,
+    LossAccepted,
+    LossTold,
     MessageLeft,
     MessageSorted,
     NoticeDelivered,
@@ -157,6 +160,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return _referred(exchange, event)
         case ForwardOffered() | ForwardAnswered() | ForwardWithdrawn():
             return _forwarded(exchange, event)
+        case HistoryLost() | LossTold() | LossAccepted():
+            return replace(exchange, holes=history.folded(exchange, event))
         case NoticeDue(notice):
             return replace(exchange, outbox={**exchange.outbox, notice.id: notice})
         case NoticeDelivered(id_) | NoticeDropped(id_):

@@ -11,6 +11,7 @@ from pbx_bridge.core import (
     breaking,
     consent,
     covering,
+    history,
     locks,
     mailboxes,
     numbers,
@@ -23,7 +24,7 @@ from pbx_bridge.core.commands import (
     EXCHANGE,
     MOST_REFUSALS,
     REFUSALS_WINDOW,
-    TECHNICIAN,
+    AcceptLoss,
     AnswerCover,
     AnswerForward,
     AskCallBack,
@@ -36,6 +37,7 @@ from pbx_bridge.core.commands import (
     LapseForward,
     LiftShield,
     NoteCall,
+    NoteLoss,
     OfferForward,
     Promise,
     ProvePin,
@@ -52,6 +54,7 @@ from pbx_bridge.core.commands import (
     TakeMessage,
     TakeUpPlan,
     WithdrawForward,
+    is_technician,
 )
 from pbx_bridge.core.events import (
     CallBackAsked,
@@ -113,6 +116,10 @@ def handle(  # noqa: PLR0912 - one case a command
         case TakeUpPlan():
             known = summary(exchange.plan)
             return () if known == exchange.known else (PlanInForce(known, now),)
+        case NoteLoss():
+            return history.note(command, exchange, now)
+        case AcceptLoss():
+            return history.accept(command, exchange, now)
         case AskCover():
             return covering.ask(command, exchange, now)
         case AnswerCover():
@@ -165,7 +172,9 @@ def pin_locked(command: ProvePin, exchange: Exchange, now: datetime) -> Lock | N
     return locks.held(exchange.wrong_pins, counted, now)
 
 
-def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
+def _not_entitled(  # noqa: PLR0912 - one case a kind of command
+    command: Command, exchange: Exchange
+) -> Refusal | None:
     """Everybody may command for themselves; operators, foremen and technicians for others."""
     match command:
         case (
@@ -176,6 +185,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             | CountAttendants(by=by)
             | ReportOutage(by=by)
             | TakeUpPlan(by=by)
+            | NoteLoss(by=by)
             | NoteCall(by=by)
             | RemindOfReturns(by=by)
             | TakeMessage(by=by)
@@ -183,9 +193,13 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             actor = exchange.plan.people.get(by)
             if by == EXCHANGE or (actor is not None and actor.operator):
                 return None
+            if isinstance(command, SettleNotices) and is_technician(by):
+                return None
             return _not_for_others()
         case ProvePin():
             return None
+        case AcceptLoss(by=by):
+            return None if is_technician(by) else _not_for_others()
         case BreakPhoneHours(line=line, by=by) | ResumePhoneHours(line=line, by=by):
             return _not_of_the_line(line, by, exchange)
         case RecordContact(target=target, by=by):
@@ -197,7 +211,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             unknown = {to, person or to} - exchange.plan.people.keys()
             whom = to
         case LiftShield(person, by):
-            unknown, whom = {person} - exchange.plan.people.keys(), TECHNICIAN
+            unknown, whom = {person} - exchange.plan.people.keys(), ""
         case _:
             unknown, whom, by = (
                 {command.person} - exchange.plan.people.keys(),
@@ -206,7 +220,7 @@ def _not_entitled(command: Command, exchange: Exchange) -> Refusal | None:
             )
     if unknown:
         return _unknown_person()
-    if by in (whom, TECHNICIAN):
+    if is_technician(by) or (whom and by == whom):
         return None
     actor = exchange.plan.people.get(by)
     answers = isinstance(
@@ -223,7 +237,7 @@ def _not_of_the_line(name: str, by: str, exchange: Exchange) -> Refusal | None:
     """Who attends a line may break its hours; so may operators and technicians."""
     actor, line = exchange.plan.people.get(by), exchange.plan.lines.get(name)
     members = line.members if line is not None else ()
-    if by == TECHNICIAN or (actor is not None and (actor.operator or by in members)):
+    if is_technician(by) or (actor is not None and (actor.operator or by in members)):
         return None
     return _not_for_others()
 
@@ -234,7 +248,7 @@ def _not_of_the_target(target: str, by: str, exchange: Exchange) -> Refusal | No
     if person is None:
         return _not_of_the_line(target, by, exchange)
     actor = exchange.plan.people.get(by)
-    allowed = by in (TECHNICIAN, target, person.foreman)
+    allowed = by in (target, person.foreman) or is_technician(by)
     if allowed or (actor is not None and (actor.operator or actor.unit == person.unit)):
         return None
     return _not_for_others()
@@ -250,7 +264,7 @@ def _not_for_others() -> Refusal:
 
 def _too_many(command: Command, exchange: Exchange, now: datetime) -> Refusal | None:
     """Somebody whose commands keep being refused is trying them out (F38)."""
-    if command.by in (TECHNICIAN, EXCHANGE, CALLER):
+    if command.by in (EXCHANGE, CALLER) or is_technician(command.by):
         return None
     if len(_recent(exchange, command.by, now, REFUSALS_WINDOW)) < MOST_REFUSALS:
         return None

@@ -11,6 +11,7 @@ from pbx_bridge.core import (
     absence,
     attendance,
     consent,
+    history,
     locks,
     mailboxes,
     reach,
@@ -29,6 +30,7 @@ from pbx_bridge.core.events import (
     ForwardWithdrawn,
     LineShort,
     LineStaffed,
+    LossTold,
     MessageLeft,
     NoticeDropped,
     NoticeDue,
@@ -103,6 +105,9 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
         case LineStaffed(line) if line in before.shortages:
             for one in attendance.attendants(after, plan.switchboard, now):
                 yield _notice(About.LINE_STAFFED, line, one, Channel.MESSAGE, now)
+        case LossTold():
+            for to, channel in history.listeners(after, now):
+                yield _notice(About.HISTORY_LOST, "", to, channel, now)
         case PlanInForce():
             for change in changes(before.known, plan, now):
                 yield from _of_change(change, now)
@@ -379,6 +384,8 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
         case About.CHANGE | About.PIN_LOCKED | About.OUTAGE:
             return False
+        case About.HISTORY_LOST:
+            return not exchange.holes
         case About.LINE_SHORT:
             return notice.person not in exchange.shortages
         case About.RETURNS | About.RETURNS_LEFT | About.RETURNS_OVERDUE:

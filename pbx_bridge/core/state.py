@@ -246,6 +246,8 @@ class About(StrEnum):
     """Wrong PINs have locked somebody's voice menu."""
     OUTAGE = "outage"
     """To the switchboard: Asterisk or the bridge was not there for a while."""
+    HISTORY_LOST = "history-lost"
+    """To the switchboard: rows of the journal are missing."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -283,6 +285,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Rows of the journal that are missing, or aren't what was written there."""
+
+    first: int
+    last: int
+    why: str
+    """As in `events.HistoryLost`."""
+    chain: str = ""
+    told: bool = False
+    """The switchboard knows of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """The live state: the plan, and the fold of the journal over it."""
 
@@ -317,6 +332,8 @@ class Exchange:
     """The plan that the switchboard knows of."""
     messages: Mapping[str, datetime] = field(default_factory=dict)
     """When the messages of the last days were left, by `mailboxes.key`: those that were told."""
+    holes: tuple[Hole, ...] = ()
+    """What is missing of the journal, until a technician has accepted it."""
 
 
 LOOKED_UP = frozenset({"last_talks"})
@@ -324,7 +341,7 @@ LOOKED_UP = frozenset({"last_talks"})
 AFTER_CALLS = frozenset(
     {
         *("outbox", "undelivered", "failures", "wrong_pins", "returns", "last_talks", "known"),
-        "messages",
+        *("messages", "holes"),
     }
 )
 """Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""

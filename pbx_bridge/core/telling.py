@@ -46,6 +46,9 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         case About.LINE_STAFFED | About.OUTAGE:
             yield _is_back(notice, whom)
             return
+        case About.HISTORY_LOST:
+            yield sentence("notice-history-lost")
+            return
         case About.PIN_LOCKED:
             yield sentence("notice-pin-locked", name=name, since=notice.since or notice.at)
             return

@@ -160,11 +160,11 @@ async def _say_ready(supervisor: Supervisor, exchange: Exchange, ready: Ready) -
 async def _serve_door(exchange: Exchange, own: State, stopping: asyncio.Event) -> None:
     """Answer to `status` and `stop` in the state folder, as soon as that can hold a socket."""
 
-    async def status(_: Mapping[str, Any]) -> Mapping[str, object]:
+    async def status(_: Mapping[str, Any], _who: str) -> Mapping[str, object]:
         parts = [{"part": one.part, "well": one.well, "what": one.what} for one in own.findings()]
         return {"pid": exchange.asterisk.pid if exchange.asterisk.running else 0, "parts": parts}
 
-    async def stop_(_: Mapping[str, Any]) -> Mapping[str, object]:
+    async def stop_(_: Mapping[str, Any], _who: str) -> Mapping[str, object]:
         if not systemd.under_systemd():
             stopping.set()
         return {"stops": stopping.is_set()}

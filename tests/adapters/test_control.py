@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +21,15 @@ from pbx_bridge.ports import PbxRejected, PbxUnavailable
 HOSTILE = "<img src=x onerror=alert(1)>\r\n\u202e=cmd()\0" + "9" * 10_240
 
 
-async def echo(body: Mapping[str, Any]) -> Mapping[str, object]:
+async def echo(body: Mapping[str, Any], _: str) -> Mapping[str, object]:
     return {"heard": body}
 
 
-async def strict(body: Mapping[str, Any]) -> Mapping[str, object]:
+async def strict(body: Mapping[str, Any], _: str) -> Mapping[str, object]:
     return {"heard": body["values"]["until"], "number": int(body["number"])}
 
 
-async def broken(_: Mapping[str, Any]) -> Mapping[str, object]:
+async def broken(_: Mapping[str, Any], __: str) -> Mapping[str, object]:
     raise RuntimeError("a defect of ours")
 
 
@@ -47,6 +49,20 @@ async def test_a_question_is_answered(tmp_path: Path) -> None:
     async with door(tmp_path):
         assert await ask(tmp_path / "s", "echo", {"a": [1, "å"]}) == {"heard": {"a": [1, "å"]}}
         assert await ask(tmp_path / "s", "echo") == {"heard": {}}
+
+
+async def test_who_asks_is_what_the_kernel_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def who(body: Mapping[str, Any], who: str) -> Mapping[str, object]:
+        return {"who": who, "said": body["who"]}
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "anna")
+    me = pwd.getpwuid(os.getuid()).pw_name
+    async with Control(tmp_path / "s", {"who": who}):
+        answer = await ask(tmp_path / "s", "who", {"who": "anna"})
+    assert answer == {"who": me, "said": "anna"}
 
 
 async def test_only_its_user_may_open_the_door(tmp_path: Path) -> None:
@@ -129,7 +145,7 @@ async def test_f12_an_answer_that_never_comes_does_not_hold_the_end(
 ) -> None:
     asked = asyncio.Event()
 
-    async def endless(_: Mapping[str, Any]) -> Mapping[str, object]:
+    async def endless(_: Mapping[str, Any], __: str) -> Mapping[str, object]:
         asked.set()
         await asyncio.Event().wait()
         return {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import resource
 import shutil
 from collections import Counter
@@ -18,13 +20,21 @@ from aiohttp import encode_basic_auth
 from core.plans import DAY, ROOT
 from structlog.testing import capture_logs
 
+from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.asterisk.running import Running
-from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, work
+from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, control_socket, work
 from pbx_bridge.config.deployment import MailServer, Security
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core.events import BridgeStarted, LinkLost, PlanInForce, ReferralSet
+from pbx_bridge.core.events import (
+    BridgeStarted,
+    DataRead,
+    LinkLost,
+    LossAccepted,
+    PlanInForce,
+    ReferralSet,
+)
 from pbx_bridge.ports import PbxUnavailable
 
 
@@ -92,8 +102,62 @@ async def test_a_command_through_the_door_is_stored_and_answered_in_words(site: 
         assert "<img" not in str(answer)
         entry, _notice = one.parts.journal.entries()
         assert isinstance(entry.event, ReferralSet)
+        assert entry.event.by == "technician:unknown", "whoever it says that it is by"
     async with built(site) as again:
         assert again.parts.office.exchange.referrals["104"][0].reason == "lunch"
+
+
+async def test_the_user_who_asks_is_journaled(site: Site) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    async with built(site) as one, one.control:
+        door = control_socket(site.deployment.state)
+        await control.ask(door, "command", set_())
+        await control.ask(door, "reading", {"what": "phone 101", "why": "ny telefon"})
+        entries = [one.event for one in one.parts.journal.entries()]
+    assert [one.by for one in entries if isinstance(one, ReferralSet)] == [f"technician:{me}"]
+    (read,) = [one for one in entries if isinstance(one, DataRead)]
+    assert (read.what, read.who, read.why) == ("phone 101", me, "ny telefon")
+
+
+async def test_a_journal_that_was_lost_is_ill_until_a_technician_accepts_it(site: Site) -> None:
+    state = site.deployment.state
+    async with built(site) as one:
+        await one._command(set_())
+        await one.parts.journal.close()
+    for file in state.glob("pbx-bridge.sqlite*"):
+        file.unlink()
+
+    async def history(one: Bridge) -> tuple[bool, str]:
+        await one._note_loss()
+        found = {part.part: part for part in await one._health.examine(anew=True)}
+        return found["history"].well, found["history"].what
+
+    async with built(site) as one:
+        well, what = await history(one)
+        assert not well
+        assert "rows 1-2 (missing)" in what
+        assert "verify --accept" in what
+        notices = len(one.parts.office.exchange.outbox)
+        assert notices > 0
+        await one._note_loss()
+        assert len(one.parts.office.exchange.outbox) == notices, "told once"
+        await one.parts.journal.close()
+    async with built(site) as one:
+        assert not (await history(one))[0], "also after the next start"
+        accepted = await one._accept({"why": "disken gick sönder"}, "anna")
+        assert accepted == {"accepted": [[1, 2]]}
+        assert (await history(one))[0]
+        (event,) = [
+            entry.event
+            for entry in one.parts.journal.entries()
+            if isinstance(entry.event, LossAccepted)
+        ]
+        assert (event.by, event.why) == ("technician:anna", "disken gick sönder")
+        with pytest.raises(ValueError, match="nothing is missing"):
+            await one._accept({"why": "again"}, "anna")
+        await one.parts.journal.close()
+    async with built(site) as one:
+        assert (await history(one))[0]
 
 
 @pytest.mark.parametrize(

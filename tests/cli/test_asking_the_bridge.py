@@ -190,7 +190,7 @@ def test_reload_with_problems_exits_1_and_shows_them(
 def test_the_real_door_is_asked(run: Run, town: Path) -> None:
     """The question goes through a socket and back; the state folder is given by option."""
 
-    async def status(_: Mapping[str, Any]) -> Mapping[str, object]:
+    async def status(_: Mapping[str, Any], __: str) -> Mapping[str, object]:
         return {"links": {"ari": True}}
 
     state = town / "s"

@@ -14,8 +14,10 @@ from core.plans import DAY, PLAN, ZONE
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
+from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import database_file
-from pbx_bridge.core.events import BridgeStarted, ReferralSet
+from pbx_bridge.cli.options import reading, this_user
+from pbx_bridge.core.events import BridgeStarted, DataRead, ReferralSet
 
 AT = "2026-03-03 10:00"
 
@@ -199,6 +201,23 @@ def test_a_phone_is_told_what_to_type(run: Run) -> None:
     assert (found["name"], found["user"]) == ("Anna Berg", "101")
     said = run("phone", "101")
     assert f"secret     {found['secret']}\n" in said.out
+
+
+def test_whoever_reads_a_password_is_journaled(run: Run, town: Path) -> None:
+    assert run("phone", "101").code == 0
+    with reading(town / "state") as connection:
+        assert connection is not None
+        (entry,) = read_entries(connection, (DataRead,))
+    assert isinstance(entry.event, DataRead)
+    assert (entry.event.what, entry.event.who) == ("phone 101", this_user())
+
+
+def test_a_password_is_not_shown_where_that_can_not_be_journaled(run: Run, town: Path) -> None:
+    secret = run("phone", "101", "--json").json["secret"]
+    (town / "state" / "pbx-bridge.sqlite").write_bytes(b"\xff" * 4096)
+    said = run("phone", "101")
+    assert said.code != 0
+    assert secret not in said.out + said.err
 
 
 def test_a_phone_of_nobody_is_refused_with_a_guess(run: Run) -> None:

@@ -27,6 +27,8 @@ INTERVAL_S = 60.0
 WAITING = 60
 """Anchors that may wait for a place that gives no answer; later ones are logged and left out."""
 CLOSE_TIMEOUT_S = 5.0
+END_BYTES = 4096
+"""Of an anchor file, in which its last lines are."""
 TORN = "torn"
 """Ends a line that a crash has cut off in the middle: the file is only ever appended to."""
 
@@ -50,7 +52,7 @@ class Anchors:
     ) -> None:
         self.trouble = ""
         """Why the last head could not be noted, "" when it was."""
-        self._file = file
+        self.file = file
         self._say = say
         self._noted = 0
         self._noted_at = -INTERVAL_S
@@ -94,8 +96,8 @@ class Anchors:
     def _work(self) -> None:
         while not self._given_up.is_set() and (head := self._due.get()) is not None:
             self._say(f"journal head {head.seq}:{head.chain.hex()}")
-            if self._file is not None:
-                self._write(self._file, head)
+            if self.file is not None:
+                self._write(self.file, head)
 
     def _write(self, file: Path, head: Head) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -113,6 +115,27 @@ class Anchors:
             log.error("journal_anchor_not_noted", path=str(file), why=self.trouble)
         else:
             self.trouble = ""
+
+
+def read_last_anchor(file: Path) -> Head | None:
+    """The head that was noted last, None where there is none; without reading a file of years.
+
+    Raises `ValueError` when its end isn't what the bridge writes, `OSError`.
+    """
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, opened.seek(0, os.SEEK_END) - END_BYTES))
+            lines = opened.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    whole = [line for line in lines if not line.endswith(f" {TORN}".encode())]
+    if not whole:
+        return None
+    try:
+        _, seq, chain = whole[-1].decode("ascii").split()
+        return read_anchor(f"{seq}:{chain}")
+    except ValueError:
+        raise ValueError(f"{file} was damaged: it doesn't end with an anchor") from None
 
 
 def read_anchors(file: Path) -> Iterator[Head]:

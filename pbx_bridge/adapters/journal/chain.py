@@ -13,6 +13,7 @@ the rows after them.
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -21,9 +22,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pbx_bridge.core.state import Hole
 from pbx_bridge.files import replace_file
 
 SALT_BYTES = 16
+MISSING = "missing"
+ANOTHER_HISTORY = "another-history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Intact:
 
     rows: int
     head: Head
+    accepted: tuple[Hole, ...] = ()
+    """What is missing or was written anew, and was accepted by a technician."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +84,34 @@ def verify(connection: sqlite3.Connection, anchors: Iterable[Head] = ()) -> Verd
     A journal that doesn't reach the row of an anchor, or reaches it by another history, is
     broken too: from the row after the last anchor that fits. Takes about 4 µs a row.
     """
-    expected = sorted(anchors, key=lambda one: one.seq)
+    accepted = accepted_holes(connection)
+    missing = {one.first: one for one in accepted if one.why == MISSING}
+    # Of a history that was written anew, heads from before say nothing any more.
+    anew = max((one.last for one in accepted if one.why != MISSING), default=0)
+    expected = sorted((one for one in anchors if one.seq > anew), key=lambda one: one.seq)
     chains: dict[int, set[bytes]] = {}
     for anchor in expected:
         chains.setdefault(anchor.seq, set()).add(anchor.chain)
     fits = 0
+    rows = 0
     head = BEGINNING
     for seq, at, kind, body, salt, commitment, chain in stored_rows(connection):
         due = head.seq + 1
+        is_known = True
         if seq != due:
-            return Broken(due, f"missing: row {seq} stands in its place")
+            hole = missing.get(due)
+            if hole is None or hole.last != seq - 1:
+                return Broken(due, f"missing: row {seq} stands in its place")
+            head, is_known = Head(hole.last, bytes.fromhex(hole.chain)), bool(hole.chain)
+            if is_known and chains.get(hole.last, {head.chain}) != {head.chain}:
+                return Broken(due, "missing, and another history than the head that was noted")
         if why := _contents_wrong(at, kind, body, salt, commitment):
-            return Broken(due, why)
+            return Broken(seq, why)
         following = _next(head, at, kind, commitment)
-        if chain != following.chain:
-            return Broken(due, "its time, kind or place was changed after it was written")
-        head = following
+        if is_known and chain != following.chain:
+            return Broken(seq, "its time, kind or place was changed after it was written")
+        head = following if is_known else Head(seq, chain)
+        rows += 1
         if head.seq in chains:
             if chains[head.seq] != {head.chain}:
                 return Broken(
@@ -104,7 +122,69 @@ def verify(connection: sqlite3.Connection, anchors: Iterable[Head] = ()) -> Verd
             fits = head.seq
     if expected and expected[-1].seq > head.seq:
         return Broken(head.seq + 1, f"missing: the journal reached row {expected[-1].seq}")
-    return Intact(head.seq, head)
+    return Intact(rows, head, accepted)
+
+
+def accepted_holes(connection: sqlite3.Connection) -> tuple[Hole, ...]:
+    """What the journal itself says is missing of it, as far as a technician has accepted that."""
+    noted: list[Hole] = []
+    accepted: list[Hole] = []
+    for _, kind, body in _of_history(connection):
+        match kind:
+            case "HistoryLost":
+                noted.append(_hole(body))
+            case "LossAccepted":
+                accepted += noted
+                noted = []
+    return tuple(accepted)
+
+
+def found_holes(connection: sqlite3.Connection, heads: Iterable[Head]) -> tuple[Hole, ...]:
+    """What is missing and isn't noted in the journal yet: rows between others, the end by what
+    `heads` say, and a history that isn't the one of the heads. Doesn't read the rows' contents."""
+    known = {(one.first, one.last): one for one in noted_holes(connection)}
+    count, last = connection.execute("SELECT count(*), ifnull(max(seq), 0) FROM journal").fetchone()
+    found: list[Hole] = []
+    if count != last:
+        gaps = connection.execute(
+            "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS "
+            "before FROM journal) WHERE seq - before > 1"
+        )
+        found += [Hole(first, end, MISSING) for first, end in gaps if (first, end) not in known]
+    furthest = max(heads, key=lambda one: one.seq, default=BEGINNING)
+    if furthest.seq > last:
+        found.append(Hole(last + 1, furthest.seq, MISSING, furthest.chain.hex()))
+    for one in heads:
+        query = "SELECT CAST(chain AS BLOB) FROM journal WHERE seq = ?"
+        row = connection.execute(query, (one.seq,)).fetchone()
+        differs = row is not None and bytes(row[0]) != one.chain
+        if differs and not any(
+            hole.why == ANOTHER_HISTORY and hole.last >= one.seq for hole in known.values()
+        ):
+            found.append(Hole(one.seq, one.seq, ANOTHER_HISTORY))
+    return tuple(dict.fromkeys(found))
+
+
+def noted_holes(connection: sqlite3.Connection) -> Iterator[Hole]:
+    """What the journal itself says is missing of it, accepted or not."""
+    for _, kind, body in _of_history(connection):
+        if kind == "HistoryLost":
+            yield _hole(body)
+
+
+def _of_history(connection: sqlite3.Connection) -> Iterator[tuple[int, str, str]]:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone() is None:
+        return
+    yield from connection.execute(
+        "SELECT seq, kind, CAST(body AS BLOB) FROM journal "
+        "WHERE kind IN ('HistoryLost', 'LossAccepted') ORDER BY seq"
+    )
+
+
+def _hole(body: str | bytes) -> Hole:
+    """Raises `ValueError` for nonsense: the row's own commitment is looked at elsewhere."""
+    held = json.loads(body)
+    return Hole(int(held["first"]), int(held["last"]), str(held["why"]), str(held["chain"]))
 
 
 def stored_rows(
@@ -156,8 +236,14 @@ def read_head(path: Path) -> Head | None:
     try:
         seq, chain = path.read_text("ascii").split()
         head = Head(int(seq), bytes.fromhex(chain))
+        if head.seq < 0 or len(head.chain) != 32:
+            raise ValueError(seq)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise ValueError(f"{path} is a link to nowhere") from None
         return None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder: it should hold a row number and a hash") from None
     except ValueError as error:
         raise ValueError(f"{path} was damaged: it should hold a row number and a hash") from error
     return head

@@ -13,17 +13,20 @@ import sqlite_utils
 import structlog
 
 from pbx_bridge.adapters.database import Database
-from pbx_bridge.adapters.journal.anchors import Anchors
+from pbx_bridge.adapters.journal.anchors import Anchors, read_last_anchor
 from pbx_bridge.adapters.journal.chain import (
     BEGINNING,
     Head,
+    found_holes,
     head_file,
+    noted_holes,
     read_head,
     seal,
     write_head,
 )
 from pbx_bridge.adapters.journal.codec import RowUnreadable, decode, encode
-from pbx_bridge.core.events import Event
+from pbx_bridge.core.events import Event, HistoryLost
+from pbx_bridge.files import put_aside
 from pbx_bridge.ports import Entry, JournalUnavailable
 
 log = structlog.get_logger(__name__)
@@ -59,8 +62,8 @@ MIGRATIONS = (_journal_table, _journal_kinds)
 class SqliteJournal:
     """The port `Journal` on a `Database`, which it shares and does not close.
 
-    Opening creates or migrates the table, so it waits for the disk. Raises
-    `JournalUnavailable`, and `ValueError` when the head file is damaged.
+    Opening creates or migrates the table, so it waits for the disk. A damaged head file is put
+    aside and made anew. Raises `JournalUnavailable`.
     """
 
     def __init__(self, database: Database, anchors: Anchors | None = None) -> None:
@@ -70,10 +73,24 @@ class SqliteJournal:
         """Notes that could not even be queued. `Database.lost` counts those that failed later."""
         self._database = database
         self._head_file = head_file(database.path)
+        noted, outside = self._read_head(), _last_outside(anchors)
+        with database.reader() as connection:
+            heads = [one for one in (noted, outside) if one is not None]
+            self.not_noted = found_holes(connection, heads)
+            """What was found missing, until a row after it tells of it: the next one does."""
+            last = _last(connection)
+        for hole in self.not_noted:
+            log.error(
+                "journal_history_lost", first=hole.first, last=hole.last, why=hole.why, see="verify"
+            )
         # From here on only touched in the writer thread.
-        self._noted = read_head(self._head_file) or BEGINNING
+        self._noted = (
+            max((last, *heads), key=lambda one: one.seq) if self.not_noted else noted or last
+        )
         self._noted_at = time.monotonic()
         self._anchors = anchors
+        if noted is None and last != BEGINNING:
+            self._make_head(last)
         if anchors is not None:
             anchors.note(self._noted, at_once=True)
 
@@ -140,7 +157,23 @@ class SqliteJournal:
             if self._anchors is not None:
                 await asyncio.to_thread(self._anchors.close)
 
+    def _read_head(self) -> Head | None:
+        try:
+            return read_head(self._head_file)
+        except ValueError as error:
+            aside = put_aside(self._head_file)
+            log.error("journal_head_made_anew", why=str(error), damaged=str(aside))
+            return None
+
+    def _make_head(self, head: Head) -> None:
+        try:
+            write_head(self._head_file, head)
+        except OSError as error:
+            log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
+
     def _add(self, connection: sqlite3.Connection, at: str, events: Sequence[Event]) -> None:
+        if self.not_noted:
+            events = (*self._lost(connection, at, events), *events)
         if time.monotonic() - self._noted_at >= HEAD_INTERVAL_S:
             self._note_head()
         head = self._head(connection)
@@ -151,6 +184,19 @@ class SqliteJournal:
             head = seal_.head
             rows.append((head.seq, at, kind, body, seal_.salt, seal_.commitment, head.chain))
         connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _lost(
+        self, connection: sqlite3.Connection, at: str, events: Sequence[Event]
+    ) -> Sequence[Event]:
+        """What tells of the holes, beside them: whoever writes the first row after them."""
+        noted = {(one.first, one.last) for one in noted_holes(connection)}
+        self.not_noted = tuple(one for one in self.not_noted if (one.first, one.last) not in noted)
+        if events and isinstance(events[0], HistoryLost):
+            return ()
+        moment = datetime.fromisoformat(at)
+        return [
+            HistoryLost(one.first, one.last, one.why, moment, one.chain) for one in self.not_noted
+        ]
 
     def _head(self, connection: sqlite3.Connection) -> Head:
         """The row to build on: the last one, unless somebody has cut it off.
@@ -237,6 +283,18 @@ def _entry(seq: int, at: bytes, kind: bytes, body: bytes) -> Entry:
             "was changed"
         )
     return Entry(seq, moment, decode(seq, kind.decode(errors="replace"), body))
+
+
+def _last_outside(anchors: Anchors | None) -> Head | None:
+    """The head that the anchor file has; none where it can't be read, which is said."""
+    if anchors is None or anchors.file is None:
+        return None
+    try:
+        return read_last_anchor(anchors.file)
+    except (OSError, ValueError) as error:
+        anchors.trouble = str(error)
+        log.error("journal_anchor_not_read", path=str(anchors.file), why=str(error))
+        return None
 
 
 def _last(connection: sqlite3.Connection) -> Head:

@@ -220,6 +220,7 @@ _TO_STAFF = {
     "notice-returns-overdue": "name count",
     "notice-not-stored": "",
     "notice-pin-locked": "name since",
+    "notice-history-lost": "",
     "notice-undelivered": "name other",
     "notice-note": "note",
     "fallback-code": "",
