@@ -67,20 +67,30 @@ def attendants(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]
     return tuple(one for one in able if one in there and absence(exchange, one, now) is None)
 
 
+def ready(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]:
+    """Those who attend `line` and can be rung: whom the guard counts, and the alarm."""
+    return tuple(one for one in attendants(exchange, line, now) if one not in exchange.losses)
+
+
+def lost(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]:
+    """Those who attend `line` by name only: their phones can't be counted on."""
+    return tuple(one for one in attendants(exchange, line, now) if one in exchange.losses)
+
+
 def staffing(exchange: Exchange, line: Line, now: datetime) -> Staffing:
     """How `line` is attended at `now`, as if it were open."""
     attending = attendants(exchange, line, now)
-    ready = tuple(one for one in attending if one not in exchange.losses)
+    there = ready(exchange, line, now)
     shift = roster.on_shift(line, exchange.plan, now)
-    missing = {one: Missing(exchange.losses[one].cause) for one in attending if one not in ready}
+    missing = {one: Missing(exchange.losses[one].cause) for one in attending if one not in there}
     signed_in = exchange.signed_in.get(line.name, frozenset()) | line.static
     for one in shift:
         if one not in attending:
             missing[one] = Missing.AWAY if one in signed_in else Missing.NOT_SIGNED_IN
     needed = max(required(line, exchange.plan, now), len(shift))
     able = (one for one in line.backups if one not in attending and _able(exchange, one, now))
-    joined = tuple(able)[: max(0, needed - len(ready))]
-    return Staffing(ready, missing, needed, joined)
+    joined = tuple(able)[: max(0, needed - len(there))]
+    return Staffing(there, missing, needed, joined)
 
 
 def is_short(exchange: Exchange, line: Line, now: datetime) -> bool:
@@ -117,13 +127,15 @@ def minimum(usual: int, raised: tuple[Raised, ...], plan: Plan, now: datetime) -
 
 
 def lines_left_empty(exchange: Exchange, extension: str, now: datetime) -> tuple[Line, ...]:
-    """Open attended lines that too few would attend if `extension` left now (S18)."""
+    """Open attended lines where too few could be rung if `extension` left now (S18).
+
+    Whoever leaves has been there, whatever is known of their phone."""
     found: list[Line] = []
     for line in exchange.plan.lines.values():
-        attending = attendants(exchange, line, now)
-        enough = len(attending) > required(line, exchange.plan, now)
-        leaves = line.attended and extension in attending and not enough
-        if leaves and line_open(exchange, line, now):
+        others = [one for one in ready(exchange, line, now) if one != extension]
+        leaves = line.attended and extension in attendants(exchange, line, now)
+        too_few = len(others) < required(line, exchange.plan, now)
+        if leaves and too_few and line_open(exchange, line, now):
             found.append(line)
     return tuple(found)
 

@@ -166,6 +166,9 @@ def _left(cover: Cover, exchange: Exchange, now: datetime) -> tuple[Event, ...]:
     """What whoever asked wanted; nothing where it has become impossible meanwhile."""
     there = cover.person in exchange.signed_in.get(cover.line, frozenset())
     if cover.signs_out and there:
+        left = attendance.lines_left_empty(exchange, cover.person, now)
+        if exchange.plan.lines[cover.line] in left:
+            return ()
         return (SignedOut(cover.line, cover.person, cover.person),)
     held = cover.absence
     if held is None:

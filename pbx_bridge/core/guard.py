@@ -2,29 +2,49 @@
 
 Everything that is known of the future is laid over each other and swept once: openings,
 working hours, shifts, absences, covers that were accepted, and days that need more people.
+At this moment those are there whom the alarm counts (`attendance.ready`). Whoever attends a line
+that has a roster does so until it closes; whoever is missing, as their phone is lost or they have
+the shift and haven't signed in, is missing as long, but no longer than `MISSING`.
 Moments are whole seconds since 1970 in here: a year of a whole municipality is swept at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from itertools import pairwise
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from pbx_bridge.core import roster
 from pbx_bridge.core.absence import keeps_calls_away, working_hours
 from pbx_bridge.core.attendance import minimum
 from pbx_bridge.core.hours import openings
 from pbx_bridge.core.model import Guard, Line, Raised, Unit
-from pbx_bridge.core.state import Consent, Exchange
+from pbx_bridge.core.state import Consent, Exchange, Loss
 from pbx_bridge.core.timetable import line_openings, opening_of
 
+MISSING = timedelta(hours=12)
+"""So long at most a phone that is lost is taken to stay so: a line may be open day and night."""
 Span = tuple[int, int]
 """From a second to another one, which is no more part of it."""
 Step = tuple[int, int]
 """A second, and by how many more or fewer from then on."""
+
+
+class Short(NamedTuple):
+    """A stretch in which the same too few are there."""
+
+    start: int
+    end: int
+    there: int
+    required: int
+
+    @property
+    def missing(self) -> int:
+        """How many more have to be there."""
+        return self.required - self.there
 
 
 class Of(StrEnum):
@@ -65,20 +85,33 @@ class Sweep:
         """Where too few are there; of attended lines and all units where none are named."""
         plan = self._exchange.plan
         attended = plan.lines.values() if lines is None else lines
-        found = [gap for line in attended if line.attended for gap in self._line(line)]
+        found = [gap for line in attended if line.attended for gap in self._gaps(line)]
         for unit in plan.units.values() if units is None else units:
-            found += self._unit(unit)
+            found += self._gaps(unit)
         return tuple(found)
 
+    def worse(self, than: Sweep, what: Line | Unit) -> Iterator[Gap]:
+        """Yield the gaps in which more are missing at some moment than they were."""
+        before = list(than.short(what))
+        for stretch in _joined(self.short(what)):
+            for one in stretch:
+                as_bad = [(old.start, old.end) for old in before if old.missing >= one.missing]
+                if _minus([(one.start, one.end)], _merged(as_bad)):
+                    yield self._gap(what, stretch)
+                    break
+
     def is_there(self, extension: str, gap: Gap) -> bool:
-        """Whether somebody works, and isn't away, in the whole of a gap."""
+        """Whether somebody works, isn't away and can be rung in the whole of a gap."""
         plan = self._exchange.plan
         person = plan.people[extension]
         works = [self._span]
         if not person.always_answers:
             works = self._openings(working_hours(person, plan).name)
+        less = self._absences(extension)
+        if gap.of is Of.LINE and extension in self._exchange.losses:
+            less = _merged([*less, *self._missing(plan.lines[gap.name])])
         wanted = [(_second(gap.since), _second(gap.until))]
-        return not _minus(wanted, _minus(works, self._absences(extension)))
+        return not _minus(wanted, _minus(works, less))
 
     def openings(self, what: Line | Unit) -> list[Span]:
         """When a line is answered, or a unit open."""
@@ -89,7 +122,7 @@ class Sweep:
         return list(self._clipped((_second(one.start), _second(one.end)) for one in ahead))
 
     def presence(self, what: Line | Unit) -> dict[str, list[Span]]:
-        """When each person attends a line, or works in a unit and isn't away."""
+        """When each person attends a line and can be rung, or works in a unit, and isn't away."""
         there: dict[str, list[Span]] = {}
         if isinstance(what, Unit):
             plan = self._exchange.plan
@@ -103,28 +136,66 @@ class Sweep:
             for extension, spans in there.items()
         }
 
-    def _line(self, line: Line) -> Iterator[Gap]:
-        steps = [step for spans in self.presence(line).values() for step in _steps(spans)]
-        needed = list(self._needed(self.openings(line), line.minimum, line.raised))
-        yield from self._swept(Of.LINE, line.name, needed, steps)
+    def short(self, what: Line | Unit) -> Iterator[Short]:
+        """Yield the stretches in which too few are there, in order; those that touch differ."""
+        if isinstance(what, Line):
+            there = [step for spans in self.presence(what).values() for step in _steps(spans)]
+        else:
+            there = self._working(what)
+        hours = self.openings(what) if isinstance(what, Line) else self._openings(what.hours)
+        return _swept(list(self._needed(hours, what.minimum, what.raised)), there)
+
+    def _gaps(self, what: Line | Unit) -> Iterator[Gap]:
+        for stretch in _joined(self.short(what)):
+            yield self._gap(what, stretch)
+
+    def _gap(self, what: Line | Unit, stretch: Sequence[Short]) -> Gap:
+        zone = self._exchange.plan.organisation.zone
+        return Gap(
+            Of.LINE if isinstance(what, Line) else Of.UNIT,
+            what.name,
+            _moment(stretch[0].start, zone),
+            _moment(stretch[-1].end, zone),
+            min(one.there for one in stretch),
+            max(one.required for one in stretch),
+        )
+
+    def _present(self, line: Line) -> list[Span]:
+        """From now until the line closes, nothing while it is closed."""
+        opening = opening_of(self._exchange, line, self._now)
+        if opening is None:
+            return []
+        return list(self._clipped([(_second(self._now), _second(opening.end))]))
+
+    def _missing(self, line: Line) -> list[Span]:
+        """How long whoever is missing now is missing."""
+        now = _second(self._now)
+        latest = now + int(MISSING.total_seconds())
+        return [(start, min(end, latest)) for start, end in self._present(line) if start < latest]
 
     def _attending(self, line: Line) -> dict[str, list[Span]]:
-        """Who attends the line by sign-in, roster or cover, absences not taken out."""
+        """Who attends the line by sign-in, roster or cover, and can be rung; absences not taken
+        out."""
         exchange = self._exchange
-        there = {extension: [self._span] for extension in line.static}
-        signed_in = exchange.signed_in.get(line.name, frozenset())
+        members = frozenset(line.members)
+        there = {extension: [self._span] for extension in line.static & members}
+        signed_in = exchange.signed_in.get(line.name, frozenset()) & members
         if line.roster:
             self._shifts(line, signed_in, there)
         else:
-            there |= {one: [self._span] for one in signed_in & set(line.members)}
+            there |= {one: [self._span] for one in signed_in}
         for one in exchange.covers.get(line.name, ()):
-            if one.consent is Consent.ACCEPTED:
+            if one.consent is Consent.ACCEPTED and one.to in {*members, *line.backups}:
                 span = (_second(one.since), _second(one.until))
                 there.setdefault(one.to, []).extend(self._clipped([span]))
-        return there
+        missing = self._missing(line)
+        return {
+            one: _minus(_merged(spans), missing) if one in exchange.losses else spans
+            for one, spans in there.items()
+        }
 
     def _shifts(self, line: Line, signed_in: frozenset[str], there: dict[str, list[Span]]) -> None:
-        """Who has a shift; whoever attends now does so until the line closes."""
+        """Who has a shift, and who attends or is missing now."""
         plan = self._exchange.plan
         zone = plan.organisation.zone
         first = self._since.astimezone(zone).date() - timedelta(days=1)
@@ -133,13 +204,13 @@ class Sweep:
             held = roster.spans(shift, plan, first, last)
             spans = ((_second(one.start), _second(one.end)) for one in held)
             there.setdefault(shift.who, []).extend(self._clipped(spans))
-        opening = opening_of(self._exchange, line, self._now)
-        if opening is not None:
-            span = (_second(self._now), _second(opening.end))
-            for extension in signed_in & set(line.members):
-                there.setdefault(extension, []).extend(self._clipped([span]))
+        for extension in roster.on_shift(line, plan, self._now):
+            if extension not in signed_in | line.static:
+                there[extension] = _minus(_merged(there.get(extension, ())), self._missing(line))
+        for extension in signed_in:
+            there.setdefault(extension, []).extend(self._present(line))
 
-    def _unit(self, unit: Unit) -> Iterator[Gap]:
+    def _working(self, unit: Unit) -> list[Step]:
         plan = self._exchange.plan
         weights: dict[str, int] = {}
         steps: list[Step] = []
@@ -154,8 +225,7 @@ class Sweep:
                 steps.extend((second, -change) for second, change in _steps(lost))
         for hours, weight in weights.items():
             steps.extend(_steps(self._openings(hours), weight))
-        needed = list(self._needed(self._openings(unit.hours), unit.minimum, unit.raised))
-        yield from self._swept(Of.UNIT, unit.name, needed, steps)
+        return steps
 
     def _needed(
         self, spans: Iterable[Span], usual: int, raised: tuple[Raised, ...]
@@ -175,32 +245,6 @@ class Sweep:
             for first, last in pairwise(cuts):
                 held = minimum(usual, raised, plan, datetime.fromtimestamp(first, UTC))
                 yield from ((first, held), (last, -held))
-
-    def _swept(
-        self, of: Of, name: str, needed: Sequence[Step], there: Sequence[Step]
-    ) -> Iterator[Gap]:
-        """Go through all changes in order: one stretch of too few is one gap."""
-        changes = [(second, change, 0) for second, change in needed]
-        changes += [(second, 0, change) for second, change in there]
-        changes.sort()
-        zone = self._exchange.plan.organisation.zone
-        need = have = 0
-        began: int | None = None
-        fewest = most = 0
-        at = 0
-        while at < len(changes):
-            second = changes[at][0]
-            while at < len(changes) and changes[at][0] == second:
-                need += changes[at][1]
-                have += changes[at][2]
-                at += 1
-            if have < need:
-                if began is None:
-                    began, fewest, most = second, have, need
-                fewest, most = min(fewest, have), max(most, need)
-            elif began is not None:
-                yield Gap(of, name, _moment(began, zone), _moment(second, zone), fewest, most)
-                began = None
 
     def _openings(self, schedule: str) -> list[Span]:
         if schedule not in self._hours:
@@ -237,15 +281,20 @@ def opened(
     before: Exchange, after: Exchange, person: str, since: datetime, until: datetime, now: datetime
 ) -> tuple[Gap, ...]:
     """The gaps between two moments that a change to `person` makes, in their unit and lines;
-    gaps that were there before and have not become worse are left out."""
+    those in which at no moment more are missing than before are left out.
+
+    Their own phone counts, whatever is known of it: they would have been there."""
     plan = after.plan
     lines = [
         line for line in plan.lines.values() if person in line.members or person in line.backups
     ]
     units = [plan.units[plan.people[person].unit]]
-    known = Sweep(before, since, until, now).gaps(lines, units)
-    found = Sweep(after, since, until, now).gaps(lines, units)
-    return tuple(one for one in found if not any(_as_bad(old, one) for old in known))
+    was, found = (
+        Sweep(replace(one, losses=_without(one.losses, person)), since, until, now)
+        for one in (before, after)
+    )
+    concerned: list[Line | Unit] = [*(line for line in lines if line.attended), *units]
+    return tuple(gap for what in concerned for gap in found.worse(was, what))
 
 
 def could_cover(exchange: Exchange, gap: Gap, now: datetime) -> tuple[str, ...]:
@@ -277,9 +326,35 @@ def policy(exchange: Exchange, gap: Gap) -> Guard:
     return exchange.plan.units[gap.name].guard
 
 
-def _as_bad(old: Gap, new: Gap) -> bool:
-    same = (old.of, old.name) == (new.of, new.name)
-    return same and old.since <= new.since and new.until <= old.until and old.there <= new.there
+def _swept(needed: Sequence[Step], there: Sequence[Step]) -> Iterator[Short]:
+    """Go through all changes in order."""
+    changes = [(second, change, 0) for second, change in needed]
+    changes += [(second, 0, change) for second, change in there]
+    changes.sort()
+    need = have = began = 0
+    for second, together in groupby(changes, lambda change: change[0]):
+        if have < need:
+            yield Short(began, second, have, need)
+        for _, more_needed, more_there in together:
+            need += more_needed
+            have += more_there
+        began = second
+
+
+def _joined(stretches: Iterable[Short]) -> Iterator[list[Short]]:
+    """Yield those that touch together: one gap."""
+    held: list[Short] = []
+    for one in stretches:
+        if held and held[-1].end < one.start:
+            yield held
+            held = []
+        held.append(one)
+    if held:
+        yield held
+
+
+def _without(losses: Mapping[str, Loss], person: str) -> dict[str, Loss]:
+    return {one: loss for one, loss in losses.items() if one != person}
 
 
 def _steps(spans: Iterable[Span], weight: int = 1) -> list[Step]:

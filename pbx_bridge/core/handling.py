@@ -71,7 +71,7 @@ from pbx_bridge.core.events import (
     SignedIn,
     SignedOut,
 )
-from pbx_bridge.core.folding import apply
+from pbx_bridge.core.folding import apply, fold
 from pbx_bridge.core.locks import Lock
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.sentences import Named, sentence
@@ -123,7 +123,9 @@ def handle(  # noqa: PLR0912 - one case a command
         case AskCover():
             return covering.ask(command, exchange, now)
         case AnswerCover():
-            return covering.answer(command, exchange, now)
+            found = alarms.back(exchange, command.to, now)
+            answer = covering.answer(command, fold(exchange, found), now)
+            return answer if isinstance(answer, Refusal) else (*found, *answer)
         case LapseCover():
             return covering.lapse(command, exchange)
         case BreakPhoneHours():
@@ -337,5 +339,5 @@ def _sign_out(command: SignOut, exchange: Exchange, now: datetime) -> Answer:
     if not signed_in and not covers:
         return Refusal("", "not-signed-in", sentence("refused-not-signed-in", line=title))
     if line in attendance.lines_left_empty(exchange, command.person, now):
-        return referring.last_attendant(line)
+        return referring.last_attendant(line, exchange, command.person, now)
     return (*covers, *(SignedOut(line.name, command.person, command.by),) * signed_in)

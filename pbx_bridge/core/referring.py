@@ -13,7 +13,7 @@ from pbx_bridge.core.guard import Gap
 from pbx_bridge.core.model import Guard, Line, Plan, ReferralReason, Text
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Referral
-from pbx_bridge.core.timetable import line_openings
+from pbx_bridge.core.timetable import line_openings, opening_of
 
 FOR_COVER = ("last-attendant", "leaves-too-few")
 """Refusals that a colleague who covers makes good."""
@@ -120,12 +120,11 @@ def _left_empty(
         empty = attendance.lines_left_empty(exchange, command.person, now)
         refusing = [line for line in empty if line.guard is not Guard.WARN]
         if refusing:
-            return last_attendant(refusing[0])
+            return last_attendant(refusing[0], exchange, command.person, now)
     for gap in gaps(command, exchange, now):
         if guard.policy(exchange, gap) is Guard.REFUSE:
             clause = "S18" if gap.of is guard.Of.LINE else "S17"
-            spoken = told_gap("refused-gap", gap, exchange.plan)
-            return Refusal(clause, "leaves-too-few", spoken)
+            return Refusal(clause, "leaves-too-few", _told_refused(gap, command, exchange, now))
     return None
 
 
@@ -203,10 +202,33 @@ def cancel(exchange: Exchange, referral: Referral, by: str) -> Iterator[Event]:
     yield ReferralCancelled(referral.person, referral.since, by)
 
 
-def last_attendant(line: Line) -> Refusal:
-    """The last one may not leave an attended line (S18)."""
+def last_attendant(line: Line, exchange: Exchange, person: str, now: datetime) -> Refusal:
+    """The last one who can be rung may not leave an attended line (S18)."""
     spoken = sentence("refused-last-attendant", line=Named(line.title))
+    if names := _lost(line, exchange, person, now):
+        spoken = sentence("refused-last-reachable", line=Named(line.title), name=names)
     return Refusal("S18", "last-attendant", spoken)
+
+
+def _told_refused(gap: Gap, command: SetReferral, exchange: Exchange, now: datetime) -> Sentence:
+    """What would have too few, and which colleagues were counted out since their phones are
+    lost."""
+    told = told_gap("refused-gap", gap, exchange.plan)
+    if gap.of is guard.Of.UNIT:
+        return told
+    line = exchange.plan.lines[gap.name]
+    opening = opening_of(exchange, line, now)
+    names = _lost(line, exchange, command.person, now)
+    if not names or opening is None or _instant(gap.since) >= _instant(opening.end):
+        return told
+    return sentence("refused-gap-reachable", **told.slots, name=names)
+
+
+def _lost(line: Line, exchange: Exchange, person: str, now: datetime) -> str:
+    """Names of the others who attend the line and can't be rung, "" for none."""
+    people = exchange.plan.people
+    others = (one for one in attendance.lost(exchange, line, now) if one != person)
+    return ", ".join(people[one].name for one in others)
 
 
 def _instant(moment: datetime) -> datetime:

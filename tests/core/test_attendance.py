@@ -71,6 +71,20 @@ def test_s18_lines_that_one_would_leave_empty(
     assert tuple(line.name for line in lines_left_empty(exchange, who, now)) == left
 
 
+@pytest.mark.parametrize("cause", list(Lost))
+def test_s18_who_attends_by_name_only_does_not_let_the_last_one_go(cause: Lost) -> None:
+    both = attended("bygglov", "101", "102")
+    dead = replace(both, losses={"101": Loss(cause, DAY)})
+    assert [one.name for one in lines_left_empty(dead, "102", DAY)] == ["bygglov"]
+    assert lines_left_empty(dead, "101", DAY) == (), "who isn't there leaves nothing"
+    alone = replace(EXCHANGE, losses={"101": Loss(cause, DAY)})
+    assert [one.name for one in lines_left_empty(alone, "101", DAY)] == ["bygglov"], "they ask"
+    plan = both.plan
+    two = replace(plan.lines["bygglov"], minimum=2)
+    strict = replace(dead, plan=replace(plan, lines={**plan.lines, "bygglov": two}))
+    assert [one.name for one in lines_left_empty(strict, "101", DAY)] == ["bygglov"]
+
+
 def test_one_can_be_the_last_on_several_lines() -> None:
     exchange = attended("vaxel", "111", exchange=changed_line("bygglov", members=("111",)))
     exchange = attended("bygglov", "111", exchange=exchange)

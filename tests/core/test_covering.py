@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, PLAN, at, attended, away
+from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, at, attended, away
 
 from pbx_bridge.core.attendance import attendants
 from pbx_bridge.core.commands import (
     EXCHANGE as BY_ITSELF,
 )
 from pbx_bridge.core.commands import (
+    TECHNICIAN,
     AnswerCover,
     AskCover,
     Command,
@@ -24,7 +25,9 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.events import CoverAsked, Event, ReferralSet
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
-from pbx_bridge.core.state import Consent, Exchange
+from pbx_bridge.core.model import Language
+from pbx_bridge.core.state import Consent, Exchange, Loss, Lost
+from pbx_bridge.core.wording import render
 
 LEAVES = SignOut("vaxel", "111", by="111")
 LUNCH = SetReferral("111", "lunch", at("2026-03-03 12:00"), by="111")
@@ -47,6 +50,53 @@ def refuses(command: Command, exchange: Exchange = EXCHANGE) -> str:
 
 def attending(exchange: Exchange, now: datetime = DAY) -> tuple[str, ...]:
     return attendants(exchange, exchange.plan.lines["vaxel"], now)
+
+
+DEAD = replace(
+    attended("vaxel", "111", "113"),
+    losses={"113": Loss(Lost.UNREACHABLE, DAY - timedelta(hours=1))},
+)
+"""Two attend, one of them by name only."""
+
+
+@pytest.mark.parametrize("wanted", [LEAVES, LUNCH])
+def test_s18_the_last_one_with_a_living_phone_hears_whose_is_dead(
+    wanted: SignOut | SetReferral,
+) -> None:
+    answer = handle(wanted, DEAD, DAY)
+    assert isinstance(answer, Refusal)
+    told = render(answer.spoken, Language.SV, DAY, PROMPTS)
+    name = PLAN.people["113"].name
+    assert told == (
+        f"Du är den sista som går att nå på växeln: telefonen hos {name} går inte att nå. "
+        "Be en kollega logga in först."
+    )
+    asked = after(AskCover(wanted, "120", by="111"), DEAD)
+    accepted = after(AnswerCover("111", "120", accepts=True, by="120"), asked)
+    assert attending(accepted) == ("113", "120")
+    found = replace(DEAD, losses={})
+    assert not isinstance(handle(wanted, found, DAY), Refusal)
+
+
+def test_s18_an_absence_that_begins_soon_is_refused_with_the_name_and_one_of_tomorrow_is_not() -> (
+    None
+):
+    soon = replace(LUNCH, since=at("2026-03-03 11:00"))
+    answer = handle(soon, DEAD, DAY)
+    assert isinstance(answer, Refusal)
+    told = render(answer.spoken, Language.EN, DAY, PROMPTS)
+    assert f"as the phone of {PLAN.people['113'].name} does not answer" in told
+    assert not isinstance(handle(TOMORROW, DEAD, DAY), Refusal), "phones come back over night"
+
+
+def test_who_says_yes_to_a_cover_on_the_phone_is_there_whatever_was_left_ringing() -> None:
+    asked = after(AskCover(LEAVES, "113", by="111"), EXCHANGE)
+    silent = replace(asked, losses={"113": Loss(Lost.NO_ANSWER, DAY)})
+    accepted = after(AnswerCover("111", "113", accepts=True, by="113"), silent)
+    assert (attending(accepted), accepted.losses) == (("113",), {})
+    dead = replace(asked, losses={"113": Loss(Lost.UNREACHABLE, DAY)})
+    covered = after(AnswerCover("111", "113", accepts=True, by=TECHNICIAN), dead)
+    assert attending(covered) == ("111", "113"), "nobody leaves while only a dead phone is left"
 
 
 def test_f25_the_last_one_may_sign_out_once_a_colleague_has_said_yes() -> None:

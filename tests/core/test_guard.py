@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pbx_bridge.core import guard, roster
 from pbx_bridge.core.absence import absence, working_hours
 from pbx_bridge.core.attendance import minimum
-from pbx_bridge.core.commands import Refusal, SetReferral
+from pbx_bridge.core.commands import TECHNICIAN, Refusal, SetReferral
 from pbx_bridge.core.events import CoverAnswered, CoverAsked, PhoneHoursBroken, ReferralSet
-from pbx_bridge.core.folding import fold
+from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.guard import Gap, Of, Sweep
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.hours import is_open
@@ -124,7 +124,8 @@ def test_who_is_on_duty_there_already_could_not_cover() -> None:
     assert guard.could_cover(static, gap, DAY) == ("101", "110", "120")
     roster = (Shift("101"),)
     shifts = attended("bygglov", exchange=with_line("bygglov", minimum=2, roster=roster))
-    [gap, *_] = [one for one in guard.gaps(shifts, *WEEK, DAY) if one.name == "bygglov"]
+    today, gap, *_ = [one for one in guard.gaps(shifts, *WEEK, DAY) if one.name == "bygglov"]
+    assert (today.there, gap.there) == (0, 1), "who hasn't signed in is missing today"
     assert guard.could_cover(shifts, gap, DAY) == ("102", "110", "120")
 
 
@@ -158,6 +159,29 @@ def test_a_gap_that_becomes_longer_or_emptier_is_told_again() -> None:
     [found] = guard.opened(begun, emptier, "101", DAY, at("2026-03-03 10:20"), DAY)
     assert (found.there, found.required) == (0, 2)
     assert guard.opened(emptier, emptier, "101", DAY, WEEK[1], DAY) == ()
+
+
+def test_s18_the_last_one_may_not_go_where_the_line_is_empty_for_a_while_already() -> None:
+    """Two have to be there, one is, and a quarter of the day nobody: all day is worse."""
+    line = replace(PLAN.lines["vaxel"], minimum=2, static=frozenset({"111", "113"}))
+    plan = replace(PLAN, lines={**PLAN.lines, "vaxel": line})
+
+    def meeting(who: str, since: str, until: str) -> Referral:
+        return Referral(who, "mote", at(f"2026-03-03 {since}"), at(f"2026-03-03 {until}"))
+
+    held = {
+        "113": (meeting("113", "08:00", "15:30"),),
+        "111": (meeting("111", "08:30", "08:45"),),
+    }
+    exchange = replace(fresh(plan), referrals=held)
+    wanted = SetReferral(
+        "111", "mote", at("2026-03-03 15:30"), TECHNICIAN, since=at("2026-03-03 08:31")
+    )
+    answer = handle(wanted, exchange, at("2026-03-02 10:00"))
+    assert isinstance(answer, Refusal)
+    assert (answer.clause, answer.why) == ("S18", "leaves-too-few")
+    within = replace(wanted, until=at("2026-03-03 08:44"))
+    assert not isinstance(handle(within, exchange, at("2026-03-02 10:00")), Refusal)
 
 
 def simulated(exchange: Exchange, since: datetime, until: datetime) -> dict[str, set[datetime]]:

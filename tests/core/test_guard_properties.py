@@ -1,4 +1,5 @@
-"""The guard against a look at every ten minutes, in arbitrary small plans and states."""
+"""The guard against a look at every ten minutes, in arbitrary small plans and states, and against
+the alarm."""
 
 from __future__ import annotations
 
@@ -11,13 +12,22 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core import guard, roster
 from pbx_bridge.core.absence import absence, working_hours
-from pbx_bridge.core.attendance import minimum
+from pbx_bridge.core.attendance import (
+    attendants,
+    is_short,
+    minimum,
+    ready,
+    required,
+    staffing,
+)
+from pbx_bridge.core.commands import Refusal, SetReferral, SignOut
 from pbx_bridge.core.events import CoverAnswered, CoverAsked, PhoneHoursBroken
 from pbx_bridge.core.folding import fold
-from pbx_bridge.core.guard import Gap, Of, Sweep
+from pbx_bridge.core.guard import MISSING, Gap, Of, Sweep
+from pbx_bridge.core.handling import handle
 from pbx_bridge.core.hours import is_open, openings
 from pbx_bridge.core.model import Line, Raised, Schedule, Shift, Span, Unit
-from pbx_bridge.core.state import Consent, Cover, Exchange, Referral
+from pbx_bridge.core.state import Consent, Cover, Exchange, Loss, Lost, Referral
 from pbx_bridge.core.timetable import line_open, opening_of
 
 STEP = timedelta(minutes=10)
@@ -68,10 +78,44 @@ class World:
     def __repr__(self) -> str:
         """What was drawn, and not the whole plan."""
         exchange, plan = self.exchange, self.exchange.plan
-        drawn = [plan.schedules[name] for name in ("line", "unit", "work")]
+        drawn = [
+            plan.schedules[name] for name in ("line", "unit", "work") if name in plan.schedules
+        ]
         parts = (plan.lines["vaxel"], plan.units["skola"], *drawn)
         state = (exchange.referrals, exchange.signed_in, exchange.covers, exchange.breaks)
-        return f"World({self.now}, {parts}, {state})"
+        return f"World({self.now}, {parts}, {state}, {exchange.losses})"
+
+
+@st.composite
+def crowded(draw: st.DrawFn, minimum: int) -> World:
+    """A line that is always open, with some who always attend it and some who are signed in; all
+    have absences, and some no phone."""
+    now = draw(st.sampled_from(STARTS))
+    always = Schedule("line", ((Span(time(0), time(0)),),) * 7, on_holidays=True)
+    line = replace(
+        PLAN.lines["vaxel"],
+        hours="line",
+        members=MEMBERS,
+        static=frozenset(MEMBERS[: draw(st.integers(0, 2))]),
+        minimum=minimum,
+    )
+    plan = replace(
+        PLAN,
+        lines={**PLAN.lines, "vaxel": line},
+        schedules={**PLAN.schedules, "line": always},
+    )
+    edges = st.tuples(st.integers(1, 20), st.integers(1, 20))
+    referrals = {}
+    for who in MEMBERS:
+        stretches = {one: one + more for one, more in draw(st.lists(edges, max_size=2))}
+        referrals[who] = tuple(
+            Referral(who, "lunch", _later(now, first), _later(now, last))
+            for first, last in sorted(stretches.items())
+        )
+    lost = draw(st.permutations(MEMBERS))[: draw(st.integers(0, 2))]
+    losses = {who: Loss(Lost.UNREACHABLE, now) for who in sorted(lost)}
+    signed_in = {"vaxel": frozenset(draw(st.permutations(MEMBERS))[: draw(st.integers(1, 3))])}
+    return World(Exchange(plan, referrals, signed_in, losses=losses), now)
 
 
 @st.composite
@@ -150,6 +194,10 @@ def worlds(draw: st.DrawFn) -> World:
         referrals,
         {"vaxel": draw(st.frozensets(st.sampled_from([*MEMBERS, "105"]), max_size=2))},
         covers={"vaxel": covers},
+        losses={
+            who: Loss(draw(st.sampled_from(Lost)), now)
+            for who in sorted(draw(st.sets(st.sampled_from([*MEMBERS, "104"]), max_size=2)))
+        },
     )
     opening = next(openings(plan.schedules["line"], plan, now), None)
     if opening is not None and draw(st.booleans()):
@@ -179,19 +227,25 @@ def line_at(exchange: Exchange, line: Line, moment: datetime, now: datetime) -> 
         return Look(0, 0)
     there = set(line.static)
     signed_in = exchange.signed_in["vaxel"] & set(line.members)
+    present = opening_of(exchange, line, now)
+    is_present = present is not None and moment.timestamp() < present.end.timestamp()
+    is_soon = is_present and moment.timestamp() < now.timestamp() + MISSING.total_seconds()
     if line.roster:
-        there |= set(roster.on_shift(line, plan, moment))
-        present = opening_of(exchange, line, now)
-        if present is not None and moment.timestamp() < present.end.timestamp():
-            there |= signed_in
+        shift = set(roster.on_shift(line, plan, moment))
+        if is_soon:
+            shift -= set(roster.on_shift(line, plan, now)) - signed_in - line.static
+        there |= shift | (signed_in if is_present else set())
     else:
         there |= signed_in
     there |= {
         one.to
         for one in exchange.covers.get("vaxel", ())
         if one.consent is Consent.ACCEPTED
+        and one.to in (*line.members, *line.backups)
         and one.since.timestamp() <= moment.timestamp() < one.until.timestamp()
     }
+    if is_soon:
+        there -= exchange.losses.keys()
     able = [one for one in there if absence(exchange, one, moment) is None]
     return Look(len(able), minimum(line.minimum, line.raised, plan, moment))
 
@@ -256,35 +310,120 @@ def _plain(gap: Gap) -> tuple[str, str, float, float, int, int]:
     )
 
 
-@every
-@given(worlds(), st.sampled_from([*MEMBERS, *PUPILS]), st.integers(0, 200), st.integers(1, 100))
-def test_s17_a_change_opens_the_gaps_that_were_not_there_and_no_others(
+@settings(max_examples=300, deadline=None)
+@given(
+    worlds() | crowded(2),
+    st.sampled_from([*MEMBERS, *PUPILS]),
+    st.integers(0, 20) | st.integers(0, 200),
+    st.integers(1, 40) | st.integers(1, 100),
+)
+def test_s17_a_change_is_told_of_where_at_some_moment_more_are_missing_than_before(
     world: World, who: str, begins: int, lasts: int
 ) -> None:
-    before, now = world.exchange, world.now
-    since, until = _later(now, begins), _later(now, begins + lasts)
-    more = Referral(who, "lunch", since, until)
-    held = tuple(one for one in before.referrals.get(who, ()) if one.since != since)
-    after = replace(before, referrals={**before.referrals, who: (*held, more)})
-    found = guard.opened(before, after, who, since, until, now)
-    lines, units = [after.plan.lines["vaxel"]], [after.plan.units["skola"]]
-    short_before = Sweep(before, since, until, now).gaps(lines, units)
-    short_after = Sweep(after, since, until, now).gaps(lines, units)
-    ours = [one for one in found if one.name in ("vaxel", "skola")]
-    assert set(ours) <= set(short_after)
-    mine = {"vaxel"} if who in MEMBERS else {"skola"}
-    for gap in short_after:
-        if gap.name not in mine:
-            assert gap in short_before
-            continue
-        new = _steps_of(gap) - {step for one in short_before for step in _steps_of(one)}
-        assert not new or gap in ours, "what is short only now is told"
-        assert gap not in ours or gap not in short_before, "what was so before is not"
+    """Also where too few were there already, or nobody in a part of it."""
+    held = world.exchange.referrals.get(who, ())
+    since, until = _later(world.now, begins), _later(world.now, begins + lasts)
+    others = tuple(one for one in held if one.since != since)
+    referrals = {**world.exchange.referrals, who: (*others, Referral(who, "lunch", since, until))}
+    found = guard.opened(
+        replace(world.exchange, referrals={**world.exchange.referrals, who: others}),
+        replace(world.exchange, referrals=referrals),
+        *(who, since, until, world.now),
+    )
+    before, after = (
+        replace(
+            world.exchange,
+            referrals={**world.exchange.referrals, who: absences},
+            losses={one: loss for one, loss in world.exchange.losses.items() if one != who},
+        )
+        for absences in (others, referrals[who])
+    )
+    short = swept(after, world.now)
+    for name in ("vaxel", "skola"):
+        told = [one for one in found if one.name == name]
+        moments = [_later(world.now, count) for count in range(begins, begins + lasts)]
+        moments = [one for one in moments if one.timestamp() < _end(world.now)]
+        worse = {
+            one.timestamp()
+            for one in moments
+            if _missed(after, name, one, world.now) > _missed(before, name, one, world.now)
+        }
+        covered = {
+            one.timestamp()
+            for one in moments
+            if any(gap.since.timestamp() <= one.timestamp() < gap.until.timestamp() for gap in told)
+        }
+        assert worse <= covered, "what becomes worse is told"
+        for gap in told:
+            if gap.until.timestamp() > _end(world.now):
+                continue
+            first, last = gap.since.timestamp(), gap.until.timestamp()
+            assert any(first <= one < last for one in worse), "and nothing else"
+            assert any(
+                one.name == name
+                and one.since.timestamp() <= first
+                and last <= one.until.timestamp()
+                for one in short
+            )
 
 
-def _steps_of(gap: Gap) -> set[tuple[str, float]]:
-    first, last = int(gap.since.timestamp()), int(gap.until.timestamp())
-    return {(gap.name, second) for second in range(first, last, 600)}
+def _end(now: datetime) -> float:
+    return now.timestamp() + LENGTH.total_seconds()
+
+
+def _missed(exchange: Exchange, name: str, moment: datetime, now: datetime) -> int:
+    """How many are missing in the line or the unit at a moment."""
+    plan = exchange.plan
+    if name in plan.lines:
+        look = line_at(exchange, plan.lines[name], moment, now)
+    else:
+        look = unit_at(exchange, plan.units[name], moment)
+    return max(0, look.required - look.there)
+
+
+@every
+@given(worlds())
+def test_s18_at_this_moment_the_guard_counts_whom_the_alarm_counts(world: World) -> None:
+    exchange, now = world.exchange, world.now
+    line = exchange.plan.lines["vaxel"]
+    if not line_open(exchange, line, now):
+        return
+    presence = Sweep(exchange, now, _later(now, 1), now).presence(line)
+    second = int(now.timestamp())
+    there = {who for who, spans in presence.items() if any(a <= second < b for a, b in spans)}
+    assert there == set(ready(exchange, line, now))
+    assert there == set(staffing(exchange, line, now).ready)
+
+
+@settings(max_examples=200, deadline=None)
+@given(crowded(1) | crowded(2) | worlds(), st.sampled_from(MEMBERS), st.booleans())
+def test_s18_who_is_let_go_leaves_enough_and_who_is_refused_would_raise_the_alarm(
+    world: World, who: str, by_code: bool
+) -> None:
+    """Both by signing out and by an absence, whoever's phone is lost."""
+    exchange, now = world.exchange, world.now
+    line = exchange.plan.lines["vaxel"]
+    until = _later(now, 2)
+    wanted: SetReferral | SignOut = SetReferral(who, "lunch", until, by=who)
+    if by_code:
+        wanted = SignOut("vaxel", who, by=who)
+    if absence(exchange, who, now) is not None or not line_open(exchange, line, now):
+        return
+    attended = who in attendants(exchange, line, now)
+    answer = handle(wanted, exchange, now)
+    others = [one for one in ready(exchange, line, now) if one != who]
+    too_few = len(others) < required(line, exchange.plan, now)
+    if not isinstance(answer, Refusal):
+        after = fold(exchange, answer)
+        assert set(others) <= set(ready(after, line, now))
+        assert not (attended and too_few and who not in attendants(after, line, now))
+    elif answer.why == "last-attendant":
+        assert attended
+        assert too_few
+        gone = replace(
+            exchange, referrals={**exchange.referrals, who: (Referral(who, "lunch", now, until),)}
+        )
+        assert is_short(gone, line, now), "the alarm agrees"
 
 
 @every
