@@ -10,12 +10,16 @@ import structlog
 
 from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.pace import Pace
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.events import DataErased, Event
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable, PbxRejected, PbxUnavailable, Record
 
 LOOK_S = 600.0
 """Between two looks at the date; a machine's clock may be set anew (F30)."""
+STEADY_S = 3600.0
+"""How long the clock has to go on by itself, after it was set anew, before anything is deleted by
+it: a clock that is wrong is mostly right again soon, and what is deleted is gone."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +35,9 @@ class Erasing:
         office: Office,
         clock: Clock,
         periods: retention.Periods,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace(clock)
         self._journal = journal
         self._record = record
         self._clearing = clearing
@@ -44,7 +50,7 @@ class Erasing:
         done, trouble = None, ""
         while True:
             today = self._clock.now().date()
-            if done != today:
+            if self._pace.is_steady(STEADY_S) and done != today:
                 try:
                     await self.erase()
                     done, trouble = today, ""

@@ -46,7 +46,8 @@ def break_hours(command: BreakPhoneHours, exchange: Exchange, now: datetime) -> 
 def resume_hours(command: ResumePhoneHours, exchange: Exchange, now: datetime) -> Answer:
     """The line is answered again; what was lost until now is repaid."""
     line = exchange.plan.lines.get(command.line)
-    if line is None or break_of(exchange, line, now) is None:
+    held = exchange.breaks.get(command.line, ())
+    if line is None or not any(one.ended(now) != one for one in held):
         return Refusal("S24", "not-broken", sentence("refused-not-broken"))
     return (PhoneHoursResumed(line.name, now.astimezone(UTC), command.by),)
 

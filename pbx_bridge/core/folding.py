@@ -329,10 +329,7 @@ def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> 
         held = [one for one in held if one.until > event.since - KEPT]
         held.append(Break(event.line, event.since, event.until, event.note, event.by))
     else:
-        held = [
-            replace(one, until=event.at) if one.since <= event.at < one.until else one
-            for one in held
-        ]
+        held = [one.ended(event.at) for one in held]
     return replace(exchange, breaks=_with(exchange.breaks, event.line, held))
 
 

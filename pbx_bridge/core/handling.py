@@ -276,8 +276,10 @@ def _too_many(command: Command, exchange: Exchange, now: datetime) -> Refusal | 
 def _recent(
     exchange: Exchange, source: str, now: datetime, window: timedelta
 ) -> tuple[datetime, ...]:
-    since = now.astimezone(UTC) - window
-    return tuple(at for at in exchange.failures.get(source, ()) if at.astimezone(UTC) > since)
+    """Those that lie ahead, after the clock was set back, hold nobody (F30)."""
+    until = now.astimezone(UTC)
+    held = exchange.failures.get(source, ())
+    return tuple(at for at in held if until - window < at.astimezone(UTC) <= until)
 
 
 def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:

@@ -6,7 +6,7 @@ Every figure is a fold over events, whatever the state has forgotten meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from pbx_bridge.core.events import (
@@ -93,10 +93,7 @@ def broken_days(
         elif isinstance(event, PhoneHoursResumed):
             day = event.at.astimezone(zone).date()
             breaks = held.get((event.line, day), [])
-            held[event.line, day] = [
-                replace(one, until=event.at) if one.since <= event.at < one.until else one
-                for one in breaks
-            ]
+            held[event.line, day] = [one.ended(event.at) for one in breaks]
     first, last = (one.astimezone(zone).date() for one in (since, until))
     return tuple(
         _day(name, day, breaks, hours.get((name, day)) or _hours_now(plan, name, day))

@@ -66,7 +66,8 @@ def of_exchange(exchange: Exchange, waiting: Mapping[str, int], now: datetime) -
         short = exchange.shortages.get(line.name)
         since_s = 0.0
         if short is not None:
-            since_s = (now.astimezone(UTC) - short.since.astimezone(UTC)).total_seconds()
+            gone = now.astimezone(UTC) - short.since.astimezone(UTC)
+            since_s = max(0.0, gone.total_seconds())  # the clock may have been set back (F30)
         there = len(attendance.attendants(exchange, line, now))
         is_open = line_open(exchange, line, now)
         yield Measure("line_open", "1 while the line is open", is_open, labels)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pbx_bridge.core.changes import Summary
@@ -190,6 +190,13 @@ class Break:
     note: str
     """What callers are told, one of the plan's wordings in its language."""
     by: str
+
+    def ended(self, at: datetime) -> Break:
+        """The same after its hours were resumed at `at`. One that lies ahead is off: it had begun,
+        and the clock was set back since (F30)."""
+        if self.until.astimezone(UTC) <= at.astimezone(UTC):
+            return self
+        return replace(self, until=max(self.since, at, key=lambda one: one.astimezone(UTC)))
 
 
 class Part(StrEnum):

@@ -24,13 +24,14 @@ from pbx_bridge.adapters.record import CelTail, read_calls, read_cel, read_journ
 from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.erasing import Erasing
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.pace import Pace
 from pbx_bridge.core.commands import NoteCall, RecordContact, SetReferral
 from pbx_bridge.core.events import DataErased, ReferralSet, ReturnDue, ReturnKept
 from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.report import summarise
 from pbx_bridge.core.retention import Periods
 
-CALLER, OTHER = "0401234567", "0409876543"
+CALLER, OTHER, LATE = "0401234567", "0409876543", "0405555555"
 LONG_AGO = datetime(2026, 1, 15, 10, tzinfo=UTC)
 NOW = datetime(2026, 3, 3, 10, tzinfo=PLAN.organisation.zone)
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -59,6 +60,13 @@ class House:
     erasing: Erasing
     clock: FakeClock
     messages: FakeMessages
+    passed_s: float = 0.0
+    """What the machine's own seconds show."""
+
+    def wait(self, passed: timedelta) -> None:
+        """Time passes, by every clock."""
+        self.clock.pass_(passed.total_seconds())
+        self.passed_s += passed.total_seconds()
 
     @property
     def bytes(self) -> bytes:
@@ -82,8 +90,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     notes = SpokenNotes(tmp_path / "notes")
     clearing = Clearing(messages, messages, notes, FakeSpeech(), FakeLogs(), office)
     periods = Periods(absences=timedelta(days=30))
-    erasing = Erasing(journal, tail, clearing, office, clock, periods)
-    yield House(tmp_path, database, journal, tail, office, erasing, clock, messages)
+    pace = Pace(clock, lambda: made.passed_s)
+    erasing = Erasing(journal, tail, clearing, office, clock, periods, pace)
+    made = House(tmp_path, database, journal, tail, office, erasing, clock, messages)
+    yield made
     await journal.close()
     database.close()
 
@@ -180,8 +190,54 @@ async def test_the_bridge_deletes_each_day(house: House, monkeypatch: pytest.Mon
     working = asyncio.create_task(house.erasing.run())
     try:
         await proofs(house, 2)
-        house.clock.moment = NOW + timedelta(days=40)
+        house.wait(timedelta(days=40))
         await proofs(house, 4)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(days=4000)])
+async def test_f30_a_clock_that_was_set_forwards_deletes_nothing_before_it_was_right_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
+    """A call of a quarter to midnight, and a clock set over the midnight of its deletion."""
+    append(house.folder / "Master.csv", call(9, LATE, NOW + timedelta(hours=13, minutes=45)))
+    await house.tail.catch_up()
+    monkeypatch.setattr("pbx_bridge.app.erasing.LOOK_S", 0.001)
+    looks = 0
+    steady = Pace.is_steady
+
+    def looked(pace: Pace, for_s: float) -> bool:
+        nonlocal looks
+        looks += 1
+        return steady(pace, for_s)
+
+    async def look() -> None:
+        before = looks
+        async with asyncio.timeout(3):
+            while looks < before + 3:
+                await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(Pace, "is_steady", looked)
+    working = asyncio.create_task(house.erasing.run())
+    try:
+        await proofs(house, 2)
+        house.wait(timedelta(days=30, hours=13, minutes=30))
+        await look()
+        held = len(await house.journal.select((DataErased,)))
+        house.clock.step(step)
+        house.wait(timedelta(minutes=20))
+        await look()
+        house.clock.step(-step)
+        await look()
+        assert len(await house.journal.select((DataErased,))) == held
+        with house.database.reader() as connection:
+            assert [one.caller for one in read_journeys(connection, *ALWAYS)] == [LATE]
+        house.wait(timedelta(days=1, hours=1))
+        await proofs(house, held + 2)
+        with house.database.reader() as connection:
+            assert not [*read_journeys(connection, *ALWAYS)]
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

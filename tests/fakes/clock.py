@@ -20,3 +20,7 @@ class FakeClock:
         """Let real seconds pass, over a change of the clocks too."""
         later = self.moment.astimezone(UTC) + timedelta(seconds=seconds)
         self.moment = later.astimezone(self.moment.tzinfo)
+
+    def step(self, by: timedelta) -> None:
+        """Be set to another time, no second having passed."""
+        self.pass_(by.total_seconds())
