@@ -14,6 +14,7 @@ import pbx_bridge
 from pbx_bridge.adapters.backup import BackupFailed
 from pbx_bridge.adapters.journal import RowUnreadable
 from pbx_bridge.adapters.pseudonym import KeyUnreadable
+from pbx_bridge.adapters.sealing import SealFailed
 from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.render import Unwritable
 from pbx_bridge.asterisk.secrets import SecretsUnreadable
@@ -42,6 +43,7 @@ _REFUSALS = (
     SecretsUnreadable,
     JournalUnavailable,
     RowUnreadable,
+    SealFailed,
     Unwritable,
 )
 REFUSED = 1

@@ -8,13 +8,14 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pbx_bridge.adapters import backup as backups
-from pbx_bridge.adapters import control
+from pbx_bridge.adapters import control, sealing
 from pbx_bridge.adapters.journal import (
     Broken,
     Head,
@@ -46,7 +47,12 @@ from pbx_bridge.files import PRIVATE
 from pbx_bridge.ports import PbxRejected
 
 PROGRESS_ROWS = 100_000
+PASSPHRASE = "PBX_BRIDGE_PASSPHRASE"  # noqa: S105 - a name
+"""In the environment."""
 
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="File that holds the passphrase.", exists=True, dir_okay=False)
+]
 File = Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")]
 
 
@@ -130,6 +136,14 @@ def export(
 def backup(
     file: File,
     force: Annotated[bool, typer.Option("--force", help="Take the place of a file.")] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", help="Encrypt for the owner of this public key (age1…); often."),
+    ] = None,
+    with_passphrase: Annotated[
+        bool, typer.Option("--passphrase", help=f"Encrypt; asked for, or taken from {PASSPHRASE}.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
@@ -137,10 +151,18 @@ def backup(
     deployment = deployment_of(config, state)
     if file.exists() and not force:
         raise PbxRejected(f"{file} is there already; name another one")
-    backups.take(deployment.state, DATABASE, file, _progress)
+    if to and (with_passphrase or passphrase_file):
+        raise typer.BadParameter("either --to or a passphrase: age has no files for both")
+    seal: backups.Sealing | None = None
+    if to:
+        seal = partial(sealing.seal, recipients=sealing.read_recipients(to))
+    elif with_passphrase or passphrase_file:
+        words = _passphrase(passphrase_file, confirm=True)
+        seal = partial(sealing.seal, passphrase=words)
+    backups.take(deployment.state, DATABASE, file, _progress, sealed=seal)
     size = file.stat().st_size / 1e6
     sys.stdout.write(
-        f"{file}: {size:.1f} MB, verified. There are passwords in it: keep it locked away; "
+        f"{file}: {size:.1f} MB, verified. {_care(sealed=seal is not None)}; "
         "config.yaml, dialplan/ and voicemail/ aren't in it\n"
     )
 
@@ -150,6 +172,13 @@ def restore(
     force: Annotated[
         bool, typer.Option("--force", help="Move aside what is in the state folder.")
     ] = False,
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the private key that opens it (AGE-SECRET-KEY-1…).", exists=True
+        ),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
@@ -158,8 +187,17 @@ def restore(
     if _is_open(control_socket(deployment.state)) or runs_in(deployment.state / "asterisk"):
         raise PbxRejected(f"{deployment.state}: an exchange works with it; stop it first")
     anchors = list(_anchors(deployment, ()))
+    unseal: backups.Sealing | None = None
+    if sealing.is_sealed(file):
+        keys = [] if identity is None else sealing.read_identities(identity)
+        asked = sealing.wants_passphrase(file)
+        words = _passphrase(passphrase_file, confirm=False) if asked else ""
+        unseal = partial(sealing.unseal, identities=keys, passphrase=words)
     head = backups.restore(
-        file, deployment.state, DATABASE, _progress, anchors=anchors, force=force
+        *(file, deployment.state, DATABASE, _progress),
+        anchors=anchors,
+        force=force,
+        opened=unseal,
     )
     sys.stdout.write(f"{deployment.state}: restored and verified\n")
     lost = max((one.seq for one in anchors), default=0)
@@ -169,6 +207,27 @@ def restore(
             "in between is lost. The bridge says so at its start, until `pbx-bridge verify "
             "--accept WHY` goes on without it\n"
         )
+
+
+def _care(*, sealed: bool) -> str:
+    if sealed:
+        return "It is encrypted: keep what opens it elsewhere, without it all is lost"
+    return "There are passwords in it: keep it locked away, or encrypt it (--to, --passphrase)"
+
+
+def _passphrase(file: Path | None, *, confirm: bool) -> str:
+    """From a file, the environment, or whoever sits at the terminal; never from an argument, which
+    every user of the machine can see."""
+    if file is not None:
+        try:
+            return file.read_text("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise PbxRejected(f"{file}: holds no passphrase; it isn't UTF-8") from None
+    if words := os.environ.get(PASSPHRASE, ""):
+        return words
+    if not sys.stdin.isatty():
+        raise PbxRejected(f"a passphrase is needed: set {PASSPHRASE}, or name a --passphrase-file")
+    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
 def _is_open(door: Path) -> bool:

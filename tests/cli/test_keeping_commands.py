@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import io
 import json
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -17,8 +19,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pyrage
 import pytest
 from core.plans import ROOT
 from structlog.testing import capture_logs
@@ -447,6 +451,10 @@ def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
         tar.add(tmp_path / "config.yaml", "config.yaml")
     code, said = run("restore", tmp_path / "other.tar", state=tmp_path / "there")
     assert code == 1
+    assert "'config.yaml' is no file of a backup" in said
+    packed(tmp_path / "empty.tar", [("secrets.json", b"{}")])
+    code, said = run("restore", tmp_path / "empty.tar", state=tmp_path / "there")
+    assert code == 1
     assert f"{DATABASE} isn't in it" in said
     (tmp_path / "text").write_text("no tar")
     assert run("restore", tmp_path / "text", state=tmp_path / "there")[0] == 1
@@ -534,6 +542,187 @@ def test_a_tar_that_is_no_backup_writes_nothing_elsewhere(
     assert "is no file of a backup" in said
     assert not list((tmp_path / "there").iterdir())
     assert not (tmp_path / "outside").exists()
+
+
+def packed(file: Path, members: list[tuple[str, bytes]], sums: str | None = None) -> Path:
+    """A tar of these members with the sums that belong to it, or others."""
+    lines = [f"{sha256(held).hexdigest()}  {name}\n" for name, held in members]
+    with tarfile.open(file, "w") as opened:
+        for name, held in [*members, (backups.SUMS, (sums or "".join(lines)).encode())]:
+            member = tarfile.TarInfo(name)
+            member.size = len(held)
+            opened.addfile(member, io.BytesIO(held))
+    return file
+
+
+def members(tar: Path) -> list[tuple[str, bytes]]:
+    with tarfile.open(tar) as opened:
+        found = []
+        for one in opened:
+            content = opened.extractfile(one)
+            assert content is not None
+            found.append((one.name, content.read()))
+    assert found[-1][0] == backups.SUMS
+    return found[:-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "asterisk/etc/extensions_local.conf",
+        "asterisk/etc/pjsip.conf",
+        "exchange.json",
+        "bridge.sock",
+        "pbx-bridge.sqlite-wal",
+        "sounds/manifest.jsonl",
+        "other.sqlite",
+        "asterisk/spool/voicemail/default/101/INBOX/msg0000.sh",
+        "asterisk/spool/voicemail/default/101/INBOX/../../../../etc/x.wav",
+        "asterisk/spool/voicemail/default/101/INBOX/a/b.wav",
+        "asterisk/spool/notes/.hidden.wav",
+        "asterisk/spool/notes/a/b.wav",
+        "asterisk/spool/outgoing/call.txt",
+        "./secrets.json",
+        "secrets.json/",
+        "secrets.json\n",
+    ],
+)
+def test_what_no_backup_holds_is_restored_from_none(
+    tar: Path, run: Run, tmp_path: Path, name: str
+) -> None:
+    """A backup that somebody handled, with its sums put right: their dialplan would be read."""
+    handled = packed(tmp_path / "handled.tar", [*members(tar), (name, b"[from-trunk]")])
+    code, said = run("restore", handled, state=tmp_path / "there")
+    assert code == 1
+    assert "is no file of a backup" in said
+    assert not list((tmp_path / "there").iterdir())
+
+
+@pytest.mark.parametrize("how", ["twice", "no line", "line too many", "line twice", "large"])
+def test_each_member_has_one_line_and_its_size(
+    tar: Path, run: Run, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = members(tar)
+    lines = [f"{sha256(one).hexdigest()}  {name}\n" for name, one in held]
+    match how:
+        case "twice":
+            held.append(held[-1])
+        case "no line":
+            lines.pop()
+        case "line too many":
+            lines.append(f"{'0' * 64}  asterisk/etc/pjsip.conf\n")
+        case "line twice":
+            lines.append(lines[-1])
+        case "large":
+            monkeypatch.setattr(backups, "LARGEST_SPOKEN", len(SPOKEN) - 1)
+    handled = packed(tmp_path / "handled.tar", held, "".join(lines))
+    code, said = run("restore", handled, state=tmp_path / "there")
+    assert code == 1
+    assert str(handled) in said
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_backup_that_does_not_fit_is_refused_before_it_fills_the_disk(
+    tar: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+    code, said = run("restore", tar, state=tmp_path / "there")
+    assert code == 1
+    assert "make room" in said
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_database_with_a_trigger_is_none_of_ours(tar: Path, run: Run, tmp_path: Path) -> None:
+    held = dict(members(tar))
+    database = tmp_path / "handled.sqlite"
+    database.write_bytes(held[DATABASE])
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM calls; END")
+        connection.commit()
+    held[DATABASE] = database.read_bytes()
+    code, said = run(
+        "restore", packed(tmp_path / "h.tar", [*held.items()]), state=tmp_path / "there"
+    )
+    assert code == 1
+    assert "trigger" in said
+
+
+def test_what_a_backup_leaves_out_is_said(written: Path, run: Run, tmp_path: Path) -> None:
+    strange = written.parent / "asterisk/spool/voicemail/default/101/INBOX/strange.exe"
+    strange.parent.mkdir(parents=True)
+    strange.write_text("x")
+    code, said = run("backup", tmp_path / "b.tar")
+    assert code == 0
+    assert f"{strange}: left out" in said
+    assert run("restore", tmp_path / "b.tar", state=tmp_path / "there")[0] == 0
+
+
+WORDS = "korrekt häst batteri"
+
+
+def test_a_backup_is_encrypted_for_a_key_and_opened_by_it(
+    tar: Path, run: Run, tmp_path: Path
+) -> None:
+    mine, other = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
+    for name, key in (("mine", mine), ("other", other)):
+        (tmp_path / name).write_text(f"# created: today\n{key}\n")
+    sealed = tmp_path / "sealed.tar.age"
+    assert run("backup", sealed, "--to", str(mine.to_public()))[0] == 0
+    held = sealed.read_bytes()
+    assert held.startswith(b"age-encryption.org/v1\n")
+    assert b"018000101" not in held
+    assert SPOKEN[:64] not in held
+    assert sealed.stat().st_mode & 0o077 == 0
+    there = ["--identity", tmp_path / "other"]
+    code, said = run("restore", sealed, *there, state=tmp_path / "there")
+    assert (code, "the key is another one" in said) == (1, True)
+    code, said = run("restore", sealed, state=tmp_path / "there")
+    assert (code, "--identity" in said) == (1, True)
+    (tmp_path / "cut").write_bytes(held[:-100])
+    by_mine = ("--identity", tmp_path / "mine")
+    assert run("restore", tmp_path / "cut", *by_mine, state=tmp_path / "there")[0] == 1
+    assert not list((tmp_path / "there").iterdir())
+    assert run("restore", sealed, *by_mine, state=tmp_path / "there")[0] == 0
+    assert (tmp_path / "there" / MESSAGE).read_bytes() == SPOKEN
+    with tarfile.open(fileobj=io.BytesIO(pyrage.decrypt(held, [mine]))) as by_hand:
+        assert DATABASE in by_hand.getnames()
+
+
+def test_a_backup_is_encrypted_by_a_passphrase_that_no_argument_shows(
+    tar: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed, file = tmp_path / "sealed", tmp_path / "words"
+    code, said = run("backup", sealed, "--passphrase")
+    assert (code, "PBX_BRIDGE_PASSPHRASE" in said) == (1, True), "nobody sits at a terminal"
+    file.write_text("short\n")
+    code, said = run("backup", sealed, "--passphrase-file", file)
+    assert (code, "12 letters or more" in said) == (1, True)
+    assert not sealed.exists()
+    file.write_text(f"{WORDS}\n")
+    assert run("backup", sealed, "--passphrase-file", file)[0] == 0
+    assert SPOKEN[:64] not in sealed.read_bytes()
+    monkeypatch.setenv("PBX_BRIDGE_PASSPHRASE", "another passphrase")
+    code, said = run("restore", sealed, state=tmp_path / "there")
+    assert (code, "the passphrase is another one" in said) == (1, True)
+    assert not list((tmp_path / "there").iterdir())
+    monkeypatch.setenv("PBX_BRIDGE_PASSPHRASE", WORDS)
+    assert run("restore", sealed, state=tmp_path / "there")[0] == 0
+    assert (tmp_path / "there" / MESSAGE).read_bytes() == SPOKEN
+    assert not list(tmp_path.glob("**/pbx-backup-*")), "nothing in clear is left"
+
+
+@pytest.mark.parametrize("key", ["hej", "AGE-SECRET-KEY-1QQ", "age1qqqq"])
+def test_what_is_no_public_key_is_refused(
+    written: Path, run: Run, tmp_path: Path, key: str
+) -> None:
+    code, said = run("backup", tmp_path / "b", "--to", key)
+    assert (code, "is no public key of age" in said) == (1, True)
+    (tmp_path / "key").write_text(key)
+    sealed = tmp_path / "sealed"
+    assert run("backup", sealed, "--to", str(pyrage.x25519.Identity.generate().to_public()))[0] == 0
+    code, said = run("restore", sealed, "--identity", tmp_path / "key", state=tmp_path / "there")
+    assert (code, "holds no private key" in said) == (1, True)
+    assert key not in said.partition("holds no")[0].rpartition(": ")[2]
 
 
 def test_a_restore_by_force_moves_aside_what_was_there(
