@@ -231,6 +231,10 @@ class Calls:
             if isinstance(decision.step, Listen) and self._inbox and call.inbox is None:
                 call = replace(call, inbox=await self._inbox.held(decision.step.mailbox))
                 decision = decide(call, self._office.exchange, self._clock.now())
+            if decision.records and self._inbox and call.room is None:
+                room = await self._inbox.room(decision.records, call.phone or call.caller)
+                call = replace(call, room=(decision.records, room))
+                decision = decide(call, self._office.exchange, self._clock.now())
             self._note(offer, call, decision)
             match decision.step:
                 case Obey(command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -10,10 +11,12 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Call, Sort, with_result
 from pbx_bridge.core.events import MessageSorted
 from pbx_bridge.core.mailboxes import Message
+from pbx_bridge.core.room import NOTE, Quota, Room, room
 from pbx_bridge.core.routes import DONE
 from pbx_bridge.ports import Mailboxes, Messages, PbxRejected, PbxUnavailable
 
 FAILED = "failed"
+USUAL = Quota()
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +24,17 @@ log = structlog.get_logger(__name__)
 class Inbox:
     """Reads mailboxes, and has Asterisk sort their messages."""
 
-    def __init__(self, messages: Messages, mailboxes: Mailboxes, office: Office) -> None:
+    def __init__(
+        self,
+        messages: Messages,
+        mailboxes: Mailboxes,
+        office: Office,
+        quota: Quota = USUAL,
+        may_record: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`may_record`: whether the disk has room (`Space`)."""
+        self._quota = quota
+        self._may_record = may_record
         self._messages = messages
         self._mailboxes = mailboxes
         self._office = office
@@ -30,6 +43,15 @@ class Inbox:
         """What is in a mailbox, the oldest first; None where it can't be read."""
         held = await self._messages.held(mailbox)
         return None if held is None else tuple(held)
+
+    async def room(self, records: str, caller: str) -> Room:
+        """Whether `caller` may record something (`Decision.records`) now."""
+        if not self._may_record():
+            return Room.DISK
+        if records == NOTE:
+            return Room.FREE
+        held = await self._messages.held(records)
+        return room(held, caller, self._quota, self._office.exchange.plan.dialling)
 
     async def sort(self, call: Call, step: Sort) -> Call:
         """Carry out the step and journal who did it. Returns the call with its result."""

@@ -120,6 +120,12 @@ class Health:
         return "the mail server lets us in"
 
     async def _has_space(self) -> str:
+        space = self._parts.space
+        if not space.may_record:
+            raise Ill(
+                f"{space.free_percent} % free for {self._parts.deployment.state}: messages and "
+                "notes are no longer recorded; make room"
+            )
         free = shutil.disk_usage(self._parts.deployment.state).free
         if free < LEAST_FREE_BYTES:
             raise Ill(f"{free // 2**20} MiB free for {self._parts.deployment.state}; make room")

@@ -31,6 +31,7 @@ async def measure(parts: Parts) -> list[Measure]:
         Measure("calls_left_to_fallback_total", "Not decided here", tally.failed),
         Measure("mirror_current", "1 while Asterisk holds the present state", mirror),
         Measure("mirror_age_seconds", "Since it last did", parts.mirror.age_s),
+        Measure("recording", "1 while messages are recorded", parts.space.may_record),
         Measure("journal_gap_seconds", "For how long nothing is stored", gap_s),
         Measure("journal_waiting", "Writes in the queue", parts.database.waiting),
         Measure("journal_lost_total", "Entries not stored", parts.database.lost),

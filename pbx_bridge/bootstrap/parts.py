@@ -34,6 +34,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
 from pbx_bridge.app.publishing import Publishing
 from pbx_bridge.app.recording import Recording
+from pbx_bridge.app.space import Space
 from pbx_bridge.app.steps import DECIDE_CONTEXT, STEP_CONTEXT
 from pbx_bridge.app.storing import Storing
 from pbx_bridge.app.taking import Taking
@@ -115,6 +116,7 @@ class Parts:
         self.phones = AmiPhones(self.ami)
         asterisks = AmiMailboxes(self.ami)
         self.meters = Meters()
+        self.space = Space(partial(_disk, state), deployment.least_free)
         self.calls = Calls(
             self.ari,
             self.office,
@@ -123,7 +125,13 @@ class Parts:
             partial(secrets.pin, state / SECRETS),
             self.phones,
             self.meters,
-            Inbox(self.messages, asterisks, self.office),
+            Inbox(
+                self.messages,
+                asterisks,
+                self.office,
+                deployment.quota,
+                lambda: self.space.may_record,
+            ),
         )
         self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
         self.attending = Attending(self.phones, self.office, clock)
@@ -194,6 +202,12 @@ def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:
         "espeak-ng is not on this machine; install the package espeak-ng, or name the program "
         "in config.yaml under speech: espeak"
     )
+
+
+def _disk(folder: Path) -> tuple[int, int]:
+    """Bytes that are free and all, of the disk that holds a folder. Raises `OSError`."""
+    usage = shutil.disk_usage(folder)
+    return usage.free, usage.total
 
 
 def _mail(deployment: Deployment, clock: SystemClock) -> SmtpMail | None:

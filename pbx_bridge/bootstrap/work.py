@@ -133,6 +133,7 @@ class Bridge:
                     ("recording", self.parts.recording.run()),
                     ("erasing", self.parts.erasing.run()),
                     ("storing", self.parts.storing.run()),
+                    ("space", self.parts.space.run()),
                     ("watch", self._watch()),
                 ):
                     tasks.create_task(work, name=name)

@@ -11,6 +11,7 @@ from pbx_bridge.config.nodes import shown
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.retention import Periods
+from pbx_bridge.core.room import Quota
 
 SECRET_LIMIT_BYTES = 4096
 
@@ -131,6 +132,10 @@ class Deployment:
     log_level: str
     log_format: str
     privacy: Privacy
+    quota: Quota
+    """What may be left in mailboxes."""
+    least_free: float
+    """The part of the disk that has to be free for anything to be recorded."""
     operations_port: int
     """Of metrics and health, on loopback; 0: any free port."""
     anchor: Path | None

@@ -26,6 +26,7 @@ from pbx_bridge.config.typed import typed
 from pbx_bridge.config.values import Mail, Mapped
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.retention import Periods
+from pbx_bridge.core.room import Quota
 
 
 def _written_out(text: str) -> str:
@@ -152,6 +153,22 @@ class _Privacy(Shape):
         return Privacy(periods, _path(base, self.key_file), frozenset(self.may_see_people))
 
 
+class _Messages(Shape):
+    per_mailbox: Annotated[int, Field(ge=1, le=100)] = 50
+    minutes_per_mailbox: Annotated[int, Field(ge=1, le=1440)] = 60
+    per_caller: Annotated[int, Field(ge=1, le=100)] = 5
+    minutes_per_caller: Annotated[int, Field(ge=1, le=1440)] = 10
+    least_free_percent: Annotated[int, Field(ge=1, le=50)] = 5
+
+    def quota(self) -> Quota:
+        return Quota(
+            self.per_mailbox,
+            self.minutes_per_mailbox * 60,
+            self.per_caller,
+            self.minutes_per_caller * 60,
+        )
+
+
 class _Journal(Shape):
     anchor: str = ""
 
@@ -174,6 +191,7 @@ class _Config(Shape):
     speech: Annotated[_Speech, Mapped] = _Speech()
     guards: Annotated[_Guards, Mapped] = _Guards()
     privacy: Annotated[_Privacy, Mapped] = _Privacy()
+    messages: Annotated[_Messages, Mapped] = _Messages()
     journal: Annotated[_Journal, Mapped] = _Journal()
     operations: Annotated[_Operations, Mapped] = _Operations()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
@@ -236,6 +254,8 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         log_level=config.log_level,
         log_format=config.log_format,
         privacy=config.privacy.privacy(base),
+        quota=config.messages.quota(),
+        least_free=config.messages.least_free_percent / 100,
         operations_port=config.operations.port,
         anchor=_path(base, config.journal.anchor) if config.journal.anchor else None,
         mail=_mail_server(config.mail, base),

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.room import Room
 from pbx_bridge.core.sentences import Spoken
 from pbx_bridge.core.stepid import StepId
 
@@ -57,6 +58,7 @@ class Why(StrEnum):
     MESSAGE_DECLINED = "message-declined"
     MESSAGE_TAKEN = "message-taken"
     MESSAGE_NOT_TAKEN = "message-not-taken"
+    NO_ROOM = "no-room"
     MAILBOX_OPENED = "mailbox-opened"
     MAILBOX_CLOSED = "mailbox-closed"
     MESSAGE_PLAYED = "message-played"
@@ -128,6 +130,14 @@ class Call:
     """The queue that the caller waits in, None where it isn't known."""
     inbox: tuple[Message, ...] | None = None
     """What is in the mailbox that is being heard, the oldest first; None where it isn't known."""
+
+    room: tuple[str, Room] | None = None
+    """Of what is to be recorded (`Decision.records`), and whether there is room for it; None where
+    that isn't known."""
+
+    def room_for(self, records: str) -> Room:
+        """Whether something may be recorded into a mailbox; what isn't known is no hindrance."""
+        return self.room[1] if self.room is not None and self.room[0] == records else Room.FREE
 
     def result(self, about: StepId) -> str | None:
         """How a step went; None when it wasn't tried."""
@@ -275,6 +285,9 @@ class Decision:
     why: Why
     tells_when: bool = False
     """The caller is told the next moment when somebody can be reached (S7)."""
+    records: str = ""
+    """The mailbox that is offered or recorded into, `room.NOTE` for a note, "" for none: whether
+    there is room is to be known before."""
 
     @property
     def mark(self) -> str:

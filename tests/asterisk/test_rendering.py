@@ -237,6 +237,19 @@ def test_control_is_on_loopback_and_no_secret_is_where_it_is_not_needed() -> Non
     assert files["extensions.conf"].count("PBX_LOOKUP_KEY") == 1, "no application's argument"
 
 
+def test_f33_without_a_bridge_nothing_that_callers_say_is_recorded() -> None:
+    """Whether there is room is known to the bridge alone."""
+    dialplan = rendered(small_plan())["extensions.conf"]
+    lines = [line for line in dialplan.splitlines() if not line.startswith(";")]
+    context, recording = "", set()
+    for line in lines:
+        if line.startswith("["):
+            context = line.partition("]")[0].removeprefix("[")
+        if re.search(r"\b(VoiceMail|Record|MixMonitor|Monitor|Dictate)\(", line):
+            recording.add(context)
+    assert recording == {"pbx-bridge-step"}
+
+
 def test_what_this_asterisk_lacks_is_not_asked_of_it() -> None:
     old = rendered(small_plan(), place=settings(has_broadcast=False, moh=None))
     assert "stasis_broadcast" not in old["modules.conf"]

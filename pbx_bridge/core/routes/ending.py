@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from pbx_bridge.core import numbers, reach, typed
@@ -14,11 +15,13 @@ from pbx_bridge.core.call import (
     Decision,
     Queue,
     Ring,
+    Say,
     Voicemail,
     Why,
 )
 from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.model import Language, Line, Person
+from pbx_bridge.core.room import Room
 from pbx_bridge.core.routes import Route, obey, say
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
@@ -29,6 +32,11 @@ MESSAGE_KEY = "1"
 COLLEAGUE_KEY = "2"
 LINE_KEY = "3"
 CALL_BACK_KEY = "4"
+NO_ROOM = {
+    Room.MAILBOX: "mailbox-full",
+    Room.CALLER: "caller-has-left-enough",
+    Room.DISK: "nothing-recorded",
+}
 NUMBER_DIGITS = 15
 """Of a telephone number at most (E.164)."""
 
@@ -51,9 +59,9 @@ def ending(
         offered = tuple(_offers(call, exchange, sought, mailbox, now))
         keys = {key for key, _ in offered}
         languages = _languages(call) if round_ is not CHOICES[-1] else ()
-        sentences = (*told, *(text for _, text in offered), *languages)
+        sentences = (*told, *_no_room(call, mailbox), *(text for _, text in offered), *languages)
         rule = why if round_ is CHOICES[0] else Why.CHOICES_OFFERED
-        yield Decision(round_, Ask(sentences), rule, tells_when=True)
+        yield Decision(round_, Ask(sentences), rule, tells_when=True, records=mailbox)
         chosen = call.result(round_)
         if chosen in LANGUAGE_KEYS:
             continue
@@ -72,15 +80,23 @@ def _offers(
     call: Call, exchange: Exchange, sought: Person | Line, mailbox: str, now: datetime
 ) -> Iterator[tuple[str, Sentence]]:
     """Yield the keys that a caller may press, each with what is said of it."""
-    if mailbox and isinstance(sought, Person):
+    has_room = mailbox and call.room_for(mailbox) is Room.FREE
+    if has_room and isinstance(sought, Person):
         yield MESSAGE_KEY, sentence("offer-message", name=sought.name)
-    elif mailbox:
+    elif has_room:
         yield MESSAGE_KEY, sentence("offer-message-line")
     if (colleague := _colleague(call, exchange, sought, now)) is not None:
         yield COLLEAGUE_KEY, sentence("offer-colleague", name=colleague.name)
     if (line := _line(exchange, sought, now)) is not None:
         yield LINE_KEY, sentence("offer-line", line=Named(line.title))
     yield CALL_BACK_KEY, sentence("offer-call-back")
+
+
+def _no_room(call: Call, mailbox: str) -> Iterator[Sentence]:
+    """Yield why no message can be left; whom else the caller may reach is told after it."""
+    room = call.room_for(mailbox)
+    if mailbox and room is not Room.FREE:
+        yield sentence(NO_ROOM[room])
 
 
 def _colleague(
@@ -124,7 +140,14 @@ def _languages(call: Call) -> Iterator[Sentence]:
 
 
 def _message(call: Call, mailbox: str) -> Route:
-    yield say("message", Why.MESSAGE_CHOSEN, sentence("leave-message"))
+    begins = say("message", Why.MESSAGE_CHOSEN, sentence("leave-message"))
+    refused = StepId("say", "no-room")
+    filled = call.room_for(mailbox) is not Room.FREE and call.result(begins.about) is None
+    if filled or call.result(refused) is not None:  # since it was offered
+        yield Decision(refused, Say(tuple(_no_room(call, mailbox))), Why.NO_ROOM)
+        yield say("goodbye", Why.NO_ROOM, sentence("goodbye"))
+        return
+    yield replace(begins, records=mailbox)
     left = StepId("voicemail", mailbox)
     yield Decision(left, Voicemail(mailbox), Why.MESSAGE_CHOSEN)
     if call.result(left) == "FAILED":  # VMSTATUS: too short, or not stored

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from pbx_bridge.core import codes, consent, covering, reach, referring, typed
-from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Why
+from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Say, Why
 from pbx_bridge.core.commands import (
     AskCover,
     LiftShield,
@@ -20,6 +20,7 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.confirming import status_of
 from pbx_bridge.core.model import Guard, Person, ReferralReason
 from pbx_bridge.core.notices import to_be_heard
+from pbx_bridge.core.room import NOTE, Room
 from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, result_of, say
 from pbx_bridge.core.routes.messages import messages_route
 from pbx_bridge.core.routes.returns import returns_route
@@ -35,6 +36,7 @@ RECORDED = ("DTMF", "SILENCE", "TIMEOUT")
 """RECORD_STATUS of a note that was spoken."""
 _NOTE = StepId("ask", "note")
 _RECORD, _SET = StepId("record", "note"), StepId("obey", "set")
+_UNRECORDED = StepId("say", "no-room")
 
 
 def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
@@ -74,11 +76,15 @@ def set_route(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime
     tail = drafts.tail(wanted, exchange)
     if reason.notes and not wanted.note:
         asked = StepId("ask", "note", tail)
-        ask = Ask(tuple(_note_choices(reason)), NOTE_SECONDS)
-        yield Decision(asked, ask, Why.NOTE_ASKED)
+        has_room = call.room_for(NOTE) is Room.FREE
+        ask = Ask(tuple(_note_choices(reason, has_room=has_room)), NOTE_SECONDS)
+        yield Decision(asked, ask, Why.NOTE_ASKED, records=NOTE)
         key = call.result(asked) or ""
-        if key == RECORD_KEY:
-            yield Decision(_RECORD, Record(), Why.NOTE_ASKED)
+        filled = not has_room and call.result(_RECORD) is None
+        if key == RECORD_KEY and (filled or call.result(_UNRECORDED) is not None):
+            yield Decision(_UNRECORDED, Say((sentence("nothing-recorded"),)), Why.NO_ROOM)
+        elif key == RECORD_KEY:
+            yield Decision(_RECORD, Record(), Why.NOTE_ASKED, records=NOTE)
             if call.result(_RECORD) in RECORDED:
                 wanted = replace(wanted, recording=call.linkedid)
         else:
@@ -132,10 +138,10 @@ def _stand_in(
         yield from obey("stand-in", AskCover(wanted, colleague, by=wanted.by))
 
 
-def _note_choices(reason: ReferralReason) -> Iterator[Sentence]:
+def _note_choices(reason: ReferralReason, *, has_room: bool) -> Iterator[Sentence]:
     for digit, note in enumerate(reason.notes, 1):
         yield sentence("offer-note", digit=digit, note=Named(note))
-    yield sentence("offer-note-recorded")
+    yield sentence("offer-note-recorded" if has_room else "nothing-recorded")
 
 
 def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -> Route:

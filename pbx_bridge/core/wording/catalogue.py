@@ -52,6 +52,9 @@ _TO_CALLERS = {
     "offer-message-line": "",
     "leave-message": "",
     "message-saved": "",
+    "mailbox-full": "",
+    "caller-has-left-enough": "",
+    "nothing-recorded": "",
     "goodbye": "",
     # a number
     "unknown-number": "",
