@@ -15,6 +15,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.core import returning
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import RemindOfReturns
+from pbx_bridge.core.latency import Outcome
 from pbx_bridge.core.meters import Meters
 from pbx_bridge.ports import (
     Clock,
@@ -81,7 +82,8 @@ class Recording:
         """Take up what has ended; False when something could not be stored."""
         while ended := await self._record.unsettled():
             for journey in ended:
-                self._meters.ended[journey.outcome] += 1
+                if journey.outcome is not Outcome.HELD:
+                    self._meters.ended[journey.outcome] += 1
                 command = returning.noted(journey, self._office.exchange.plan)
                 if command is None:
                     continue

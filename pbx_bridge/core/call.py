@@ -22,6 +22,8 @@ VERSION = "v1"
 LONGEST_STATE = 4096
 """Characters of a call's state: more than any way through the exchange needs."""
 LONGEST_RESULT = 32
+PLACE_HELD = "SUCCESS"
+"""Asterisk's word for a place that is held (ORIGINATE_STATUS)."""
 LANGUAGE_ASKED = StepId("ask", "language")
 CHOICES = tuple(StepId("ask", name) for name in ("choice", "choice-again", "choice-last"))
 """Where whoever has reached nobody may choose, each time in a call."""
@@ -216,7 +218,7 @@ class Queue:
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Hold the caller's place in the queue of `line` after they have hung up, and call them back
-    when it is their turn. The result is Asterisk's ORIGINATE_STATUS, `SUCCESS` when it is held.
+    when it is their turn. The result is Asterisk's ORIGINATE_STATUS, `PLACE_HELD` when it is held.
     """
 
     line: str

@@ -277,6 +277,11 @@ class NoteCall:
     calling: str = ""
     """Extension whose phone made an outgoing call, "" for an incoming one."""
     by: str = EXCHANGE
+    left: str = ""
+    """Extension, or name of the line, to whom the caller was sent by who answered, and where
+    nobody did."""
+    left_at: datetime | None = None
+    """When that ended."""
 
 
 @dataclass(frozen=True, slots=True)

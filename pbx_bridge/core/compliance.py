@@ -1,4 +1,4 @@
-"""The policy, clause by clause: met, not met or not measured, with the figure that says so (S2).
+"""The policy, clause by clause: met, not met, not judged or not measured, with its figure (S2).
 
 Each row names the query that gives its figure: SQL for the database of journal and record, with
 `:since` and `:until` (the period, ISO 8601 in UTC for the journal, microseconds since 1970 for
@@ -22,6 +22,7 @@ from pbx_bridge.core.events import (
     ReferralSet,
     ShieldLifted,
 )
+from pbx_bridge.core.latency import UNCOUNTED
 from pbx_bridge.core.ledger import BrokenDay, Short
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.report import Report
@@ -44,8 +45,10 @@ class Status(StrEnum):
 
     MET = "met"
     NOT_MET = "not met"
+    NOT_JUDGED = "not judged"
+    """What happened is counted; whether it was right is for people to say."""
     NOT_MEASURED = "not measured"
-    """Nothing of it happened in the period, or the record can't tell."""
+    """Nothing of it happened in the period, or nothing is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ _CALLS = (
     "SELECT count(*) FROM calls JOIN call_kinds k ON k.id = calls.kind "
     "WHERE started >= :since AND started < :until AND "
 )
+_COUNTED = f"k.outcome NOT IN {tuple(sorted(map(str, UNCOUNTED)))}"
 _JOURNAL = "SELECT count(*) FROM journal WHERE at >= :since AND at < :until AND kind = "
 _SHORT = "fold of LineShort, LineStaffed (core/ledger.py: shortages)"
 _BROKEN = "fold of PhoneHoursBroken, PhoneHoursResumed (core/ledger.py: broken_days)"
@@ -95,7 +99,7 @@ CLAUSES: Mapping[str, tuple[str, str, str]] = {
     "S2": (
         "followed up by reports",
         "calls in the record",
-        _CALLS + "k.outcome NOT IN ('code', 'outgoing', 'announcement', 'open')",
+        _CALLS + _COUNTED,
     ),
     "S3": ("managers arrange cover", "seconds with too few: nobody has come", _SHORT),
     "S4": ("changes are told in time", _NOTICE, _NOTICES + About.CHANGE),
@@ -133,7 +137,7 @@ CLAUSES: Mapping[str, tuple[str, str, str]] = {
     "S14": (
         "calls go to who has agreed",
         "calls that a phone sent on, without consent",
-        _CALLS + "k.diverted = 1",
+        _CALLS + f"k.diverted = 1 AND {_COUNTED}",
     ),
     "S15": (
         "cancelled by hand when back",
@@ -179,9 +183,11 @@ CLAUSES: Mapping[str, tuple[str, str, str]] = {
 class _Found:
     figure: float | None
     happened: float = 1
-    """Zero where nothing happened that could meet or break the clause."""
+    """Zero where nothing happened that could meet or break the clause, but for the figure."""
     met: bool | None = None
     """None: met when the figure is zero."""
+    judged: bool = True
+    """False where a figure neither meets nor breaks the clause."""
 
 
 def clauses(facts: Facts) -> tuple[Row, ...]:
@@ -194,8 +200,10 @@ def _row(clause: str, found: _Found) -> Row:
     about, unit, query = CLAUSES[clause]
     met = not found.figure if found.met is None else found.met
     status = Status.MET if met else Status.NOT_MET
-    if not found.happened:
+    if not (found.happened or found.figure):
         status = Status.NOT_MEASURED
+    elif found.figure and not found.judged:
+        status = Status.NOT_JUDGED
     return Row(clause, about, status, found.figure, unit, query)
 
 
@@ -223,11 +231,11 @@ def _figures(facts: Facts) -> Mapping[str, _Found]:
         "S12": _Found(sum(not (one.note or one.recording) for one in noted), len(noted)),
         "S13": _Found(_tells_private(facts.plan)),
         "S14": _Found(calls.diverted, calls.offered),
-        "S15": _Found(_count(events, ReferralCancelled), 0),
+        "S15": _Found(_count(events, ReferralCancelled), 0, judged=False),
         "S16": _Found(returns.late + returns.overdue, returns.opened),
         "S17": _Found(_listed(events, About.GAP), len(set_)),
         "S18": _Found(sum(one.seconds for one in facts.short)),
-        "S19": _Found(lifted := _count(events, ShieldLifted), not lifted),
+        "S19": _Found(_count(events, ShieldLifted), judged=False),
         "S20": _told(facts, About.UNPLANNED),
         "S21": _Found(
             None if level is None else round(level * 100, 1),
@@ -237,7 +245,7 @@ def _figures(facts: Facts) -> Mapping[str, _Found]:
         "S23": _Found(returns.promises_late, returns.promised),
         "S24": _Found(owed, len(facts.broken)),
         "S27": _Found(facts.abroad, len(facts.minutes)),
-        "S29": _Found(_count(events, PinRefused), 0),
+        "S29": _Found(_count(events, PinRefused), 0, judged=False),
     }
 
 

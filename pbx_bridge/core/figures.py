@@ -12,14 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.latency import ELSEWHERE, UNCOUNTED, Journey, Outcome
 from pbx_bridge.core.record import microseconds
 
 Column = NDArray[Any]
 OPEN = -1
 """Wait of a call that has neither an answer nor an end."""
-PRIVATE = frozenset({Outcome.OUTGOING, Outcome.CODE, Outcome.ANNOUNCEMENT})
-"""Of these the dialled number isn't a number of the house, and no figure needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Kind:
 
     origin: str
     dialled: str
-    """The number of the house, "" for outgoing calls and codes."""
+    """The number of the house, "" for calls to something else: no figure needs it."""
     outcome: Outcome
     told: bool
     untold: str
@@ -40,8 +38,8 @@ class Kind:
 
     @property
     def counted(self) -> bool:
-        """A call to a person or line of the house, not open."""
-        return self.outcome not in PRIVATE and self.outcome is not Outcome.OPEN
+        """A call to a person or line of the house that was answered or has ended."""
+        return self.outcome not in UNCOUNTED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +91,7 @@ def kind_of(journey: Journey) -> Kind:
     """What a call has in common with others."""
     return Kind(
         journey.origin,
-        "" if journey.outcome in PRIVATE else journey.dialled,
+        "" if journey.outcome in ELSEWHERE else journey.dialled,
         journey.outcome,
         journey.told_when,
         journey.untold,

@@ -156,7 +156,7 @@ def summarise(
         told_when=number(lambda kind: kind.told),
         blocked=number(lambda kind: kind.blocked),
         saturated=number(lambda kind: kind.saturated),
-        diverted=number(lambda kind: kind.diverted),
+        diverted=number(lambda kind: kind.diverted and kind.counted),
         untold=sum(reasons.values()),
         untold_short=int(np.count_nonzero(early)),
         untold_by_reason=reasons,

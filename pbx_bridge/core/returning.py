@@ -9,8 +9,8 @@ Before that whoever was sought is reminded, then the unit, and when it is due th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 
 from pbx_bridge.core import absence, attendance, numbers, reach
 from pbx_bridge.core.commands import (
@@ -29,7 +29,7 @@ from pbx_bridge.core.events import (
     ReturnReminded,
 )
 from pbx_bridge.core.hours import Opening, openings
-from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.latency import Journey
 from pbx_bridge.core.model import Person, Plan, TargetKind
 from pbx_bridge.core.sentences import sentence
 from pbx_bridge.core.state import OUTSIDE, About, Channel, Closed, Exchange, Opened, Return, Stage
@@ -55,21 +55,29 @@ def noted(journey: Journey, plan: Plan) -> NoteCall | None:
     number = numbers.national(journey.other_end, plan.dialling)
     reached = _extension(journey.answered_by, plan)
     at = journey.answered_at or journey.ended_at or journey.started
-    if journey.outcome is Outcome.OUTGOING:
-        if not (journey.talks and number and journey.phone):
+    if journey.phone:
+        if not (journey.outgoing and number):
             return None
-        return NoteCall(journey.linkedid, at, number, "", "", journey.phone)
-    sought = numbers.target(numbers.national(journey.dialled, plan.dialling), plan)
-    if not journey.counted or journey.phone or sought is None:
+        return NoteCall(journey.linkedid, journey.outgoing[0].since, number, "", "", journey.phone)
+    sought = _sought(journey.dialled, plan)
+    if not journey.counted or not sought or not (number or reached):
         return None
-    if sought.kind is TargetKind.MENU or not (number or reached):
-        return None
-    return NoteCall(journey.linkedid, at, number, sought.target, reached)
+    command = NoteCall(journey.linkedid, at, number, sought, reached)
+    if not journey.stranded:
+        return command
+    return replace(command, left=_sought(journey.sent_to, plan), left_at=journey.ended_at)
+
+
+def _sought(dialled: str, plan: Plan) -> str:
+    """The person or line of a number, "" for none."""
+    found = numbers.target(numbers.national(dialled, plan.dialling), plan)
+    return "" if found is None or found.kind is TargetKind.MENU else found.target
 
 
 def note_call(command: NoteCall, exchange: Exchange, now: datetime) -> Answer:
     """Open an entry for a call that was missed; close those of a number that was reached.
 
+    A caller who was reached, and then sent to somebody in vain, has to be reached by the latter.
     Told again, it changes nothing (F19).
     """
     number, at = command.number, command.at
@@ -79,14 +87,26 @@ def note_call(command: NoteCall, exchange: Exchange, now: datetime) -> Answer:
             return ()
         how = Closed.ANSWERED if command.reached else Closed.CALLED
         taken = CallTaken(command.call, person, number, at)
-        return (taken, *_closed_by(exchange, number, person, how, command.call, at))
-    if not number or command.sought not in {*exchange.plan.people, *exchange.plan.lines}:
+        closed = [
+            one
+            for one in _closed_by(exchange, number, person, how, command.call, at)
+            if one.target != command.left
+        ]
+        left = _missed(exchange, command, command.left, command.left_at or at, now)
+        return (taken, *closed, *left)
+    return _missed(exchange, command, command.sought, at, now)
+
+
+def _missed(
+    exchange: Exchange, command: NoteCall, sought: str, at: datetime, now: datetime
+) -> tuple[ReturnDue, ...]:
+    if not command.number or sought not in {*exchange.plan.people, *exchange.plan.lines}:
         return ()
-    held = exchange.returns.get((command.sought, number))
+    held = exchange.returns.get((sought, command.number))
     if held is not None and command.call in held.calls:
         return ()
-    due = due_at(exchange, command.sought, max(at, now, key=_instant))
-    return (ReturnDue(command.sought, number, command.call, Opened.MISSED, at, due),)
+    due = due_at(exchange, sought, max(at, now, key=_instant))
+    return (ReturnDue(sought, command.number, command.call, Opened.MISSED, at, due),)
 
 
 def message_left(
@@ -195,6 +215,10 @@ def open_for(exchange: Exchange, person: Person) -> tuple[Return, ...]:
 def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
     """The end of the working day on which the one sought is there first; of a line, the end of
     the day on which it is open first. Without any hours ahead: a day from now.
+
+    Hours that began the day before, as those of duty at night, are still that working day. None
+    is longer than a day: of hours without an end before, it is the midnight that comes first, but
+    for the hour before it.
     """
     plan = exchange.plan
     person, line = plan.people.get(sought), plan.lines.get(sought)
@@ -207,8 +231,7 @@ def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
         found = line_openings(exchange, line, _midnight(back, plan))
     else:
         back, found = now, iter(())
-    day = back.astimezone(plan.organisation.zone).date()
-    last = _last_of(found, day)
+    last = _last_of(found, back.astimezone(plan.organisation.zone))
     return now + timedelta(days=1) if last is None else last
 
 
@@ -326,15 +349,29 @@ def _extension(endpoint: str, plan: Plan) -> str:
     return endpoint if owner is None else owner.extension
 
 
-def _last_of(found: Iterable[Opening], day: date) -> datetime | None:
-    """The end of the last opening that begins on `day`, of openings in order."""
-    last = None
+def _last_of(found: Iterable[Opening], moment: datetime) -> datetime | None:
+    """The end of the opening that holds at `moment` and began the day before; else of the last
+    one that begins on its day, of openings in order."""
+    day, last = moment.date(), None
     for opening in found:
         if opening.start.date() > day:
             break
         if opening.start.date() == day:
-            last = opening.end
+            last = _end_of(opening, moment)
+        elif _instant(moment) < _instant(opening.end):
+            return _end_of(opening, moment)
     return last
+
+
+def _end_of(opening: Opening, moment: datetime) -> datetime:
+    """The end, or the midnight before it where that is more than a day after the beginning."""
+    if _instant(opening.end) - _instant(opening.start) <= timedelta(days=1):
+        return opening.end
+    soonest = _instant(moment) + BEFORE[Stage.SOUGHT]
+    midnight = datetime.combine(moment.date() + timedelta(days=1), time(), moment.tzinfo)
+    if _instant(midnight) < soonest:
+        midnight += timedelta(days=1)
+    return min(midnight, opening.end, key=_instant)
 
 
 def _midnight(moment: datetime, plan: Plan) -> datetime:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import Leg, Mark, Trace, endpoint_of, mark_of, mobile_of
+from pbx_bridge.core.trace import DIAL_STEP, Leg, Mark, Talk, Trace, endpoint_of, mark_of, mobile_of
 
 Said = Callable[[str], str | None]
 """The words of a sound file, None when they aren't known."""
@@ -38,6 +38,8 @@ class Timeline:
         """False from a mark that rings until a telephone was called."""
         self._given_up: set[str] = set()
         """Legs of which it was told that they ring no more."""
+        self._outside: dict[str, str] = {}
+        """The number that was called, by the trunk's endpoint."""
         self._mobiles = False
         """A mobile was rung: the trunk's channels are behind it."""
         self._behind: set[str] = set()
@@ -48,7 +50,7 @@ class Timeline:
         trace = self._trace
         if event.linkedid != trace.linkedid:
             return []
-        was_ended, was_answered = trace.ended_at, trace.answered_at
+        was_ended, talks = trace.ended_at, len(trace.talks)
         before = trace.legs.get(event.channel)
         trace.see(event)
         told = self._mobile(event, before)
@@ -56,8 +58,8 @@ class Timeline:
             told += self._leg(before, trace.legs.get(event.channel))
         if event.uniqueid == trace.linkedid and (mark := mark_of(event)):
             told += self._step(mark)
-        if was_answered is None and trace.answered_at is not None:
-            told.append(self._answer(trace.answered_at))
+        if len(trace.talks) > talks:
+            told.append(self._answer(trace.talks[-1]))
         if was_ended is None and trace.ended_at is not None:
             told += self._end()
         lines = [f"{self._clock(event.time)}  {line}" for line in told]
@@ -97,7 +99,8 @@ class Timeline:
         return f"{shown(number)} ({name})" if name and name != number else shown(number)
 
     def _name(self, endpoint: str) -> str:
-        return self._name_of(endpoint) or shown(endpoint)
+        number = self._outside.get(endpoint)
+        return self._who(number) if number else self._name_of(endpoint) or shown(endpoint)
 
     def _mobile(self, event: CelEvent, before: Leg | None) -> list[str]:
         """A mobile rings over the trunk; who picks it up is let in by pressing 1."""
@@ -120,14 +123,25 @@ class Timeline:
         if leg is None:
             return []
         told = []
-        name = self._name(leg.endpoint)
         if before is None:
             self._rang = True
-            told.append(f"the exchange rings {_owner(name)} phone{self._rule()}")
+            self._see_outside(leg)
+            called = self._outside.get(leg.endpoint)
+            name = self._name(leg.endpoint)
+            whom = self._who(called) if called else f"{_owner(name)} phone"
+            told.append(f"the exchange rings {whom}{self._rule()}")
         just_ended = leg.ended is not None and (before is None or before.ended is None)
         if just_ended and leg.answered is None and self._trace.ended_at is None:
             told += self._unanswered(leg)
         return told
+
+    def _see_outside(self, leg: Leg) -> None:
+        """What is called over a trunk is a number, not the trunk."""
+        last = self._trace.marks[-1] if self._trace.marks else None
+        if last is not None and last.step == DIAL_STEP:
+            first = self._trace.first
+            dialled = first.exten if first is not None else ""
+            self._outside[leg.endpoint] = last.detail or dialled
 
     def _unanswered(self, leg: Leg) -> list[str]:
         name = self._name(leg.endpoint)
@@ -187,9 +201,11 @@ class Timeline:
         words = [self._said(name) or f"({shown(name)})" for name in mark.detail.split("&")]
         return f"“{' '.join(words)}”"
 
-    def _answer(self, at: datetime) -> str:
-        name = self._name(self._trace.answered_by)
-        wait_s = self._elapsed_s(at)
+    def _answer(self, talk: Talk) -> str:
+        name = self._name(talk.by)
+        if len(self._trace.talks) > 1:
+            return f"{name} answers: the caller was sent on"
+        wait_s = self._elapsed_s(talk.since)
         return f"{name} answers: {wait_s:.1f} s after the first ring (aim {TARGET_S} s)"
 
     def _end(self) -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pbx_bridge.core.record import CelEvent
 
@@ -22,6 +22,9 @@ MARK = "PBX_STEP"
 `step|why|detail|when|after`; the last two are empty or absent unless the step tells when, and
 unless Asterisk had a word for how the step before went."""
 WHEN = "when"
+ONE_TALK = timedelta(milliseconds=50)
+"""Two are still in one talk if they were apart for less: Asterisk takes `Local` channels out of
+their way."""
 TELEPHONE = "PJSIP/"
 """Channels of telephones and trunks; the others are inside Asterisk and nobody's voice."""
 LOCAL = "Local/"
@@ -35,6 +38,13 @@ is the trunk's channel behind it, which then is never together with the caller."
 ANNOUNCE_CONTEXT = "pbx-bridge-announce"
 HELD_CONTEXT = "pbx-bridge-held"
 """Where a place in a queue is held for somebody who is called back."""
+DIAL_STEP = "dial"
+"""Step that carries a call to a number outside."""
+HELD_STEP = "held"
+"""Step of the mark with which such a call begins; its detail is the linkedid of the caller's
+first call."""
+BACK_STEP = "back"
+"""Step of the mark before the caller is called; whoever has answered the line makes it."""
 ORIGINATED = "s"
 """Extension of a channel that the exchange has made; no caller can dial it."""
 """Where the first channel of an announcement begins: the exchange originates
@@ -148,7 +158,11 @@ class Trace:
     def __init__(self, linkedid: str) -> None:
         self.linkedid = linkedid
         self.first: CelEvent | None = None
-        """The caller's first event."""
+        """The caller's first event; of a call that holds a place, the first of that place."""
+        self.called_back = ""
+        """Channel of the caller whose place was held, once it is called."""
+        self._calls_back = False
+        """The next telephone that is called is that caller's."""
         self.caller = ""
         """The caller's number; Asterisk may know it only after the first event."""
         self.legs: dict[str, Leg] = {}
@@ -161,6 +175,8 @@ class Trace:
         it. Where Asterisk doesn't follow (option i of Dial and Queue) it isn't one."""
         self._elsewhere = ""
         """Channel that would be next, where a phone has asked for that."""
+        self.sent_to = ""
+        """What the last blind transfer dialled for the caller."""
         self.ended_at: datetime | None = None
         self.ended_by = ""
         """Channel that hung up, "" when the exchange did or it isn't known."""
@@ -194,18 +210,42 @@ class Trace:
             first.context in (ANNOUNCE_CONTEXT, HELD_CONTEXT) or first.exten == ORIGINATED
         )
 
+    @property
+    def holds(self) -> str:
+        """The linkedid of the call whose caller's place in a queue is held, "" for others."""
+        if not self._is_place:
+            return ""
+        return next((mark.detail for mark in self.marks if mark.step == HELD_STEP), "")
+
+    @property
+    def caller_channel(self) -> str:
+        """Channel of the one who calls, or whom the exchange calls; "" while their place is held
+        and nobody has called them."""
+        if self._is_place:
+            return self.called_back
+        return "" if self.first is None else self.first.channel
+
+    @property
+    def _is_place(self) -> bool:
+        return self.first is not None and self.first.context == HELD_CONTEXT
+
     def see(self, event: CelEvent) -> None:
         """Take the next event of this call."""
         if event.uniqueid == self.linkedid:
             self._see_caller(event)
         elif event.channel.startswith(TELEPHONE):
             self._see_leg(event)
+            if self._is_place:
+                self._see_called_back(event)
         self._last = event.time
         if event.type in _TOGETHER:
             self._see_bridge(event)
             self._see_talk(event.time)
         elif event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
+        elif event.type == "BLINDTRANSFER":
+            if value(event.extra, "transferee_channel_name") == self.caller_channel:
+                self.sent_to = value(event.extra, "extension")
         elif event.type == "FORWARD":
             to = value(event.extra, "forward")
             self._elsewhere = to if "/" in to else f"{LOCAL}{to}@"
@@ -221,6 +261,13 @@ class Trace:
         if before is not None and before.by != who:
             self.talks[-1] = Talk(before.by, before.since, time)
         if who is not None and (before is None or before.by != who):
+            self._begin_talk(who, time)
+
+    def _begin_talk(self, who: str, time: datetime) -> None:
+        last = self.talks[-1] if self.talks else None
+        if last and last.by == who and last.until is not None and time - last.until < ONE_TALK:
+            self.talks[-1] = Talk(who, last.since)
+        else:
             self.talks.append(Talk(who, time))
 
     def _see_caller(self, event: CelEvent) -> None:
@@ -229,9 +276,26 @@ class Trace:
         self.caller = self.caller or event.caller
         if mark := mark_of(event):
             self.marks.append(mark)
-        elif event.type in _ENDS:  # in any order: Asterisk stamps the last ones with one time
-            self.ended_at = self.ended_at or event.time
-            self.ended_by = self.ended_by or value(event.extra, "hangupsource")
+        elif event.type in _ENDS and not self.called_back:
+            self._see_end(event)
+
+    def _see_called_back(self, event: CelEvent) -> None:
+        """From when they are called the one whose place was held is the caller, and once they have
+        answered the call ends with them."""
+        if event.type == "CHAN_START" and self._calls_back:
+            self.called_back, self._calls_back = event.channel, False
+        elif event.channel == self.called_back and event.type in _ENDS:
+            if self.legs[event.channel].answered:
+                self._see_end(event)
+            else:
+                self.called_back = ""
+        elif (mark := mark_of(event)) and mark.step == BACK_STEP:
+            self._calls_back = True
+
+    def _see_end(self, event: CelEvent) -> None:
+        # In any order: Asterisk stamps the last events of a channel with one time.
+        self.ended_at = self.ended_at or event.time
+        self.ended_by = self.ended_by or value(event.extra, "hangupsource")
 
     def _see_leg(self, event: CelEvent) -> None:
         leg = self.legs.get(event.channel)
@@ -270,12 +334,14 @@ class Trace:
 
     def _with_the_caller(self) -> str | None:
         """Who has answered and can talk to the caller, over `Local` channels too."""
-        if self.first is None or self.first.channel not in self._bridges:
+        here = self._bridges.get(self.caller_channel) if self.caller_channel else None
+        if here is None:
             return None
-        reached = self._reached(self._bridges[self.first.channel])
+        reached = self._reached(here)
         for channel, leg in self.legs.items():
             place = self._bridges.get(channel)
-            if leg.answered and not leg.ended and place in reached:
+            talks = leg.answered and not leg.ended and channel != self.called_back
+            if talks and place in reached:
                 return reached[place] or leg.endpoint
         return None
 

@@ -7,6 +7,7 @@ import random
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from adapters.call_log import (
@@ -22,7 +23,14 @@ from adapters.call_log import (
 )
 
 from pbx_bridge.adapters.database import Database
-from pbx_bridge.adapters.record import CelTail, read_calls, read_cel
+from pbx_bridge.adapters.record import (
+    CelTail,
+    read_abroad,
+    read_calls,
+    read_cel,
+    read_minutes,
+    read_people,
+)
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.latency import Outcome, fold
 
@@ -174,3 +182,65 @@ async def test_a_log_from_before_calls_were_kept_is_folded(path: Path, store: Da
     again = CelTail(path, store)
     assert len(calls(store)) == 2
     assert await again.unsettled() == [], "what follows from them was done by the bridge of then"
+
+
+def outside(number: str, rule: str, step: str = "dial", phone: str = "101") -> str:
+    """A call of a phone of the house to a number outside, and a talk of a minute."""
+    events = {
+        0: ("CHAN_START", f"PJSIP/{phone}-1", "1.1", ""),
+        1: ("PBX_STEP", f"PJSIP/{phone}-1", "1.1", f'{{""extra"":""{step}|{rule}|{number}""}}'),
+        2: ("CHAN_START", "PJSIP/operator-2", "1.2", ""),
+        3: ("ANSWER", "PJSIP/operator-2", "1.2", ""),
+        4: ("BRIDGE_ENTER", "PJSIP/operator-2", "1.2", '{""bridge_id"":""b""}'),
+        5: ("BRIDGE_ENTER", f"PJSIP/{phone}-1", "1.1", '{""bridge_id"":""b""}'),
+        65: ("HANGUP", f"PJSIP/{phone}-1", "1.1", ""),
+    }
+    if step == "say":
+        events = {at_s: one for at_s, one in events.items() if at_s in (0, 1, 65)}
+    return "".join(
+        f'"{START_S + at_s}.000000","{kind}","{number}{rule}",'
+        f'"{id_.replace("1.1", number + rule)}","{channel}","{phone}",'
+        f'"{number}","from-phone","","","","{extra}"\n'
+        for at_s, (kind, channel, id_, extra) in events.items()
+    )
+
+
+async def test_s27_s6_what_was_carried_out_of_the_house_is_counted_and_what_was_refused_is_not(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, outside("0046701234567", "outgoing-barred", step="say"))
+    append(path, outside("0401234567", "outgoing", phone="102"))
+    await tail.catch_up()
+    since, zone = datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("Europe/Mariehamn")
+    with store.reader() as connection:
+        assert read_abroad(connection, since, FAR) == 0
+        assert read_minutes(connection, since, FAR, zone) == {"102": {"2026-11": 1.0}}
+        assert read_people(connection, since, FAR) == {}, "who calls outside has answered nobody"
+    append(path, outside("0046701234567", "outgoing"))
+    await tail.catch_up()
+    with store.reader() as connection:
+        assert read_abroad(connection, since, FAR) == 1
+
+
+async def test_what_an_earlier_version_kept_of_refused_and_answered_calls_is_put_right(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    append(path, outside("0046701234567", "outgoing-barred", step="say"))
+    append(path, outside("0401234567", "outgoing") + ended_call(1))
+    await tail.catch_up()
+
+    def as_before(connection: sqlite3.Connection) -> None:
+        id_of = "(SELECT id FROM call_kinds WHERE outcome = ?)"
+        values = ("outgoing", "refused")
+        connection.execute(f"UPDATE calls SET kind = {id_of} WHERE kind = {id_of}", values)
+        connection.execute("DELETE FROM call_kinds WHERE outcome = 'refused'")
+        connection.execute("UPDATE calls SET talked = 77 WHERE phone = ''")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%outgoing_only'")
+
+    await store.write(as_before)
+    CelTail(path, store)
+    with store.reader() as connection:
+        rows = connection.execute(
+            "SELECT k.outcome, talked FROM calls JOIN call_kinds k ON k.id = kind ORDER BY calls.id"
+        ).fetchall()
+    assert sorted(rows) == [("abandoned", 0), ("outgoing", 60_000_000), ("refused", 0)]

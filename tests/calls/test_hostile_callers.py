@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from calls.test_record import kept
+from calls.recorded import kept
 
 from pbx_bridge.softphone.behaviour import Answers
 from pbx_bridge.stage import Stage

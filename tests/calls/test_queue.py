@@ -1,4 +1,4 @@
-"""What callers who wait are told, places that are kept, and closing times (S7, S18, S21)."""
+"""What callers who wait are told, and closing times (S7, S18, S21)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 from calls.attended import at, attended_by, in_talk, town_with
 from calls.conftest import mirrored, opened
-from calls.hearing import tone_s, voice
 
-from pbx_bridge.cli.calling import sipp_program
-from pbx_bridge.softphone.behaviour import Answers, Press
-from pbx_bridge.softphone.trunk import Operator
+from pbx_bridge.softphone.behaviour import Answers
 from pbx_bridge.stage import Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -33,43 +30,6 @@ async def seconds_until(stage: Stage, clock: str) -> float:
     now = datetime.fromisoformat((await stage.ask("status"))["now"])
     wanted = datetime.combine(now.date(), time.fromisoformat(clock), now.tzinfo)
     return (wanted - now) / timedelta(seconds=1)
-
-
-async def test_s21_who_waits_is_told_the_place_and_may_keep_it_without_waiting(
-    town: Path, tmp_path: Path, operator_port: int
-) -> None:
-    """The third caller presses 4 and hangs up; when it is their turn both phones are connected."""
-    first_talk = Answers(after_s=0.1, talks_s=26.0)
-    talks = Answers(after_s=0.2, talks_s=12.0, plays=voice(ATTENDANT_HZ))
-    at_home = Answers(after_s=0.3, talks_s=2.0, plays=voice(CALLER_HZ))
-    keys = {"told_seconds": "8"}
-    async with (
-        town_with(town, tmp_path, at("10:00"), vaxel=keys) as stage,
-        Operator(sipp_program(), operator_port, {SECOND: at_home}) as network,
-        stage.phone("111", first_talk) as karin,
-    ):
-        await attended_by(stage, "Karin Lund")
-        async with stage.caller(SWITCHBOARD) as talking, stage.caller(SWITCHBOARD) as waiting:
-            await in_talk(karin)
-            karin.behaviour = talks
-            await waiting.answered()
-            await asyncio.sleep(1.1)  # places are by whole seconds
-            keeps = Press("4", after_silence_s=1.0)
-            made = await stage.call(ANOTHER, from_number=SECOND, press=(keeps,))
-            await talking.ended(60)
-            await waiting.ended(60)
-        async with asyncio.timeout(30):
-            while len(network.received) < 1 or len(karin.received) < 3:
-                await asyncio.sleep(0.1)
-    assert "Thank you for waiting. You are number two in the queue." in made.heard
-    assert "Press four and we call you when it is your turn." in made.heard
-    assert "Thank you. We call you when it is your turn." in made.heard
-    [called] = network.rings
-    assert called.called == SECOND
-    assert karin.rings[-1].number == SECOND
-    [talk] = [one for one in karin.received if one.ringing.number == SECOND]
-    assert tone_s(talk.heard, CALLER_HZ) > 0.5
-    assert tone_s(network.heard, ATTENDANT_HZ) > 0.5
 
 
 async def test_s18_callers_who_wait_at_closing_are_served_or_told_as_the_line_says(

@@ -8,19 +8,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from calls.conftest import TUESDAY, idle, opened
 from calls.desk import desk
+from calls.recorded import RECORDED_WITHIN_S, kept, returns
 
-from pbx_bridge.adapters.record import read_journeys
 from pbx_bridge.cli.calling import sipp_program
-from pbx_bridge.cli.options import exchange_of, reading
-from pbx_bridge.core.latency import Journey, Outcome
-from pbx_bridge.core.state import Opened, Return
+from pbx_bridge.core.latency import Outcome
+from pbx_bridge.core.state import Opened
 from pbx_bridge.ports import PbxUnavailable
 from pbx_bridge.softphone.behaviour import Answers, NeverAnswers, Press
 from pbx_bridge.softphone.trunk import Operator
@@ -31,26 +29,7 @@ pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
 
 EXACT_S = 0.05
 """As far as the record and SIPp may be apart."""
-RECORDED_WITHIN_S = 10.0
 CALLER = "0401234567"
-
-
-def journeys(stage: Stage) -> list[Journey]:
-    """The calls that the bridge has kept so far."""
-    since = datetime.now().astimezone() - timedelta(days=400)
-    with reading(stage.up.site.deployment.state) as connection:
-        assert connection is not None
-        return list(read_journeys(connection, since, since + timedelta(days=800)))
-
-
-async def kept(stage: Stage, count: int) -> list[Journey]:
-    """Wait until so many calls to numbers of the house are kept."""
-    async with asyncio.timeout(RECORDED_WITHIN_S):
-        while True:
-            found = [one for one in await asyncio.to_thread(journeys, stage) if one.counted]
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.1)
 
 
 async def report(stage: Stage, *options: str) -> Any:
@@ -224,13 +203,3 @@ async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     assert (made.journey.outcome, made.journey.other_end) == (Outcome.OUTGOING, CALLER)
     assert [talk.by for talk in made.journey.talks] == ["operator"]
     await returns(stage, 0)
-
-
-async def returns(stage: Stage, count: int) -> list[Return]:
-    """Wait until so many callers have to be reached."""
-    async with asyncio.timeout(RECORDED_WITHIN_S):
-        while True:
-            found = list(exchange_of(stage.up.site).returns.values())
-            if len(found) == count:
-                return found
-            await asyncio.sleep(0.1)

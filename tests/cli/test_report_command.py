@@ -82,7 +82,8 @@ def prepared(
     state = tmp_path / "state"
     state.mkdir()
     database = Database(database_file(state))
-    for name in ("cel_three_calls.csv", "cel_mobile.csv", "cel_announcements.csv"):
+    recordings = ("cel_three_calls", "cel_mobile", "cel_announcements", "cel_local_call")
+    for name in (f"{one}.csv" for one in recordings):
         shutil.copy(RECORDINGS / name, tmp_path / name)
         assert asyncio.run(CelTail(tmp_path / name, database).catch_up()) > 0
     asyncio.run(SqliteJournal(database).append(NOON, JOURNAL))
@@ -102,20 +103,20 @@ def prepared(
 
 def test_s7_the_report_shows_who_was_not_told_when_and_why(report: Report) -> None:
     assert """
-Untold               1 (aim: none), 1 more gave up within 5 s
-  person-no-answer   1
+Untold               1 (aim: none), 2 more gave up within 5 s
+  no-step            1
 """ in report("text")
 
 
 def test_s7_untold_calls_are_in_json_and_csv_for_each_number(report: Report) -> None:
     found: Any = json.loads(report("json"))
     keys = ("offered", "untold", "untold_short", "untold_by_reason")
-    assert [found["all"][key] for key in keys] == [8, 1, 1, {"person-no-answer": 1}]
+    assert [found["all"][key] for key in keys] == [9, 1, 2, {"no-step": 1}]
     mobile = found["by_number"]["018000102"]
     assert [mobile[key] for key in keys] == [5, 0, 1, {}]
     assert "102" not in found["by_number"]  # the exchange's own calls
     rows = {row["group"]: row for row in csv.DictReader(report("csv").splitlines())}
-    assert [rows["all"][key] for key in keys] == ["8", "1", "1", '{"person-no-answer": 1}']
+    assert [rows["all"][key] for key in keys] == ["9", "1", "2", '{"no-step": 1}']
     assert [rows["018000102"][key] for key in keys] == ["5", "0", "1", "{}"]
 
 

@@ -11,8 +11,17 @@ from core.plans import DAY, PLAN
 from core.test_report import ICMI, UNTOLD, call
 from core.test_returning import ANNA
 
+from pbx_bridge.core.attendance import Missing
 from pbx_bridge.core.compliance import CLAUSES, Facts, Row, Status, as_dict, as_text, clauses
-from pbx_bridge.core.events import Event, NoticeDelivered, NoticeDue, ReferralSet, ShieldLifted
+from pbx_bridge.core.events import (
+    Event,
+    NoticeDelivered,
+    NoticeDue,
+    PinRefused,
+    ReferralCancelled,
+    ReferralSet,
+    ShieldLifted,
+)
 from pbx_bridge.core.latency import Outcome
 from pbx_bridge.core.ledger import BrokenDay, Short
 from pbx_bridge.core.report import summarise
@@ -103,7 +112,7 @@ def test_a_figure_meets_its_clause_or_not(
         ([referral("lunch")], "S12", Status.NOT_MEASURED),
         ([notice(About.GAP, Channel.LIST, ""), referral("lunch")], "S17", Status.NOT_MET),
         ([referral("lunch")], "S17", Status.MET),
-        ([ShieldLifted("101", "111")], "S19", Status.NOT_MEASURED),
+        ([ShieldLifted("101", "111")], "S19", Status.NOT_JUDGED),
         ([notice(About.UNPLANNED)], "S20", Status.NOT_MET),
         (
             [
@@ -121,6 +130,41 @@ def test_the_journal_meets_a_clause_or_not(
     events: Sequence[Event], clause: str, expected: Status
 ) -> None:
     assert row(replace(NOTHING, events=events), clause).status is expected
+
+
+def test_a_clause_with_a_figure_is_never_said_not_to_be_measured() -> None:
+    """Each figure that isn't zero, with nothing else beside it."""
+    at_once = replace(call(Outcome.ANSWERED, 3), diversions=1)
+    events: list[Event] = [
+        referral("lunch", hours=0),
+        referral(BUSY),
+        *(notice(about, Channel.LIST, "") for about in About),
+        ShieldLifted("101", "111"),
+        ReferralCancelled(ANNA, DAY, ANNA),
+        PinRefused(ANNA, "101", DAY),
+    ]
+    alone = [
+        replace(NOTHING, calls=summarise([at_once])),
+        replace(NOTHING, calls=summarise(UNTOLD)),
+        replace(NOTHING, calls=replace(summarise([call(Outcome.ANSWERED, 3)]), untold=1)),
+        replace(NOTHING, short=(replace(SHORT, cause=Missing.NOBODY),)),
+        replace(NOTHING, broken=(BROKEN,)),
+        replace(NOTHING, returns=Kept(2, 0, 1, 1, 1, 1)),
+        replace(NOTHING, minutes={"101": 151.0}),
+        replace(NOTHING, abroad=1),
+        *(replace(NOTHING, events=[one]) for one in events),
+    ]
+    rows = [one for facts in alone for one in clauses(facts) if one.figure]
+    assert {one.clause for one in rows if one.status is Status.NOT_MEASURED} == set()
+    measured = {clause for clause, (_, unit, _) in CLAUSES.items() if unit}
+    assert measured - {one.clause for one in rows} == {"S5", "S11", "S13"}, "those without a figure"
+
+
+def test_s27_a_call_that_was_carried_abroad_breaks_it_whatever_else_was_called() -> None:
+    assert row(replace(NOTHING, abroad=1), "S27").status is Status.NOT_MET
+    assert row(replace(NOTHING, minutes={"101": 1.0}), "S27").status is Status.MET
+    gap = replace(NOTHING, events=[notice(About.GAP, Channel.LIST, "")])
+    assert row(gap, "S17").status is Status.NOT_MET
 
 
 def test_clauses_that_nothing_records_are_never_said_to_be_met() -> None:

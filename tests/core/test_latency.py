@@ -208,7 +208,7 @@ def test_three_calls_through_a_real_asterisk_are_read_right() -> None:
     person, silent, queue = fold(recorded("cel_three_calls.csv"))
     assert (person.outcome, person.answered_by) == (Outcome.ANSWERED, "101")
     assert person.wait_s == pytest.approx(0.003584)
-    assert (silent.outcome, silent.answered_at) == (Outcome.TOLD, None)
+    assert (silent.outcome, silent.answered_at) == (Outcome.ABANDONED, None)
     assert silent.wait_s == pytest.approx(1.705807)
     assert [leg.endpoint for leg in silent.legs] == ["102"]
     assert (queue.outcome, queue.answered_by) == (Outcome.ANSWERED, "101")

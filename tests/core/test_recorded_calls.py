@@ -121,7 +121,7 @@ def test_a_phone_and_a_mobile_that_ring_together_are_one_step(place: int) -> Non
         ("018000100", Outcome.ABANDONED, 1.513, ["line-open"]),
         ("018000122", Outcome.ABANDONED, 1.034, ["language-asked"]),
         ("018000120", Outcome.ABANDONED, 8.917, ["line-open", "TIMEOUT wait-told"]),
-        ("018000101", Outcome.TOLD, 1.063, ["person-rings", "BUSY person-busy"]),
+        ("018000101", Outcome.ABANDONED, 1.063, ["person-rings", "BUSY person-busy"]),
         ("018000104", Outcome.TOLD, 1.063, ["person-absent"]),
         ("018000121", Outcome.TOLD, 1.158,
          ["line-open", "JOINEMPTY backup-rings", "JOINEMPTY line-no-answer"]),

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx_bridge.core.inert import LONGEST, cell, shown
-from pbx_bridge.core.latency import Journey, Outcome
+from pbx_bridge.core.latency import UNCOUNTED, Journey, Outcome
 from pbx_bridge.core.report import as_csv, as_dict, as_text, summarise
-from pbx_bridge.core.trace import Mark
+from pbx_bridge.core.trace import Mark, Talk
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -129,6 +129,23 @@ def test_codes_outgoing_open_calls_and_announcements_are_not_offered() -> None:
     report = summarise(journeys)
     assert (report.offered, report.told, report.closed, report.messages) == (3, 1, 1, 1)
     assert report.untold == 3
+
+
+@pytest.mark.parametrize("outcome", sorted(UNCOUNTED))
+def test_no_figure_counts_a_call_that_is_not_counted(outcome: Outcome) -> None:
+    """Whatever is known of it."""
+    words = [Mark(START, "queue", "line-open", after=word) for word in ("JOINEMPTY", "FULL")]
+    told = Mark(START, "say", "line-closed", tells=True)
+    one = replace(
+        call(outcome, 9),
+        answered_at=START,
+        steps=(*words, told),
+        talks=(Talk("operator", START, START),),
+        diversions=2,
+        sent_to="102",
+        cut=True,
+    )
+    assert as_dict(summarise([one])) == as_dict(summarise([]))
 
 
 def test_no_calls_give_no_figures_and_no_division() -> None:

@@ -29,7 +29,7 @@ from pbx_bridge.core.handling import handle
 from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.state import About, Channel, Closed, Exchange, Opened, Stage
 from pbx_bridge.core.stepid import StepId
-from pbx_bridge.core.trace import Talk
+from pbx_bridge.core.trace import Mark, Talk
 
 CALLER = "0401234567"
 ANNA, BO = "101", "102"
@@ -131,6 +131,40 @@ def test_a_line_returns_calls_before_it_closes() -> None:
     due = returning.due_at(EXCHANGE, line.name, NIGHT)
     assert due.date() == at("2026-03-04 00:00").date()
     assert due > at("2026-03-04 09:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-03-03 16:30", "2026-03-04 08:00"),
+        ("2026-03-03 23:59", "2026-03-04 08:00"),
+        ("2026-03-04 00:01", "2026-03-04 08:00"),
+        ("2026-03-04 07:59", "2026-03-04 08:00"),
+        ("2026-03-04 08:01", "2026-03-05 08:00"),  # open next in the afternoon
+        ("2026-03-07 10:00", "2026-03-08 00:00"),  # of a duty from Friday to Monday
+        ("2026-03-07 23:59", "2026-03-09 00:00"),
+        ("2026-03-09 00:01", "2026-03-09 08:00"),
+    ],
+)
+def test_s16_a_line_on_call_returns_calls_by_the_end_of_the_duty_that_holds(
+    now: str, due: str
+) -> None:
+    """Or by midnight, where that is longer than a day."""
+    assert returning.due_at(EXCHANGE, "jour", at(now)) == at(due)
+
+
+def sent_on(left: str, number: str = CALLER) -> NoteCall:
+    return NoteCall("5.1", LATER, number, ANNA, ANNA, left=left, left_at=LATER)
+
+
+def test_s16_who_was_reached_and_sent_on_in_vain_is_returned_by_the_last_one_sought() -> None:
+    """And by nobody else any more."""
+    assert open_(after(MISSED, sent_on(BO))) == [(BO, CALLER)]
+    assert open_(after(MISSED, sent_on(ANNA))) == [(ANNA, CALLER)], "it was open since before"
+    assert open_(after(MISSED, sent_on("nobody"))) == []
+    once = after(EXCHANGE, sent_on(BO))
+    assert handle(sent_on(BO), once, LATER) == (), "told again"
+    assert open_(after(EXCHANGE, sent_on(BO), answered(BO, now=LATER + timedelta(minutes=5)))) == []
 
 
 def test_s23_a_promise_sets_the_time_and_only_its_maker_keeps_it() -> None:
@@ -299,6 +333,7 @@ def journey(**changes: object) -> Journey:
                 phone=ANNA,
                 answered_at=DAY,
                 talks=(Talk("operator", DAY, DAY),),
+                steps=(Mark(DAY, "dial", "outgoing", "+358409999999"),),
             ),
             NoteCall("1.1", DAY, "0409999999", "", "", ANNA),
         ),

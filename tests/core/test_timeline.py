@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from core.cel_tables import recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,8 +160,38 @@ def test_what_a_mobile_leaves_behind_is_no_phone_of_its_own(end: CelEvent) -> No
 
 
 def test_a_call_over_the_trunk_without_a_mobile_is_told_as_before() -> None:
-    told = lines(cel(0, "CHAN_START"), mark(0, "dial|outgoing"), cel(1, "CHAN_START", TRUNK))
-    assert told[-1] == "1.00 s  the exchange rings operator's phone  [outgoing]"
+    told = lines(cel(0, "CHAN_START"), mark(0, "ring|person-rings"), cel(1, "CHAN_START", TRUNK))
+    assert told[-1] == "1.00 s  the exchange rings operator's phone  [person-rings]"
+
+
+@pytest.mark.parametrize("detail", ["|0409999999", "|", ""])
+def test_who_is_called_outside_is_told_by_the_number(detail: str) -> None:
+    """Not by the trunk's name; without a bridge it is what was dialled."""
+    told = lines(
+        cel(0, "CHAN_START", exten="0409999999"),
+        mark(0, f"dial|outgoing{detail}"),
+        cel(1, "CHAN_START", TRUNK),
+        cel(2, "ANSWER", TRUNK),
+        cel(2, "BRIDGE_ENTER", TRUNK, BRIDGE),
+        cel(2, "BRIDGE_ENTER", CALLER, BRIDGE),
+        hangup(9, TRUNK, 16, TRUNK),
+        hangup(9, CALLER, 16, TRUNK),
+    )
+    assert told[1:] == [
+        "1.00 s  the exchange rings 0409999999  [outgoing]",
+        "2.00 s  0409999999 answers: 2.0 s after the first ring (aim 20 s)",
+        "9.00 s  0409999999 hangs up",
+    ]
+
+
+@pytest.mark.parametrize("name", ["cel_attended_transfer", "cel_blind_transfer"])
+def test_who_answers_after_a_transfer_is_told(name: str) -> None:
+    events = recorded(f"{name}.csv")
+    timeline = Timeline(events[0].linkedid, WORDS.get, lambda one: NAMES.get(one, ""))
+    told = [line for event in events for line in timeline.add(event)]
+    answers = [line.partition("  ")[2] for line in told if " answers: " in line]
+    assert answers[0].startswith("Anna Berg answers: 0.0 s after the first ring")
+    assert answers[1:] == ["Nils answers: the caller was sent on"]
 
 
 def test_a_call_that_the_exchange_makes_itself_is_told_from_its_side() -> None:

@@ -20,6 +20,7 @@ def erase_old(
     whose phone was in it until `calls_before`.
     """
     numbers, calls = microseconds(numbers_before), microseconds(calls_before)
+    connection.execute("DELETE FROM held_places WHERE ended < ?", (calls,))
     return {
         "log": connection.execute("DELETE FROM cel WHERE time < ?", (numbers,)).rowcount,
         "numbers": connection.execute(
@@ -38,9 +39,16 @@ def forget(connection: sqlite3.Connection, number: str, pseudonym: str) -> Mappi
             "SELECT linkedid FROM calls WHERE number = ? OR pseudonym = ?", (number, pseudonym)
         )
     ]
+    places = [
+        linkedid
+        for first in linkedids
+        for (linkedid,) in connection.execute(
+            "SELECT linkedid FROM held_places WHERE first = ?", (first,)
+        )
+    ]
     log = sum(
         connection.execute("DELETE FROM cel WHERE linkedid = ?", (linkedid,)).rowcount
-        for linkedid in linkedids
+        for linkedid in (*linkedids, *places)
     )
     connection.executemany(
         f"{_FORGET} linkedid = ?",

@@ -37,6 +37,7 @@ from pbx_bridge.adapters.record.calls import (
     calls_of_before,
     is_kept,
     no_pseudonym,
+    outgoing_only,
     read_unsettled,
     settle,
 )
@@ -49,8 +50,9 @@ from pbx_bridge.adapters.record.events import (
     harmless,
     hashed,
 )
+from pbx_bridge.adapters.record.places import place_table
 from pbx_bridge.core.latency import Journey
-from pbx_bridge.core.record import CelEvent
+from pbx_bridge.core.record import CelEvent, microseconds
 from pbx_bridge.ports import JournalUnavailable
 from pbx_bridge.wire.cel import MAX_RECORD_BYTES, complete_records, parse
 
@@ -70,9 +72,18 @@ ROTATIONS = 9
 _ANCHOR_BYTES = 256
 _ENDS = ("HANGUP", "CHAN_END", "LINKEDID_END")
 
+LONGEST_HOLD = timedelta(days=1)
+"""By then a place in a queue isn't held any more, whatever became of the call that held it."""
 MOST_UNSETTLED = 500
 """Calls that are taken up at a time."""
-MIGRATIONS = (cel_tables, cel_in_order, call_tables, calls_of_before)
+MIGRATIONS = (
+    cel_tables,
+    cel_in_order,
+    call_tables,
+    calls_of_before,
+    place_table,
+    outgoing_only,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,8 @@ class CelTail:
         """Delete callers' numbers, and calls, that are older, from the disk too, and the log of
         the day before."""
         await self._rotate()
+        before = microseconds(numbers_before - LONGEST_HOLD)
+        await self._store.write(partial(self._keeper.lose, before=before))
         erase = partial(erase_old, numbers_before=numbers_before, calls_before=calls_before)
         found = await self._store.write(erase)
         if any(found.values()):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from pbx_bridge.core import numbers
-from pbx_bridge.core.call import Ask, Call, Decision, Hangup, Hold, Queue, Why
+from pbx_bridge.core.call import PLACE_HELD, Ask, Call, Decision, Hangup, Hold, Queue, Why
 from pbx_bridge.core.closed import told_closed
 from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.model import AtClosing, Line
@@ -25,8 +25,6 @@ QUEUE = "queue"
 WAIT_SECONDS = 2
 """For a key, after what those who wait are told."""
 KEEP_KEY = "4"
-HELD = "SUCCESS"
-"""Asterisk's word for a place that is held (ORIGINATE_STATUS)."""
 PLACE = "place/"
 """Before line and number of a place that was held in vain, as what is "dialled"; no caller can
 dial it."""
@@ -176,7 +174,7 @@ def _keep_place(call: Call, exchange: Exchange, line: Line, now: datetime) -> Ro
     number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
     hold = Hold(line.name, number, _way_back(call, exchange), shown, len(line.backups))
     yield Decision(_HOLD, hold, Why.PLACE_KEPT)
-    if call.result(_HOLD) == HELD:
+    if call.result(_HOLD) == PLACE_HELD:
         until = _when(exchange, line, now)[-1]
         yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"), until, tells_when=True)
     else:
