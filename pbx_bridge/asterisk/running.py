@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pbx_bridge.asterisk.settings import instance_of
 from pbx_bridge.files import replace_file
 from pbx_bridge.ports import PbxUnavailable
 
@@ -52,6 +53,11 @@ class Running:
     def messages(self) -> Path:
         """Voicemail, a folder a mailbox."""
         return self.folder / "spool/voicemail/default"
+
+    @property
+    def instance(self) -> str:
+        """What this exchange calls itself towards SIP."""
+        return instance_of(self.folder)
 
     @property
     def sip(self) -> tuple[str, int]:

@@ -70,8 +70,8 @@ class Settings:
 
     @property
     def instance(self) -> str:
-        """What this exchange calls itself towards SIP, so that it isn't taken for another one."""
-        return sha256(os.fsencode(self.folder)).hexdigest()[:8]
+        """What this exchange calls itself towards SIP."""
+        return instance_of(self.folder)
 
     @property
     def etc(self) -> Path:
@@ -164,6 +164,11 @@ class Settings:
         parts = (self.etc, self.log, self.cel, self.spool, self.notes, self.run, self.astdb)
         for part in (*parts, self.sounds):
             part.mkdir(mode=0o700, exist_ok=True)
+
+
+def instance_of(folder: Path) -> str:
+    """A name for the exchange of a run folder, by which it isn't taken for another one."""
+    return sha256(os.fsencode(folder)).hexdigest()[:8]
 
 
 def _ipv4(name: str, text: str) -> IPv4Address:

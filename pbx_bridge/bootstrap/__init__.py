@@ -11,6 +11,7 @@ from pbx_bridge.bootstrap.parts import (
     control_socket,
     database_file,
     espeak,
+    supervisor_socket,
 )
 from pbx_bridge.bootstrap.work import Bridge, bridge, changes
 
@@ -26,4 +27,5 @@ __all__ = [
     "database_file",
     "espeak",
     "secure",
+    "supervisor_socket",
 ]

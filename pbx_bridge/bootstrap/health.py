@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+from pbx_bridge.adapters import control
 from pbx_bridge.app.health import Kept, examine
-from pbx_bridge.bootstrap.parts import Parts
+from pbx_bridge.bootstrap.parts import Parts, supervisor_socket
 from pbx_bridge.core.model import Language
-from pbx_bridge.ports import Finding, Ill
+from pbx_bridge.ports import Finding, Ill, PbxUnavailable
 
 MIRROR_LIMIT_S = 10.0
 """For how long Asterisk's state may be behind: each change takes a moment."""
@@ -41,6 +42,7 @@ class Health:
         checks = {
             "ari": self._ari_answers,
             "ami": self._ami_answers,
+            "sip": self._parts.phones_reach.ping,
             "storage": self._stores,
             "history": self._history_is_whole,
             "record": self._record_is_followed,
@@ -50,6 +52,8 @@ class Health:
             "public": self._timetable_is_published,
             "disk": self._has_space,
         }
+        if supervisor_socket(self._parts.deployment.state).exists():
+            checks["supervisor"] = self._is_kept
         if self._parts.deployment.anchor is not None:
             checks["anchor"] = self._head_is_noted
         if self._parts.mail is not None:
@@ -63,6 +67,19 @@ class Health:
     async def _ami_answers(self) -> str:
         await self._parts.ami.action("Ping")
         return "answers"
+
+    async def _is_kept(self) -> str:
+        """As the supervisor says, which knows of what this bridge can't see."""
+        try:
+            told = await control.ask(supervisor_socket(self._parts.deployment.state), "status")
+        except PbxUnavailable:
+            raise Ill(
+                "nobody starts Asterisk and the bridge again should they end: the supervisor is "
+                "gone; start it with `pbx-bridge up`, which takes both up as they run"
+            ) from None
+        if ill := [f"{one['part']}: {one['what']}" for one in told["parts"] if not one["well"]]:
+            raise Ill("; ".join(ill))
+        return "keeps Asterisk and the bridge"
 
     async def _stores(self) -> str:
         """As the watch over storage knows: whoever asks causes no write."""

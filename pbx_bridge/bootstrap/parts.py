@@ -21,6 +21,7 @@ from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.notes import SpokenNotes
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
+from pbx_bridge.adapters.sip import SipProbe
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
@@ -55,6 +56,7 @@ from pbx_bridge.ports import PbxRejected
 DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
 SOCKET = "bridge.sock"
+SUPERVISOR_SOCKET = "supervisor.sock"
 BRIDGE_LOCK = "bridge.lock"
 """Held by the bridge that runs with a state folder."""
 
@@ -167,6 +169,7 @@ class Parts:
             deployment.privacy.periods,
         )
         self.recording = Recording(self.ari, self.tail, self.office, clock, self.meters)
+        self.phones_reach = SipProbe(*running.sip, running.instance)
         self.storing = Storing(
             self.database, self.journal, self.ari, self.office, self.voice, clock
         )
@@ -241,6 +244,11 @@ def _logins(deployment: Deployment, held: Secrets) -> Logins:
 def database_file(state: Path) -> Path:
     """Journal and record of a state folder."""
     return state / DATABASE
+
+
+def supervisor_socket(state: Path) -> Path:
+    """The door of the supervisor that keeps the exchange of a state folder."""
+    return state / SUPERVISOR_SOCKET
 
 
 def control_socket(state: Path) -> Path:

@@ -12,7 +12,13 @@ from pbx_bridge.adapters.journal.anchors import read_anchors
 from pbx_bridge.adapters.journal.chain import Intact, head_file, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, default_folder
-from pbx_bridge.bootstrap import LEAST_FREE_BYTES, control_socket, database_file, espeak
+from pbx_bridge.bootstrap import (
+    LEAST_FREE_BYTES,
+    control_socket,
+    database_file,
+    espeak,
+    supervisor_socket,
+)
 from pbx_bridge.cli.options import readable, today
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.site import site_problems
@@ -36,6 +42,7 @@ def examine(deployment: Deployment) -> list[Finding]:
         _speech,
         _disk,
         _journal,
+        _supervisor,
         _bridge,
     )
     findings: list[Finding] = []
@@ -85,6 +92,24 @@ def _journal(deployment: Deployment) -> Iterator[Finding]:
         verdict = verify_file(path, anchors)
     well = isinstance(verdict, Intact)
     yield Finding("journal", well, "chain intact" if well else f"{verdict}; see `verify`")
+
+
+def _supervisor(deployment: Deployment) -> Iterator[Finding]:
+    if not supervisor_socket(deployment.state).exists():
+        return  # nothing was started with `up`; the bridge tells the rest
+    yield from kept(deployment)
+
+
+def kept(deployment: Deployment) -> list[Finding]:
+    """What the supervisor says of the parts that it keeps. Raises `PbxUnavailable`."""
+    try:
+        told = asyncio.run(control.ask(supervisor_socket(deployment.state), "status"))
+    except PbxUnavailable:
+        raise PbxUnavailable(
+            f"nobody keeps the exchange in {deployment.state}; start it with `pbx-bridge up`, "
+            "which takes up what runs"
+        ) from None
+    return [Finding(one["part"], one["well"], one["what"]) for one in told["parts"]]
 
 
 def _bridge(deployment: Deployment) -> Iterator[Finding]:

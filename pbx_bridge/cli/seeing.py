@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +13,7 @@ import typer
 
 from pbx_bridge.adapters import control
 from pbx_bridge.bootstrap import control_socket
-from pbx_bridge.cli.doctoring import examine
+from pbx_bridge.cli.doctoring import examine, kept
 from pbx_bridge.cli.lines import row
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -27,14 +28,17 @@ from pbx_bridge.cli.options import (
     site_of,
     today,
 )
+from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.model import TargetKind
+from pbx_bridge.core.state import Part
 from pbx_bridge.core.timetable import line_openings, opening_of
 from pbx_bridge.core.wording import render
+from pbx_bridge.ports import PbxUnavailable
 
 
 def register(app: typer.Typer) -> None:
@@ -104,11 +108,25 @@ def explain(
 def status(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
     """Show who attends what, who is away, and how the bridge is."""
     deployment = deployment_of(config, state)
-    found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
+    try:
+        found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
+    except PbxUnavailable:
+        _on_the_fallback(deployment)
+        raise
     if as_json:
         show(found)
         return
     _print(_status_text(found))
+
+
+def _on_the_fallback(deployment: Deployment) -> None:
+    """Say, where a supervisor knows, what callers have without a bridge."""
+    with contextlib.suppress(PbxUnavailable):
+        ill = {one.part: one.what for one in kept(deployment) if not one.well}
+        if Part.ASTERISK not in ill:
+            _print("CALLERS HAVE THE FALLBACK: Asterisk works by the last known state")
+        for part, what in ill.items():
+            _print(f"  {part}: {what}")
 
 
 def _status_text(found: Any) -> str:

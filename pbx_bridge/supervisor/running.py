@@ -18,7 +18,7 @@ from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.process import AsteriskProcess, runs_in
 from pbx_bridge.asterisk.render import Unwritable
 from pbx_bridge.asterisk.secrets import SecretsUnreadable
-from pbx_bridge.bootstrap import secure
+from pbx_bridge.bootstrap import secure, supervisor_socket
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.state import Part
 from pbx_bridge.files import own_folder
@@ -36,7 +36,6 @@ from pbx_bridge.supervisor.state import State
 from pbx_bridge.wire.backoff import delays
 
 LOCK = "supervisor.lock"
-SOCKET = "supervisor.sock"
 RUN_FOLDER = "asterisk"
 STOP_TIMEOUT_S = 60.0
 
@@ -147,6 +146,8 @@ async def _kept(exchange: Exchange, wanted: Wanted, own: State, say: Say, ready:
         if stopping.is_set():
             systemd.tell("STOPPING=1")
             await exchange.stop()
+            with contextlib.suppress(OSError):
+                supervisor_socket(exchange.state).unlink()
         else:
             exchange.let_go()
 
@@ -173,7 +174,7 @@ async def _serve_door(exchange: Exchange, own: State, stopping: asyncio.Event) -
     while True:
         try:
             handlers = {"status": status, "stop": stop_}
-            async with control.Control(door(exchange.state), handlers):
+            async with control.Control(supervisor_socket(exchange.state), handlers):
                 await asyncio.get_running_loop().create_future()
         except (PbxRejected, OSError) as error:
             log.error("no_door", why=str(error))
@@ -203,7 +204,7 @@ async def stop(state: Path, say: Say) -> None:
         return
     process = Process(pid)
     try:
-        told = await control.ask(door(state), "stop")
+        told = await control.ask(supervisor_socket(state), "stop")
         if not told["stops"]:
             raise PbxRejected("systemd keeps this exchange; use `systemctl stop pbx-bridge`")
     except PbxUnavailable:
@@ -230,11 +231,6 @@ async def _stop_orphans(state: Path, say: Say) -> None:
     say("Stopping what a supervisor has left behind …")
     for end in ends:
         await end
-
-
-def door(state: Path) -> Path:
-    """Where the supervisor of a state folder is asked."""
-    return state / SOCKET
 
 
 def _closed(wanted: Wanted, state: Path, say: Say) -> None:
