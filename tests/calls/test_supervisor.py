@@ -1,0 +1,268 @@
+"""Telephones first: what the product does by itself when its parts die, hang or are damaged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from calls.product import TELEPHONES, Product, alive, product
+
+from pbx_bridge.cli.calling import sipp_program
+from pbx_bridge.softphone.audio import tone
+from pbx_bridge.softphone.behaviour import Answers
+from pbx_bridge.softphone.trunk import Operator
+from pbx_bridge.supervisor import started
+
+pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+
+BACK_WITHIN_S = 3.0
+"""From Asterisk's death to a telephone that can call again."""
+TALKS = Answers(after_s=0.2, plays=tone(1500, 0.5))
+STOPPED = "Telefonväxeln stannade"
+SOON = Answers(after_s=0.2, talks_s=0.5)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def kept(town: Path, tmp_path: Path) -> AsyncIterator[Product]:
+    async with product(town, tmp_path / "s") as one:
+        yield one
+
+
+async def test_f07_asterisk_comes_back_by_itself_and_the_switchboard_is_told(
+    kept: Product,
+) -> None:
+    await kept.start()
+    before = kept.pids()
+    async with kept.phone("103", TALKS), kept.caller("018000103") as caller:
+        await caller.answered()
+        os.kill(before["asterisk"], signal.SIGKILL)
+        assert await kept.reached() < BACK_WITHIN_S
+        await caller.die()
+    assert await kept.decides() == before["bridge"], "the bridge stayed, and found it again"
+    async with kept.phone("111", SOON) as board, kept.phone("103", SOON):
+        async with asyncio.timeout(30):
+            while not any(one.text.startswith(STOPPED) for one in board.messages):
+                print((await board.told(30)).text)
+        async with kept.caller("018000103") as caller:
+            await caller.answered()
+    (gone,) = kept.journal("PartGone")
+    assert gone["part"] == "asterisk"
+    assert "SIGKILL" in gone["why"]
+    assert await kept.trouble() == {}
+
+
+async def test_a_bridge_that_is_killed_or_deaf_comes_back_and_calls_go_on(kept: Product) -> None:
+    await kept.start()
+    before = kept.pids()
+    os.kill(before["bridge"], signal.SIGKILL)
+    await kept.until(lambda: not alive(before["bridge"]))
+    second = await kept.decides()
+    assert second != before["bridge"]
+    os.kill(second, signal.SIGSTOP)
+    async with kept.phone("103", SOON):
+        async with kept.caller("018000103") as caller:
+            await caller.answered()
+        began = time.monotonic()
+        await kept.until(lambda: not alive(second), 30)
+        assert time.monotonic() - began > 5, "a short silence is no death"
+        assert await kept.decides() != second
+    await kept.until(lambda: len(kept.journal("PartGone")) == 2)
+    assert "sign of life" in kept.journal("PartGone")[1]["why"]
+    assert kept.pids()["asterisk"] == before["asterisk"]
+    assert alive(before["asterisk"])
+
+
+async def test_a_supervisor_that_is_killed_leaves_both_and_the_next_one_adopts_them(
+    kept: Product,
+) -> None:
+    await kept.start()
+    before, config = kept.pids(), (kept.started.settings.etc / "pjsip.conf").read_text()
+    async with kept.phone("103", TALKS) as phone, kept.caller("018000103") as caller:
+        await caller.answered()
+        assert kept.up is not None
+        kept.kill()
+        await kept.up.wait()
+        status, ill = await kept.health()
+        assert (status, list(ill)) == (503, ["supervisor"])
+        await kept.start()
+        assert kept.pids() == before, "neither was started anew"
+        assert (kept.started.settings.etc / "pjsip.conf").read_text() == config
+        assert not phone.received, "the talk went on"
+        await asyncio.sleep(0.2)
+        await caller.hang_up()
+    code, said = await kept.run("up", "--sip-port", "0")
+    assert (code, "runs already" in said) == (1, True)
+    assert (kept.started.settings.etc / "pjsip.conf").read_text() == config
+    os.kill(before["asterisk"], signal.SIGKILL)
+    assert await kept.reached() < BACK_WITHIN_S, "what was adopted is kept as one's own"
+    code, said = await kept.run("stop")
+    assert code == 0, said
+    assert not alive(before["bridge"])
+    assert (await kept.run("stop"))[0] == 3, "nothing runs any more"
+
+
+async def test_what_a_killed_supervisor_left_is_stopped_without_one(kept: Product) -> None:
+    await kept.start()
+    before = kept.pids()
+    kept.kill()
+    assert kept.up is not None
+    await kept.up.wait()
+    assert (await kept.run("stop"))[0] == 0
+    assert not any(map(alive, before.values()))
+
+
+GARBAGE = b"\x00\xff garbage \r\n" * 40
+HEAD, ASTDB = "pbx-bridge.head", "asterisk/astdb/astdb.sqlite3"
+DATABASE, SECRETS_FILE = "pbx-bridge.sqlite", "secrets.json"
+
+
+@pytest.fixture
+def others_town(town: Path, tmp_path: Path) -> Path:
+    """A town whose files may be spoiled."""
+    return shutil.copytree(town, tmp_path / "town")
+
+
+async def test_telephones_come_up_whatever_is_damaged_and_the_bridge_once_it_is_mended(
+    others_town: Path, tmp_path: Path, operator_port: int
+) -> None:
+    async with product(others_town, tmp_path / "s") as kept:
+        await kept.start()
+        await kept.run("stop")
+        state, people = kept.state, others_town / "dialplan/people.yaml"
+        half = (state / DATABASE).read_bytes()[:20_000]
+        for damaged in (
+            {state / DATABASE: half, state / SECRETS_FILE: GARBAGE},
+            {people: GARBAGE, state / DATABASE: GARBAGE},
+            {kept.config: GARBAGE, state / SECRETS_FILE: b""},
+        ):
+            whole = {file: file.read_bytes() for file in damaged}
+            for file, bytes_ in damaged.items():
+                file.write_bytes(bytes_)
+            await kept.start(TELEPHONES)
+            async with asyncio.timeout(30):
+                while set(await kept.trouble()) != {"bridge", "configuration"}:
+                    await asyncio.sleep(0.1)
+            status, ill = await kept.health()
+            assert (status, set(ill)) == (503, {"bridge", "configuration"})
+            code, said = await kept.run("status")
+            if kept.config not in damaged:
+                assert (code, said.splitlines()[0][:27]) == (3, "CALLERS HAVE THE FALLBACK: ")
+            async with Operator(sipp_program(), operator_port, {"112": SOON}):
+                for file, bytes_ in whole.items():
+                    if file.name == SECRETS_FILE:  # a phone has its password
+                        file.write_bytes(bytes_)
+                async with kept.caller("112", phone="104") as caller:
+                    assert await caller.answered() is not None
+            for file, bytes_ in whole.items():
+                file.write_bytes(bytes_)
+            await kept.decides()
+            await kept.until(lambda: all(one in str(kept.said) for one in ("trouble_over",)))
+            assert (await kept.run("stop"))[0] == 0
+
+
+async def test_what_can_be_made_anew_is_put_aside_and_made_anew(kept: Product) -> None:
+    await kept.start()
+    assert (await kept.run("stop"))[0] == 0
+    damaged = [kept.state / HEAD, kept.state / ASTDB, kept.state / "asterisk" / started.FILE]
+    for file in damaged:
+        file.write_bytes(GARBAGE)
+    await kept.start()
+    for file in damaged:
+        assert file.read_bytes() != GARBAGE
+        (aside,) = file.parent.glob(f"{file.name}.damaged-*")
+        assert aside.read_bytes() == GARBAGE
+    async with kept.phone("103", SOON), kept.caller("018000103") as caller:
+        await caller.answered()
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A file system of its own."""
+    folder.mkdir()
+    size = f"size={megabytes}m"
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("this user may not mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.may_skip
+async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
+    others_town: Path, tmp_path: Path
+) -> None:
+    """The plan is saved, the bridge dies and Asterisk dies, all on a disk without a byte left."""
+    with small_disk(tmp_path / "d", 110):
+        async with product(others_town, tmp_path / "d/s") as kept:
+            await kept.start()
+            people = others_town / "dialplan/people.yaml"
+            filler = tmp_path / "d/filler"
+            with filler.open("wb") as filling, contextlib.suppress(OSError):
+                while True:
+                    filling.write(b"x" * 65536)
+                    filling.flush()
+            people.write_text(people.read_text().replace("Anna Berg", "Anna Bergh"))
+            await kept.until(lambda: "Asterisk keeps the configuration" in str(kept.said))
+            os.kill(kept.pids()["bridge"], signal.SIGKILL)
+            os.kill(kept.pids()["asterisk"], signal.SIGKILL)
+            await kept.until(lambda: not alive(kept.pids()["asterisk"]))
+            assert await kept.reached() < BACK_WITHIN_S
+            async with kept.phone("103", SOON), kept.caller("018000103") as caller:
+                assert await caller.answered() is not None
+            assert alive(kept.up_pid)
+            filler.unlink()
+            await kept.decides(90)
+            await kept.until(
+                lambda: "Anna Bergh" in (kept.started.settings.etc / "pjsip.conf").read_text(), 30
+            )
+
+
+async def test_a_supervisor_without_descriptors_waits_until_there_are_some(kept: Product) -> None:
+    await kept.start()
+    held = resource.prlimit(kept.up_pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(kept.up_pid, resource.RLIMIT_NOFILE, (9, held[1]))
+    os.kill(kept.pids()["bridge"], signal.SIGKILL)
+    await kept.until(lambda: "Too many open files" in str(kept.said))
+    await kept.reached()
+    resource.prlimit(kept.up_pid, resource.RLIMIT_NOFILE, held)
+    await kept.decides()
+
+
+async def test_ports_that_others_have_are_named_before_anything_starts(
+    kept: Product, town: Path, tmp_path: Path
+) -> None:
+    await kept.start()
+    has = kept.started.settings
+    ports = {
+        "--sip-port": has.sip_port,
+        "--ari-port": has.http_port,
+        "--ami-port": has.ami_port,
+        "--agi-port": has.fastagi_port,
+        "--operations-port": kept.started.operations_port,
+    }
+    async with product(town, tmp_path / "other") as other:
+        words = [str(word) for pair in ports.items() for word in pair]
+        code, said = await other.run("up", *words)
+        assert code == 1
+        for (option, port), name in zip(
+            ports.items(), ("SIP", "ARI", "AMI", "FastAGI", "operations"), strict=True
+        ):
+            (line,) = [line for line in said.splitlines() if line.startswith(f"{name} port {port}")]
+            assert f"of the exchange in {kept.state}" in line
+            assert f"use {option} 0" in line
+        assert not (other.state / "asterisk/run/asterisk.pid").exists()
