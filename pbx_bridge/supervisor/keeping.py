@@ -14,10 +14,7 @@ import structlog
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.operations import Operations
-from pbx_bridge.asterisk.render import Unwritable
-from pbx_bridge.asterisk.secrets import SecretsUnreadable
 from pbx_bridge.bootstrap import changes, control_socket
-from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.meters import Measure, Spread
 from pbx_bridge.core.state import Part
@@ -202,7 +199,7 @@ class Supervisor:
             changed = await asyncio.to_thread(render_into, settings.etc, site, settings)
             if changed:
                 await self._exchange.asterisk.console("core reload")
-        except (ConfigError, SecretsUnreadable, Unwritable, PbxUnavailable, OSError) as error:
+        except Exception as error:  # whatever it is, Asterisk goes on with what it has
             self._state.trouble(
                 Part.CONFIGURATION, f"Asterisk keeps the configuration that it has: {error}"
             )

@@ -14,10 +14,7 @@ from typing import Any
 import structlog
 
 from pbx_bridge.adapters import control
-from pbx_bridge.asterisk.packages import CopyFailed
 from pbx_bridge.asterisk.process import AsteriskProcess, runs_in
-from pbx_bridge.asterisk.render import Unwritable
-from pbx_bridge.asterisk.secrets import SecretsUnreadable
 from pbx_bridge.bootstrap import secure, supervisor_socket
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.state import Part
@@ -40,17 +37,6 @@ RUN_FOLDER = "asterisk"
 STOP_TIMEOUT_S = 60.0
 
 log = structlog.get_logger(__name__)
-
-_NOT_MADE = (
-    ConfigError,
-    SecretsUnreadable,
-    Unwritable,
-    CopyFailed,
-    PbxRejected,
-    PbxUnavailable,
-    OSError,
-)
-"""Why no configuration could be made."""
 
 Ready = Callable[[Exchange], None]
 
@@ -187,10 +173,10 @@ def begin(wanted: Wanted, last: Started | None, say: Say) -> Begun:
         return Begun(prepare(wanted.site(), say, wanted.clock))
     except (PortsTaken, PermissionError):
         raise
-    except _NOT_MADE as error:
+    except Exception as error:  # whatever it is: telephones first
         if last is None or not last.settings.config.is_file():
             raise
-        return Begun(last, str(error))
+        return Begun(last, str(error) or repr(error))
 
 
 async def stop(state: Path, say: Say) -> None:

@@ -122,7 +122,10 @@ class Product:
 
     async def trouble(self) -> dict[str, str]:
         """What the supervisor says is ill, by part."""
-        told = await control.ask(supervisor_socket(self.state), "status")
+        try:
+            told = await control.ask(supervisor_socket(self.state), "status")
+        except PbxUnavailable as error:
+            return {"supervisor": str(error)}
         return {one["part"]: one["what"] for one in told["parts"] if not one["well"]}
 
     async def health(self) -> tuple[int, dict[str, str]]:
