@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pbx_bridge.core.hours import openings
 from pbx_bridge.core.model import Person, Plan, Schedule
+from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Referral
 
 
@@ -86,6 +87,13 @@ def end_told(exchange: Exchange, person: Person, referral: Referral) -> datetime
     first = next(openings(working_hours(person, exchange.plan), exchange.plan, end), None)
     at_once = first is None or _instant(back) == max(_instant(end), _instant(first.start))
     return end.astimezone(exchange.plan.organisation.zone) if at_once else back
+
+
+def told_absence(key: str, person: Person, referral: Referral, exchange: Exchange) -> Sentence:
+    """The sentence `key` about an absence, with the reason's public wording only (S13)."""
+    reason = exchange.plan.reasons_by_name[referral.reason]
+    until = end_told(exchange, person, referral)
+    return sentence(key, name=person.name, reason=Named(reason.public), until=until)
 
 
 def away_in(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import assert_never
 
-from pbx_bridge.core import absence, guard, reach, referring, timetable
+from pbx_bridge.core import absence, consent, guard, referring, timetable
 from pbx_bridge.core.commands import (
     AcceptLoss,
     AnswerCover,
@@ -39,6 +39,7 @@ from pbx_bridge.core.commands import (
     TakeUpPlan,
     WithdrawForward,
 )
+from pbx_bridge.core.destination import destination, told_destination
 from pbx_bridge.core.hours import Cause
 from pbx_bridge.core.model import Line, Person
 from pbx_bridge.core.sentences import Digits, Named, Sentence, sentence
@@ -60,12 +61,14 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (*told, *_gaps(command, exchange, now))
         case CancelReferral():
             return (sentence("referral-cancelled"),)
-        case OfferForward(to=to):
-            return (sentence("forward-asked", name=plan.people[to].name),)
-        case WithdrawForward():
-            return (sentence("forward-withdrawn"),)
-        case AnswerForward(accepts=True):
-            return (sentence("offer-accepted"),)
+        case OfferForward(person, to):
+            goes = _calls_go(plan.people[person], exchange, now)
+            return (*goes, sentence("forward-asked", name=plan.people[to].name))
+        case WithdrawForward(person):
+            goes = _calls_go(plan.people[person], exchange, now)
+            return (sentence("forward-withdrawn"), *goes)
+        case AnswerForward(person, to, accepts=True):
+            return _takes(person, plan.people[to], exchange, now)
         case AnswerForward():
             return (sentence("offer-declined"),)
         case SignIn(line):
@@ -109,6 +112,35 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return ()
         case _:
             assert_never(command)
+
+
+def _calls_go(person: Person, exchange: Exchange, now: datetime) -> tuple[Sentence, ...]:
+    """Where the calls go in the absence of the moment, else in the next one."""
+    referral = consent.absence_of(exchange, person.extension, now)
+    if referral is None:
+        return ()
+    begins = max(now, referral.since, key=lambda one: one.astimezone(UTC))
+    return tuple(told_destination(exchange, person, begins))
+
+
+def _takes(
+    absent: str, colleague: Person, exchange: Exchange, now: datetime
+) -> tuple[Sentence, ...]:
+    """The calls come to a colleague who has said yes; else where they go first, as others have
+    said so before or the colleague isn't on duty."""
+    held = [
+        one
+        for forwards in exchange.forwards.values()
+        for one in forwards
+        if one.to == colleague.extension and one.consent is Consent.ACCEPTED
+        if absent in ("", one.person)
+    ]
+    last = max(held, key=lambda one: one.asked_at)
+    begins = max(now, last.since, key=lambda one: one.astimezone(UTC))
+    person = exchange.plan.people[last.person]
+    if destination(exchange, person, begins) == colleague:
+        return (sentence("offer-accepted"),)
+    return (sentence("offer-noted"), *told_destination(exchange, person, begins))
 
 
 def _gaps(command: SetReferral, exchange: Exchange, now: datetime) -> Iterator[Sentence]:
@@ -163,17 +195,10 @@ def read_back(wanted: SetReferral, exchange: Exchange, now: datetime) -> tuple[S
     referral = Referral(wanted.person, wanted.reason, wanted.since or now, wanted.until)
     away = absence.keeps_calls_away(exchange, referral)
     key = "person-absent" if away else "referral-reachable"
-    told = told_absence(key, exchange.plan.people[wanted.person], referral, exchange)
+    told = absence.told_absence(key, exchange.plan.people[wanted.person], referral, exchange)
     if wanted.since is None:
         return (told,)
     return told, sentence("referral-begins", since=wanted.since)
-
-
-def told_absence(key: str, person: Person, referral: Referral, exchange: Exchange) -> Sentence:
-    """The sentence `key` about an absence, with the reason's public wording only (S13)."""
-    reason = exchange.plan.reasons_by_name[referral.reason]
-    until = absence.end_told(exchange, person, referral)
-    return sentence(key, name=person.name, reason=Named(reason.public), until=until)
 
 
 def _told(
@@ -187,20 +212,16 @@ def _told(
         return
     if not absence.keeps_calls_away(exchange, referral):
         key = "referral-reachable"
-    yield told_absence(key, person, referral, exchange)
+    yield absence.told_absence(key, person, referral, exchange)
     if begins > now:
         yield sentence("referral-begins", since=begins)
     if not absence.keeps_calls_away(exchange, referral):
         return
+    yield from told_destination(exchange, person, begins)
     asked = [
         one
         for one in exchange.forwards.get(person.extension, ())
         if one.since == referral.since and one.consent is Consent.ASKED
     ]
-    taker = next(reach.takers(exchange, person, begins), None)
-    if taker is not None:
-        yield sentence("referral-set-calls-to", name=taker.name)
-    elif asked:
+    if asked:
         yield sentence("forward-asked", name=exchange.plan.people[asked[-1].to].name)
-    else:
-        yield sentence("referral-set-calls-to-line", line=Named(exchange.plan.switchboard.title))

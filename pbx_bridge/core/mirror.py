@@ -13,7 +13,6 @@ from itertools import islice
 
 from pbx_bridge.core import absence, attendance, reach
 from pbx_bridge.core.closed import told_before
-from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.model import Language, Line, Plan
 from pbx_bridge.core.sentences import Sentence, sentence
@@ -85,7 +84,7 @@ def _referrals(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, s
         agreed = "-".join(one.extension for one in reach.consenting(exchange, person, now))
         if agreed:
             yield ("pbx-referral", f"{extension}/to"), agreed
-        told = told_absence("person-absent", person, referral, exchange)
+        told = absence.told_absence("person-absent", person, referral, exchange)
         as_of = referral.until - LONG_BEFORE
         for language in Language:
             key = f"{extension}/audio-{language}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 
-from pbx_bridge.core import numbers
+from pbx_bridge.core import consent, numbers
 from pbx_bridge.core.closed import emergency
+from pbx_bridge.core.destination import told_destination
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, Spoken, sentence
 from pbx_bridge.core.state import About, Channel, Exchange, Notice
@@ -64,6 +66,8 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
             yield sentence(f"notice-{notice.about}", name=name)
         case About.OFFER_ACCEPTED | About.OFFER_DECLINED | About.UNDELIVERED:
             yield sentence(f"notice-{notice.about}", name=whom, other=other)
+            if notice.about is About.OFFER_DECLINED:
+                yield from _calls_go(notice, exchange)
         case About.OFFER | About.DEPUTY:
             yield sentence(f"notice-{notice.about}", name=name, until=until)
         case _:
@@ -78,6 +82,15 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         yield sentence("notice-note", note=notice.note)
     if notice.recording:
         yield Recorded(notice.recording)
+
+
+def _calls_go(notice: Notice, exchange: Exchange) -> Iterator[Sentence]:
+    """Yield where the calls go that nobody has agreed to take, while the absence is known."""
+    person = exchange.plan.people.get(notice.person)
+    away = consent.absence_of(exchange, notice.person, notice.at) if person else None
+    if person is not None and away is not None:
+        begins = max(notice.at, away.since, key=lambda one: one.astimezone(UTC))
+        yield from told_destination(exchange, person, begins)
 
 
 def _message(key: str, whom: Slot, notice: Notice, plan: Plan) -> Sentence:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from pbx_bridge.core import absence, numbers, reach
 from pbx_bridge.core.call import Ask, Call, Decision, Ring, Why
-from pbx_bridge.core.confirming import told_absence
 from pbx_bridge.core.model import Language, Person
 from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.routes.ending import ending
@@ -69,7 +68,11 @@ def _kept_away(
     """Why the phone isn't rung, as a rule and as a sentence that tells until when."""
     away = absence.absence(exchange, person.extension, now)
     if away is not None:
-        return Why.PERSON_ABSENT, told_absence("person-absent", person, away, exchange), True
+        return (
+            Why.PERSON_ABSENT,
+            absence.told_absence("person-absent", person, away, exchange),
+            True,
+        )
     if reach.off_duty(exchange, person, now):
         back = absence.back_at(exchange, person, now)
         return Why.PERSON_OFF_DUTY, sentence("off-duty", name=person.name, until=back), True
