@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import (
@@ -23,6 +24,7 @@ from pbx_bridge.adapters.journal import (
     read_head,
     verify_file,
 )
+from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.core.events import BridgeStarted, Decided, Event, ReferralSet
 from pbx_bridge.ports import JournalUnavailable
 
@@ -299,3 +301,43 @@ async def test_the_journal_goes_on_after_a_restart(written: Path) -> None:
     assert [entry.seq for entry in journal.entries()] == list(range(1, ROWS + 2))
     database.close()
     assert isinstance(verify_file(written), Intact)
+
+
+async def test_a_head_that_can_t_be_noted_is_said_once_and_anew_when_it_was_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbx_bridge.adapters.journal.store.HEAD_INTERVAL_S", 0.0)
+    database = Database(tmp_path / "pbx.sqlite")
+    journal = SqliteJournal(database)
+    head = head_file(database.path)
+    said = []
+    for ill in (True, False, True):
+        if ill:
+            head.unlink(missing_ok=True)
+            (head / "x").mkdir(parents=True)
+        else:
+            (head / "x").rmdir()
+            head.rmdir()
+        with capture_logs() as logs:
+            for number in range(9):
+                await journal.append(NOW, [Decided("1.1", "018000100", f"say:{number}", "x")])
+            await database.write(lambda _: None)
+        said.append([one["event"] for one in logs])
+    (head / "x").rmdir()
+    head.rmdir()
+    await journal.close()
+    database.close()
+    assert said == [["journal_head_not_noted"], [], ["journal_head_not_noted"]]
+
+
+def test_an_anchor_that_can_t_be_written_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbx_bridge.adapters.journal.anchors.INTERVAL_S", 0.0)
+    anchors = Anchors(tmp_path / "not-there" / "heads", lambda _: None)
+    with capture_logs() as logs:
+        for number in range(1, 6):
+            anchors.note(Head(number, bytes(32)))
+        anchors.close()
+    assert [one["event"] for one in logs] == ["journal_anchor_not_noted"]
+    assert anchors.trouble

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -74,6 +75,25 @@ async def test_f04_f05_no_call_is_lost_with_the_bridge_and_callers_are_still_tol
     assert [one["extension"] for one in status["referrals"]] == ["101"], "the journal's fold"
     assert await command(stage, "CancelReferral", person="101") == "command-done"
     await decided_again(stage)
+
+
+HANGS_S = 9.0
+"""Longer than a ping, its answer and the opening of one more connection are waited for."""
+
+
+async def test_f03_f08_an_asterisk_that_hung_is_met_again_by_the_same_bridge(stage: Stage) -> None:
+    """What it was sent meanwhile it serves late; none of that is another bridge."""
+    bridge, asterisk = stage.up.bridge.pid, stage.up.asterisk.pid
+    os.kill(asterisk, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(HANGS_S)
+    finally:
+        os.kill(asterisk, signal.SIGCONT)
+    await decided_again(stage)
+    async with stage.phone("103", SOON):
+        made = await stage.call("018000103")
+    assert made.journey.answered_by == "103"
+    assert (stage.up.bridge.pid, stage.up.asterisk.pid) == (bridge, asterisk)
 
 
 async def closed_by_asterisk(stage: Stage) -> None:

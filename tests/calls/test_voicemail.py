@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,9 @@ import pytest_asyncio
 from calls.conftest import command, idle, opened
 from calls.hearing import RINGING_HZ, hears_only, sound_of
 from fakes.smtp import Box, serving
+from fakes.spool import Spool
 
+from pbx_bridge.app.inbox import USUAL
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.calling import CALLER
 from pbx_bridge.core.latency import Outcome
@@ -330,3 +333,19 @@ async def test_s7_our_sentences_are_always_said_whatever_somebody_has_recorded(
     greeting = correlation(both.result.heard, temporary)
     assert greeting.score >= SAME_SOUND
     assert greeting.at_s > before.at_s
+
+
+async def test_a_caller_who_has_left_enough_hears_so_and_whom_else_to_reach(night: Night) -> None:
+    spool = Spool(night.stage.up.settings.spool / "voicemail/default")
+    now = int(time.time())
+    for number in range(USUAL.caller):
+        spool.leave("105", f"{now}-{number}", origtime=now, caller=CALLER)
+    made = await night.speaks("018000105")
+    assert made.whys == ["person-off-duty", "message-declined"]
+    assert "Du har redan lämnat flera meddelanden" in made.heard
+    assert "lämna ett meddelande" not in made.heard
+    assert "bli uppringd" in made.heard
+    assert len(list(spool.folder.glob("105/*/msg*.txt"))) == USUAL.caller
+    other = await night.speaks("018000106")
+    assert "lämna ett meddelande" in other.heard
+    assert other.whys[-1] == "message-taken"

@@ -75,8 +75,7 @@ class Anchors:
         try:
             self._due.put_nowait(head)
         except Full:
-            self.trouble = "the system log or the file gives no answer"
-            log.error("journal_anchor_not_noted", row=head.seq, why=self.trouble)
+            self._is_ill("the system log or the file gives no answer")
 
     def close(self) -> None:
         """Return when all heads are noted, or after some seconds. Idempotent."""
@@ -111,10 +110,15 @@ class Anchors:
                 opened.flush()
                 os.fsync(opened.fileno())
         except OSError as error:
-            self.trouble = str(error)
-            log.error("journal_anchor_not_noted", path=str(file), why=self.trouble)
+            self._is_ill(str(error))
         else:
             self.trouble = ""
+
+    def _is_ill(self, why: str) -> None:
+        """Said once, until it is well or something else is wrong."""
+        if self.trouble != why:
+            self.trouble = why
+            log.error("journal_anchor_not_noted", path=str(self.file or ""), why=why)
 
 
 def read_last_anchor(file: Path) -> Head | None:

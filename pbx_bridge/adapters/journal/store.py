@@ -88,6 +88,8 @@ class SqliteJournal:
             max((last, *heads), key=lambda one: one.seq) if self.not_noted else noted or last
         )
         self._noted_at = time.monotonic()
+        self._trouble = ""
+        """Why the head could not be noted last."""
         self._anchors = anchors
         if noted is None and last != BEGINNING:
             self._make_head(last)
@@ -169,7 +171,7 @@ class SqliteJournal:
         try:
             write_head(self._head_file, head)
         except OSError as error:
-            log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
+            self._is_not_noted(error)
 
     def _add(self, connection: sqlite3.Connection, at: str, events: Sequence[Event]) -> None:
         if self.not_noted:
@@ -215,11 +217,19 @@ class SqliteJournal:
                 head = _last(committed)
             if head.seq > self._noted.seq:
                 write_head(self._head_file, head)
-                self._noted = head
+                self._noted, self._trouble = head, ""
             if self._anchors is not None:
                 self._anchors.note(self._noted, at_once=at_once)
         except (OSError, JournalUnavailable) as error:
-            log.error("journal_head_not_noted", path=str(self._head_file), why=str(error))
+            self._is_not_noted(error)
+
+    def _is_not_noted(self, why: Exception) -> None:
+        """Said once: it is tried each second."""
+        # The name of the file that was to replace it is another each time.
+        trouble = (why.strerror if isinstance(why, OSError) else "") or str(why)
+        if self._trouble != trouble:
+            log.error("journal_head_not_noted", path=str(self._head_file), why=trouble)
+        self._trouble = trouble
 
 
 def read_entries(
