@@ -140,8 +140,8 @@ class Door:
                 continue
             try:
                 await self._admit(loop, connection)
-            except OSError as error:
-                self._is_shut.note(why=error.strerror)
+            except Exception as error:  # whatever one connection brings, the next ones are admitted
+                self._is_shut.note(why=str(error) or type(error).__name__)
                 connection.close()
 
     async def _pace(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -165,7 +165,7 @@ class Door:
         self._guests[guest] = None
         try:
             await loop.connect_accepted_socket(lambda: guest, connection)
-        except OSError:
+        except BaseException:
             self._left(guest)
             raise
 

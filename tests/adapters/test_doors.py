@@ -258,3 +258,34 @@ async def test_a_trouble_is_said_when_it_begins_and_counted_when_it_is_over(
         first, last = logs
         assert (first["event"], first["door"], first["why"]) == ("garbled", "test", "0")
         assert (last["event"], last["times"]) == ("garbled_no_more", count)
+
+
+async def test_one_connection_that_can_t_be_served_keeps_no_other_out() -> None:
+    answered = asyncio.Event()
+
+    class Greets(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.write(b"good day")
+            transport.close()
+            answered.set()
+
+    tries = iter([RuntimeError("a defect of ours"), None])
+
+    def protocol() -> asyncio.Protocol:
+        if (error := next(tries)) is not None:
+            raise error
+        return Greets()
+
+    door = Door("test", USUAL, protocol, asked=b"\n")
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    await door.open(listener)
+    try:
+        with capture_logs() as logs, guests(port) as crowd:
+            assert await crowd.heard(await crowd.knock()) == b""
+            assert await crowd.heard(await crowd.knock()) == b"good day"
+            assert [one["event"] for one in logs] == ["door_admits_nobody"]
+            await until(lambda: door.guests == 0)
+    finally:
+        await door.close()
