@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import merge
 
-from pbx_bridge.core.hours import openings
+from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.model import Person, Plan, Schedule
 from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.timetable import line_openings
 
 
 def working_hours(person: Person, plan: Plan) -> Schedule:
@@ -54,14 +57,48 @@ def keeps_calls_away(exchange: Exchange, referral: Referral) -> bool:
     return not exchange.plan.reasons_by_name[referral.reason].reachable
 
 
+def duty(exchange: Exchange, person: Person, now: datetime) -> Iterator[Opening]:
+    """Yield when a shielded person is rung but for absences, in order: the working hours, and the
+    openings of lines that they are signed in to (S19); those that end after `now`."""
+    plan, extension = exchange.plan, person.extension
+    lines = [
+        line_openings(exchange, line, now)
+        for line in plan.lines_of(extension)
+        if extension in exchange.signed_in.get(line.name, ())
+    ]
+    hours = openings(working_hours(person, plan), plan, now)
+    held: Opening | None = None
+    for one in merge(hours, *lines, key=lambda one: _instant(one.start)):
+        if held is None or _instant(one.start) > _instant(held.end):
+            if held is not None:
+                yield held
+            held = one
+        elif _instant(one.end) > _instant(held.end):
+            held = replace(held, end=one.end, closes=one.closes)
+    if held is not None:
+        yield held
+
+
 def back_at(exchange: Exchange, person: Person, now: datetime) -> datetime:
-    """When the person can be reached again, `now` if they can be.
+    """When the person can be reached again, on duty on a line too; `now` if they can be.
 
     Absences that follow each other are one (S9): also those with nothing but time between
     them in which the person doesn't work. Where the hours never open again it is the last end.
     """
+    if not person.shielded:
+        return at_work(exchange, person, now)
+    return _back(exchange, person, now, duty(exchange, person, now))
+
+
+def at_work(exchange: Exchange, person: Person, now: datetime) -> datetime:
+    """When the person works again and isn't away, `now` if they do."""
+    plan = exchange.plan
+    return _back(exchange, person, now, openings(working_hours(person, plan), plan, now))
+
+
+def _back(exchange: Exchange, person: Person, now: datetime, ahead: Iterable[Opening]) -> datetime:
     moment = now
-    for opening in openings(working_hours(person, exchange.plan), exchange.plan, now):
+    for opening in ahead:
         moment = max(now, opening.start, key=_instant)
         while (held := absence(exchange, person.extension, moment)) is not None:
             moment = held.until

@@ -14,7 +14,7 @@ from itertools import islice
 from pbx_bridge.core import absence, attendance, reach
 from pbx_bridge.core.closed import told_before
 from pbx_bridge.core.hours import Opening, openings
-from pbx_bridge.core.model import Language, Line, Plan
+from pbx_bridge.core.model import Language, Line
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.timetable import line_openings
@@ -63,7 +63,7 @@ def picture(exchange: Exchange, now: datetime) -> Picture:
     values.update(_referrals(exchange, now))
     for line in exchange.plan.lines.values():
         values.update(_hours(exchange, line, now))
-    values.update(_working_hours(exchange.plan, now))
+    values.update(_working_hours(exchange, now))
     for language in Language:
         for name, key in SOUNDS.items():
             values["pbx-sound", f"{name}-{language}"] = Spoken(sentence(key), language, now)
@@ -101,8 +101,11 @@ def _hours(
         yield from _closed("pbx-line", line.name, opening, told)
 
 
-def _working_hours(plan: Plan, now: datetime) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
+def _working_hours(
+    exchange: Exchange, now: datetime
+) -> Iterator[tuple[tuple[str, str], str | Spoken]]:
     """When shielded people may be rung, and what callers are told outside (S19)."""
+    plan = exchange.plan
     shielded = [person for person in plan.people.values() if person.shielded]
     # Many people share few schedules.
     hours = {person.extension: absence.working_hours(person, plan) for person in shielded}
@@ -111,10 +114,15 @@ def _working_hours(plan: Plan, now: datetime) -> Iterator[tuple[tuple[str, str],
         for one in {one.name: one for one in hours.values()}.values()
     }
     spans = {name: _spans(found) for name, found in ahead.items()}
+    on_lines = frozenset().union(*exchange.signed_in.values())
     for person in shielded:
         name = hours[person.extension].name
-        yield ("pbx-person", f"{person.extension}/spans"), spans[name]
-        for opening in ahead[name][:SPOKEN_OPENINGS]:
+        found, written = ahead[name], spans[name]
+        if person.extension in on_lines:
+            found = tuple(islice(absence.duty(exchange, person, now), OPENINGS_AHEAD))
+            written = _spans(found)
+        yield ("pbx-person", f"{person.extension}/spans"), written
+        for opening in found[:SPOKEN_OPENINGS]:
             told = sentence("off-duty", name=person.name, until=opening.start)
             yield from _closed("pbx-person", person.extension, opening, told)
 

@@ -223,7 +223,7 @@ def due_at(exchange: Exchange, sought: str, now: datetime) -> datetime:
     plan = exchange.plan
     person, line = plan.people.get(sought), plan.lines.get(sought)
     if person is not None:
-        back = absence.back_at(exchange, person, now)
+        back = absence.at_work(exchange, person, now)
         found = openings(absence.working_hours(person, plan), plan, _midnight(back, plan))
     elif line is not None:
         first = next(line_openings(exchange, line, now), None)
