@@ -85,7 +85,7 @@ def compliance_of(
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
-    """The policy clause by clause: met, not met or not measured, and by which figure (S2)."""
+    """The policy clause by clause: met, not met, not judged, not measured, and the figure (S2)."""
     site = site_of(deployment_of(config, state))
     found = gather(site, from_, to)
     note_reading(site, f"compliance {found.period}", "compliance")

@@ -131,12 +131,11 @@ class Journey:
     def other_end(self) -> str:
         """The number outside the house: the caller's, or the one that was called from inside; ""
         when it is withheld or there is none."""
+        called_out = self.outcome in {Outcome.OUTGOING, Outcome.REFUSED}
+        if not (called_out or self.phone):
+            return "" if self.outcome is Outcome.ANNOUNCEMENT else self.caller
         called = (step.detail for step in self.steps if step.step == DIAL_STEP and step.detail)
-        if self.outcome in {Outcome.OUTGOING, Outcome.REFUSED}:  # dialled, or by a code or a key
-            return next(called, self.dialled)
-        if self.phone:  # somebody inside may have sent them there
-            return next(called, "")
-        return "" if self.outcome is Outcome.ANNOUNCEMENT else self.caller
+        return next(called, self.dialled if called_out else "")
 
     @property
     def counted(self) -> bool:
@@ -146,8 +145,10 @@ class Journey:
     @property
     def outgoing(self) -> tuple[Talk, ...]:
         """The talks with the number outside that was called."""
-        since = next((step.time for step in self.steps if _goes_out(step)), None)
-        return tuple(talk for talk in self.talks if since is not None and talk.since >= since)
+        since = _went_out(self.steps)
+        if since is None:
+            return ()
+        return tuple(talk for talk in self.talks if talk.since >= since)
 
     @property
     def told_when(self) -> bool:
@@ -294,7 +295,7 @@ def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
     if trace.announces:
         return Outcome.ANNOUNCEMENT
     rules = [mark.rule for mark in trace.marks]
-    out = next((mark.time for mark in trace.marks if _goes_out(mark)), None)
+    out = _went_out(trace.marks)
     if out is not None and (trace.answered_at is None or trace.answered_at >= out):
         return Outcome.OUTGOING
     if first.exten.startswith(("*", "#")):
@@ -317,7 +318,7 @@ def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
 
 
 def _by_caller(trace: Trace) -> bool:
-    return bool(trace.ended_by) and trace.ended_by == trace.caller_channel
+    return trace.ended_by != "" and trace.ended_by == trace.caller_channel
 
 
 def _keeps_place(marks: Sequence[Mark]) -> bool:
@@ -345,7 +346,9 @@ def _unanswered(marks: Sequence[Mark], *, by_caller: bool) -> Outcome:
     return Outcome.ABANDONED if hangs_up or last.rule in ON_THE_WAY else Outcome.TOLD
 
 
-def _goes_out(mark: Mark) -> bool:
-    return mark.step == DIAL_STEP and (
-        mark.rule == Why.EMERGENCY or mark.rule.startswith(Why.OUTGOING)
-    )
+def _went_out(marks: Sequence[Mark]) -> datetime | None:
+    """When a number outside was called, None where none was."""
+    for mark in marks:
+        if mark.step == DIAL_STEP and mark.rule.startswith((Why.EMERGENCY, Why.OUTGOING)):
+            return mark.time
+    return None

@@ -1,7 +1,8 @@
 """Answer figures of a set of journeys, each with the formula it was made by (S2, S7, S21).
 
 Counted are calls to people and lines of the house: not feature codes, not outgoing calls, not
-calls that the exchange makes itself, not calls that are still open. T is the target (20 s); A
+calls that the exchange makes itself, not what phones of the house misdial or may not call, not
+calls that are still open or whose place in a queue is held. T is the target (20 s); A
 calls answered, A≤T within T; B abandoned, B≤T and B>T by their wait; s the limit of a short
 abandon. Figures that would divide by zero are None: no call is neither a good nor a bad service.
 """
@@ -55,11 +56,12 @@ class Report:
     lost: int
     """Cut off by Asterisk's death before anybody had answered."""
     told_when: int
-    """Reached nobody, but were told when somebody can be reached (S7)."""
+    """Ended without a human, but were told when somebody can be reached (S7). Also who was
+    answered, and then sent on in vain: as in `blocked`, `saturated` and `untold`."""
     blocked: int
-    """Reached nobody, and nobody attended the line; counted under their outcome too."""
+    """Ended without a human, and nobody attended the line; counted under their outcome too."""
     saturated: int
-    """Reached nobody, and the line took no more callers; counted under their outcome too."""
+    """Ended without a human, and the line took no more callers; counted under their outcome too."""
     diverted: int
     """A phone sent the call elsewhere by itself, to somebody who has not agreed (S14)."""
     untold: int

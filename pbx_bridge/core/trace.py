@@ -159,8 +159,10 @@ class Trace:
         self.linkedid = linkedid
         self.first: CelEvent | None = None
         """The caller's first event; of a call that holds a place, the first of that place."""
-        self.called_back = ""
-        """Channel of the caller whose place was held, once it is called."""
+        self.caller_channel = ""
+        """Channel of the one who calls, or whom the exchange calls; "" while their place is held
+        and nobody has called them."""
+        self._is_place = False
         self._calls_back = False
         """The next telephone that is called is that caller's."""
         self.caller = ""
@@ -217,18 +219,6 @@ class Trace:
             return ""
         return next((mark.detail for mark in self.marks if mark.step == HELD_STEP), "")
 
-    @property
-    def caller_channel(self) -> str:
-        """Channel of the one who calls, or whom the exchange calls; "" while their place is held
-        and nobody has called them."""
-        if self._is_place:
-            return self.called_back
-        return "" if self.first is None else self.first.channel
-
-    @property
-    def _is_place(self) -> bool:
-        return self.first is not None and self.first.context == HELD_CONTEXT
-
     def see(self, event: CelEvent) -> None:
         """Take the next event of this call."""
         if event.uniqueid == self.linkedid:
@@ -273,22 +263,24 @@ class Trace:
     def _see_caller(self, event: CelEvent) -> None:
         if self.first is None:
             self.first = event
+            self._is_place = event.context == HELD_CONTEXT
+            self.caller_channel = "" if self._is_place else event.channel
         self.caller = self.caller or event.caller
         if mark := mark_of(event):
             self.marks.append(mark)
-        elif event.type in _ENDS and not self.called_back:
+        elif event.type in _ENDS and not (self._is_place and self.caller_channel):
             self._see_end(event)
 
     def _see_called_back(self, event: CelEvent) -> None:
         """From when they are called the one whose place was held is the caller, and once they have
         answered the call ends with them."""
         if event.type == "CHAN_START" and self._calls_back:
-            self.called_back, self._calls_back = event.channel, False
-        elif event.channel == self.called_back and event.type in _ENDS:
+            self.caller_channel, self._calls_back = event.channel, False
+        elif event.channel == self.caller_channel and event.type in _ENDS:
             if self.legs[event.channel].answered:
                 self._see_end(event)
             else:
-                self.called_back = ""
+                self.caller_channel = ""
         elif (mark := mark_of(event)) and mark.step == BACK_STEP:
             self._calls_back = True
 
@@ -334,14 +326,13 @@ class Trace:
 
     def _with_the_caller(self) -> str | None:
         """Who has answered and can talk to the caller, over `Local` channels too."""
-        here = self._bridges.get(self.caller_channel) if self.caller_channel else None
-        if here is None:
+        if self.caller_channel not in self._bridges or not self.caller_channel:
             return None
-        reached = self._reached(here)
+        reached = self._reached(self._bridges[self.caller_channel])
         for channel, leg in self.legs.items():
             place = self._bridges.get(channel)
-            talks = leg.answered and not leg.ended and channel != self.called_back
-            if talks and place in reached:
+            answered = leg.answered and not leg.ended and channel != self.caller_channel
+            if answered and place in reached:
                 return reached[place] or leg.endpoint
         return None
 

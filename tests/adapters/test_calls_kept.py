@@ -21,6 +21,7 @@ from adapters.call_log import (
     fill,
     rotate,
 )
+from core.test_outcomes import SENT_OUT, from_phone
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.record import (
@@ -29,8 +30,10 @@ from pbx_bridge.adapters.record import (
     read_calls,
     read_cel,
     read_minutes,
+    read_of_number,
     read_people,
 )
+from pbx_bridge.adapters.record.calls import CallKeeper
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.latency import Outcome, fold
 
@@ -220,6 +223,19 @@ async def test_s27_s6_what_was_carried_out_of_the_house_is_counted_and_what_was_
     await tail.catch_up()
     with store.reader() as connection:
         assert read_abroad(connection, since, FAR) == 1
+
+
+async def test_s6_of_an_internal_call_that_was_sent_out_only_that_part_is_minutes(
+    store: Database, tail: CelTail
+) -> None:
+    """Of 102, who talked to 101 for 10 minutes and then outside for one."""
+    call = from_phone(SENT_OUT, "101")
+    await store.write(lambda connection: CallKeeper().keep(connection, call))
+    with store.reader() as connection:
+        since, zone = datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("Europe/Mariehamn")
+        assert read_minutes(connection, since, FAR, zone) == {"102": {"2026-11": 1.0}}
+        assert list(read_people(connection, since, FAR)) == ["101"]
+        assert len(list(read_of_number(connection, "0401234567"))) == 1
 
 
 async def test_what_an_earlier_version_kept_of_refused_and_answered_calls_is_put_right(
