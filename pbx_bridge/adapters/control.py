@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.adapters.doors import HttpDoor, Limits
-from pbx_bridge.files import user_name
+from pbx_bridge.files import put_aside, user_name
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 ASK_TIMEOUT_S = 15.0
@@ -54,7 +54,7 @@ class Control:
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            await asyncio.to_thread(_cleared, self._path)
             listener.bind(str(self._path))
             await asyncio.to_thread(self._path.chmod, 0o600)  # before anybody can connect
             await self._http.open(listener)
@@ -82,6 +82,14 @@ class Control:
             return _json(await handler(from_json(text or b"{}"), _who(request)))
         except (ValueError, KeyError, TypeError) as error:
             return _json({"error": str(error)}, 400)
+
+
+def _cleared(path: Path) -> None:
+    """Take away the door of a bridge that was killed, and whatever else stands there."""
+    if path.is_dir() and not path.is_symlink():
+        put_aside(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _who(request: web.Request) -> str:

@@ -11,6 +11,7 @@ This is storage below the adapters, not an adapter: `journal` and `cel` both sta
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -26,7 +27,8 @@ from typing import Any, Generic, TypeVar
 import sqlite_utils
 import structlog
 
-from pbx_bridge.ports import JournalUnavailable
+from pbx_bridge.files import put_aside
+from pbx_bridge.ports import JournalDamaged, JournalUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,11 @@ GATHER_S = 0.2
 """How long writes that nobody waits for wait for company. A commit costs ten times what it
 commits, and each wake-up of the writer's thread holds up the event loop."""
 
+MOST_WORDS = 120
+_RESTORE = (
+    "{path} was damaged: {why}. Stop the exchange and restore it from a backup (pbx-bridge restore "
+    "--force); until then calls have the fallback"
+)
 _OUT_OF_REACH = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -109,7 +116,11 @@ class Database:
             target=self._work, name=f"writer of {self.path.name}", daemon=True
         )
         self._thread.start()
-        self.migrate("heartbeat", (_heartbeat_table,))
+        try:
+            self.migrate("heartbeat", (_heartbeat_table,))
+        except BaseException:
+            self.close()
+            raise
 
     def migrate(self, subject: str, steps: Sequence[Migration]) -> None:
         """Bring the tables of `subject` up to date; each step is applied once, in order.
@@ -121,7 +132,8 @@ class Database:
         migrations = sqlite_utils.Migrations(subject)
         for number, step in enumerate(steps, 1):
             migrations(name=f"{number:03} {step.__name__}")(step)
-        with self._translated(), closing(self._connect(f"{self.path.as_uri()}?mode=rw")) as own:
+        uri = f"{self.path.as_uri()}?mode=rw"
+        with self._translated(at_start=True), closing(self._connect(uri)) as own:
             migrations.apply(sqlite_utils.Database(own, execute_plugins=False))
 
     async def write(self, fn: Write[T]) -> T:
@@ -223,12 +235,15 @@ class Database:
             log.error("database_not_closed", path=str(self.path), waited_s=CLOSE_TIMEOUT_S)
 
     def _open(self) -> sqlite3.Connection:
-        with self._translated():
+        with self._translated(at_start=True):
+            if os.path.lexists(self.path) and not self.path.is_file():
+                raise JournalDamaged(_RESTORE.format(path=self.path, why="it is no file"))
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self.path.touch(mode=0o600)
             except OSError as error:
                 raise self._unavailable(error) from error
+            self._clear_the_way()
             connection = self._connect(f"{self.path.as_uri()}?mode=rw")
             try:
                 (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -244,6 +259,13 @@ class Database:
                 raise JournalUnavailable(f"{self.path}: no WAL here; put the file on a local disk")
             return connection
 
+    def _clear_the_way(self) -> None:
+        """Put aside what SQLite never put beside the file, and can't open."""
+        for suffix in ("-wal", "-shm"):
+            beside = self.path.with_name(f"{self.path.name}{suffix}")
+            if os.path.lexists(beside) and (beside.is_symlink() or not beside.is_file()):
+                log.error("put_aside", path=str(beside), damaged=str(put_aside(beside)))
+
     def _connect(self, uri: str) -> sqlite3.Connection:
         # Autocommit: transactions begin and end only where this module says so. The writer's
         # connection is opened by the caller of the constructor and then used by its thread.
@@ -256,16 +278,26 @@ class Database:
         )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, at_start: bool = False) -> Iterator[None]:
+        """Whatever else SQLite finds at the start isn't what was written there."""
         try:
             yield
-        except sqlite3.Error as error:
-            if _out_of_reach(error):
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            if _damaged(error) or _out_of_reach(error):
                 raise self._unavailable(error) from error
+            if at_start:
+                raise self._damage(error) from error
             raise
 
     def _unavailable(self, error: Exception) -> JournalUnavailable:
+        if _damaged(error):
+            return self._damage(error)
         return JournalUnavailable(f"{self.path}: {error}; check free space, rights and the disk")
+
+    def _damage(self, error: Exception) -> JournalDamaged:
+        shown = str(error).partition(" with text")[0]  # the text may be a caller's number
+        why = " ".join(shown.split())[:MOST_WORDS]
+        return JournalDamaged(_RESTORE.format(path=self.path, why=why))
 
     def _enqueue(self, job: _Job[Any]) -> None:
         with self._gate:
@@ -366,6 +398,14 @@ class Database:
             log.info("database_back", path=str(self.path), lost=self.lost)
         else:
             log.error("database_unavailable", path=str(self.path), why=str(why))
+
+
+def _damaged(error: Exception) -> bool:
+    """Whether what stands in the file can't be read, however often it is tried."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, UnicodeDecodeError):  # Python reads SQLite's own words about it
+        return True
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _out_of_reach(error: Exception) -> bool:

@@ -8,6 +8,7 @@ the record. A new key ends that: who called before can't be told from who calls 
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -31,10 +32,9 @@ class Pseudonyms:
 
     def __init__(self, file: Path) -> None:
         try:
-            key = bytes.fromhex(file.read_text("ascii"))
-        except FileNotFoundError:
-            key = rotate(file)
-        except ValueError:
+            there = os.path.lexists(file)  # a link to nowhere is a key that was moved
+            key = bytes.fromhex(file.read_text("ascii")) if there else rotate(file)
+        except (ValueError, FileNotFoundError, IsADirectoryError):
             key = b""
         if len(key) != KEY_BYTES:
             raise KeyUnreadable(

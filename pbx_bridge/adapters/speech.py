@@ -29,6 +29,7 @@ import structlog
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.core.model import Language
+from pbx_bridge.files import put_aside
 from pbx_bridge.ports import SpeechFailed
 from pbx_bridge.wire import wav
 
@@ -99,8 +100,11 @@ class EspeakSpeech:
         self.voices = dict(voices)
         self.recordings: Recordings = recordings or {}
         """May be replaced when prompts are read again."""
+        for path, is_sound in ((folder, folder.is_dir()), (folder / MANIFEST, _is_file(folder))):
+            if os.path.lexists(path) and not is_sound:
+                log.error("sounds_made_anew", path=str(path), damaged=str(put_aside(path)))
         folder.mkdir(parents=True, exist_ok=True)
-        self._known = {path.stem for path in folder.glob("*.wav")}
+        self._known = {path.stem for path in folder.glob("*.wav") if _is_whole(path)}
         self._said = read_manifest(folder / MANIFEST)
         self._used: set[str] = set()
         """Asked for since the last clearing; a file's time says when it was before."""
@@ -235,6 +239,16 @@ class EspeakSpeech:
         with self._manifest, (self.folder / MANIFEST).open("ab") as manifest:
             manifest.write(line + b"\n")
         _write_whole(self.folder / f"{name}.wav", sound)
+
+
+def _is_file(folder: Path) -> bool:
+    manifest = folder / MANIFEST
+    return manifest.is_file() and not manifest.is_symlink()
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether there is a sound, and not what a crash or somebody has left in its place."""
+    return path.is_file() and path.stat().st_size > wav.HEADER_BYTES
 
 
 def _recorded(path: Path) -> bytes | None:

@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from pbx_bridge.asterisk.settings import instance_of
 from pbx_bridge.files import replace_file
 from pbx_bridge.ports import PbxUnavailable
 
 FILE = "exchange.json"
+MOST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ class Running:
         return self.sip_host, self.sip_port
 
 
+_RUNNING = TypeAdapter(Running)
+
+
 def save(running: Running, state: Path) -> None:
     """Write it into the state folder."""
     held: dict[str, Any] = asdict(running) | {"folder": str(running.folder)}
@@ -75,8 +81,12 @@ def load(state: Path) -> Running:
     """Read it from the state folder. Raises `PbxUnavailable`."""
     try:
         held = json.loads((state / FILE).read_text(encoding="utf-8"))
-        return Running(**held | {"folder": Path(held["folder"]), "program": tuple(held["program"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        found = _RUNNING.validate_python(held)
+        ports = (found.sip_port, found.http_port, found.ami_port, found.fastagi_port)
+        if any(not 0 <= one <= MOST_PORT for one in (*ports, found.operations_port)):
+            raise ValueError(ports)
+        return found
+    except (OSError, ValueError, RecursionError):
         raise PbxUnavailable(
             f"no exchange runs with the state folder {state}; start one with `pbx-bridge up`"
         ) from None

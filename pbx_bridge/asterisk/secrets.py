@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from pbx_bridge.files import PRIVATE, replace_file
 
 PASSWORD_BYTES = 24
 PIN_DIGITS = 6
+_NONE_OF_OURS = (
+    "{file}: is not a file of secrets that pbx-bridge wrote. Restore it from a backup, or move it "
+    "away: new passwords are then made, and every phone has to be given its own"
+)
 
 
 class SecretsUnreadable(Exception):
@@ -92,12 +97,10 @@ def _stored(secret: Secrets) -> dict[str, object]:
 
 def _read(file: Path) -> Secrets:
     """What `file` holds; nothing when it isn't there."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return Secrets("", "", {}, {}, {})
     try:
-        held = json.loads(text)
+        held = json.loads(file.read_text(encoding="utf-8"))
         return Secrets(
             ari=_text(held["ari"]),
             ami=_text(held["ami"]),
@@ -107,12 +110,11 @@ def _read(file: Path) -> Secrets:
             trunk=str(held.get("trunk", "")),
             lookup=str(held.get("lookup", "")),  # as above
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise SecretsUnreadable(_NONE_OF_OURS.format(file=file)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # Without the cause: it would show a part of the file.
-        raise SecretsUnreadable(
-            f"{file}: is not a file of secrets that pbx-bridge wrote. Restore it from a backup, or "
-            "move it away: new passwords are then made, and every phone has to be given its own"
-        ) from None
+        raise SecretsUnreadable(_NONE_OF_OURS.format(file=file)) from None
 
 
 def _texts(held: Mapping[object, object]) -> dict[str, str]:

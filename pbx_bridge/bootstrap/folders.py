@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 
 from pbx_bridge.config.deployment import Deployment, Mode
-from pbx_bridge.files import own_folder
+from pbx_bridge.files import own_folder, put_aside
 
 OWNERS_ONLY = 0o077
 OWNERS_AND_GROUP = 0o027
@@ -24,6 +24,8 @@ def secure(deployment: Deployment, say: Callable[[str], None]) -> None:
     os.umask(OWNERS_AND_GROUP if deployment.mode is Mode.EXTERNAL else OWNERS_ONLY)
     own_folder(deployment.state, say)
     sounds = deployment.sounds
+    if os.path.lexists(sounds) and not sounds.is_dir():
+        say(f"{sounds}: was no folder; it is put aside as {put_aside(sounds)}")
     sounds.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(sounds.stat().st_mode)
     if mode & 0o007:

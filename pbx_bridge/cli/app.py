@@ -1,6 +1,7 @@
 """The command line.
 
-Exit codes: 0 done, 1 refused or problems found, 2 usage, 3 the exchange can't be reached.
+Exit codes: 0 done, 1 refused or problems found, 2 usage, 3 the exchange can't be reached, 4 a file
+of the state folder is damaged and has to be restored from a backup.
 """
 
 from __future__ import annotations
@@ -32,22 +33,22 @@ from pbx_bridge.cli import (
 )
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.files import FolderRefused
-from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+from pbx_bridge.ports import JournalDamaged, JournalUnavailable, PbxRejected, PbxUnavailable
 
+_DAMAGED = (JournalDamaged, KeyUnreadable, RowUnreadable, SecretsUnreadable)
+"""A file can't be made anew: a backup has to be restored."""
 _REFUSALS = (
     PbxRejected,
     BackupFailed,
     CopyFailed,
     FolderRefused,
-    KeyUnreadable,
-    SecretsUnreadable,
     JournalUnavailable,
-    RowUnreadable,
     SealFailed,
     Unwritable,
 )
 REFUSED = 1
 UNREACHABLE = 3
+DAMAGED = 4
 
 app = typer.Typer(
     help="A telephone exchange that keeps the policy by itself.",
@@ -82,6 +83,8 @@ def main() -> None:
         app()
     except ConfigError as error:
         _leave(f"{error}\n{len(error.problems)} problems; nothing was changed", REFUSED)
+    except _DAMAGED as error:
+        _leave(str(error), DAMAGED)
     except _REFUSALS as error:
         _leave(str(error), REFUSED)
     except PbxUnavailable as error:

@@ -32,7 +32,7 @@ from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.files import user_name
-from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+from pbx_bridge.ports import JournalDamaged, PbxRejected, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
 State = Annotated[Path | None, typer.Option(help="State folder instead of config.yaml's.")]
@@ -123,9 +123,9 @@ def readable(path: Path) -> Iterator[None]:
     """Raise `JournalUnavailable` for a database that SQLite can't read."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         why = str(error).partition(" with text")[0]  # the text may be a caller's number
-        raise JournalUnavailable(
+        raise JournalDamaged(
             f"{path} can't be read: {why}; stop the bridge and restore it from a backup"
         ) from error
 

@@ -22,6 +22,7 @@ from pbx_bridge.ports.asterisk import (
 )
 from pbx_bridge.ports.errors import (
     Ill,
+    JournalDamaged,
     JournalUnavailable,
     NoticeDelayed,
     NoticeRefused,
@@ -52,6 +53,7 @@ __all__ = [
     "Finding",
     "Ill",
     "Journal",
+    "JournalDamaged",
     "JournalUnavailable",
     "Letter",
     "Logs",

@@ -27,6 +27,10 @@ class JournalUnavailable(Exception):
     """The journal can't be written; nothing was acknowledged."""
 
 
+class JournalDamaged(JournalUnavailable):
+    """What is stored can't be read; trying again won't help, a backup will."""
+
+
 class SpeechFailed(Exception):
     """A text could not be spoken; the message says why. Nothing was kept."""
 

@@ -19,6 +19,8 @@ PASS_HZ = 3400.0
 STOP_HZ = 3900.0
 """Below half the rate, so that nothing above it folds back into what is heard."""
 PADDING_S = 0.1
+HEADER_BYTES = 44
+"""Of a file with nothing but its sound."""
 
 Floats = npt.NDArray[np.float64]
 

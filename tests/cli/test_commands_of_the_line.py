@@ -178,7 +178,7 @@ def test_f33_a_database_that_is_none_is_told_in_one_sentence(
     for other in path.parent.glob("*.sqlite-*"):
         other.unlink()
     said = run(*command)
-    assert said.code == 1
+    assert said.code == 4
     assert f"{path.name} can't be read" in said.err
     assert "restore it from a backup" in said.err
 

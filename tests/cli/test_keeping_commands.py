@@ -199,7 +199,7 @@ def test_f34_a_row_that_is_no_text_is_named_and_never_shown(
     assert code == 1
     assert said.startswith("BROKEN at row 4: ")
     code, said = run("export", tmp_path / "all.jsonl")
-    assert code == 1
+    assert code == 4
     assert "journal row 4: isn't what the bridge writes" in said
     assert "04012345" not in said
     assert not (tmp_path / "all.jsonl").exists()
