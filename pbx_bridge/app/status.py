@@ -52,6 +52,7 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             for one in held
             if one.until > now
         ],
+        "flood_since": _iso(exchange.flood_since),
         "pin_locks": [
             {"extension": extension, "own_mobile_only": own, "until": _iso(lock.until)}
             for extension, own, lock in locks.locked(exchange.wrong_pins, plan, now)

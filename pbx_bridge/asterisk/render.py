@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.core import security
 from pbx_bridge.core.alarms import watched
 from pbx_bridge.core.mailboxes import heard
 from pbx_bridge.core.model import Person, Plan
@@ -43,6 +44,7 @@ MANAGER_EVENTS = (
     "QueueMemberRemoved",
     "QueueMemberStatus",
 )
+SECURITY_EVENTS = tuple(sorted(security.KINDS))
 CEL_EVENTS = (
     "CHAN_START",
     "ANSWER",
@@ -61,7 +63,6 @@ UNUSED = (
     "acl.conf",
     "ccss.conf",
     "features.conf",
-    "pjproject.conf",
     "queuerules.conf",
     "stasis.conf",
     "udptl.conf",
@@ -101,7 +102,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "ami_user": AMI_USER,
         "channel_variables": CHANNEL_VARIABLES,
         "longest_caller": LONGEST_CALLER,
-        "manager_events": MANAGER_EVENTS,
+        "manager_events": (*MANAGER_EVENTS, *SECURITY_EVENTS),
         "cel_events": CEL_EVENTS,
         "cel_date_format": cel.DATE_FORMAT,
         "cel_mapping": cel.MAPPING,

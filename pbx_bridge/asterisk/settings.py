@@ -11,6 +11,8 @@ from pathlib import Path
 
 SOCKET_PATH_BYTES = 107
 """Longest path of a Unix socket on Linux, without its closing NUL."""
+PORTS_PER_CALL = 4
+"""Two for each of its ends."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Settings:
     """How long a claimed call waits for its step before it goes to the fallback."""
     clock_offset_s: int = 0
     """Seconds by which the bridge's clock is ahead of the machine's; 0 in service."""
+    most_calls: int = 200
+    """Callers from outside at once; further ones are refused, and phones can still call."""
+    security_log: bool = False
+    """Whether refused requests are written to `security.log`, with their addresses."""
     has_broadcast: bool = True
     """Whether this Asterisk has StasisBroadcast (see `version.has_broadcast`)."""
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +65,11 @@ class Settings:
         if self.rtp_last - self.rtp_first < 3:
             raise ValueError(
                 f"rtp {self.rtp_first}-{self.rtp_last}: a call takes two ports a phone; widen it"
+            )
+        if self.rtp_last - self.rtp_first < PORTS_PER_CALL * self.most_calls:
+            raise ValueError(
+                f"most_calls {self.most_calls}: the sound of a call takes {PORTS_PER_CALL} ports, "
+                f"and there are {self.rtp_last - self.rtp_first + 1}; allow fewer"
             )
         if not self.folder.is_absolute():
             raise ValueError(f"{self.folder}: the run folder must be an absolute path")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pbx_bridge.bootstrap.parts import Parts
-from pbx_bridge.core.meters import Measure, of_exchange, of_meters
+from pbx_bridge.core.meters import Measure, of_exchange, of_meters, of_security
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 
@@ -22,6 +22,7 @@ async def measure(parts: Parts) -> list[Measure]:
     return [
         *of_meters(parts.meters),
         *of_exchange(exchange, waiting, now),
+        *of_security(parts.refused()),
         *(
             Measure("link_up", "1 while Asterisk is reached", up, {"link": link})
             for link, up in parts.links.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.calls import Calls
 from pbx_bridge.app.clearing import Clearing
 from pbx_bridge.app.erasing import Erasing
+from pbx_bridge.app.guarding import Guarding
 from pbx_bridge.app.inbox import Inbox
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
@@ -47,6 +49,7 @@ from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.secrets import Secrets
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site
+from pbx_bridge.core import security
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.meters import Meters
 from pbx_bridge.core.model import Language
@@ -113,7 +116,8 @@ class Parts:
             running.ami_port,
             user=logins.ami_user,
             secret=logins.ami_password,
-            events=("agent",),
+            events=("agent", "security"),
+            counted=security.KINDS,
         )
         self.phones = AmiPhones(self.ami)
         asterisks = AmiMailboxes(self.ami)
@@ -136,6 +140,7 @@ class Parts:
             ),
         )
         self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
+        self.guarding = Guarding(self.refused, self.office, clock)
         self.attending = Attending(self.phones, self.office, clock)
         website = Website(
             deployment.public,
@@ -173,6 +178,13 @@ class Parts:
         self.storing = Storing(
             self.database, self.journal, self.ari, self.office, self.voice, clock
         )
+
+    def refused(self) -> Mapping[str, int]:
+        """Requests that Asterisk has refused so far, by kind."""
+        found: Counter[str] = Counter()
+        for event, count in self.ami.counted.items():
+            found[security.KINDS[event]] += count
+        return found
 
     @property
     def links(self) -> dict[str, bool]:

@@ -125,6 +125,7 @@ class Bridge:
                     ("calls", self.parts.calls.run()),
                     ("mirror", self.parts.mirror.run()),
                     ("attending", self.parts.attending.run()),
+                    ("guarding", self.parts.guarding.run()),
                     ("asking", self.parts.asking.run()),
                     ("publishing", self.parts.publishing.run()),
                     ("outbox", self.parts.outbox.run()),

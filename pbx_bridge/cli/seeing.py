@@ -151,6 +151,8 @@ def _status_text(found: Any) -> str:
         for one in found["pin_locks"]
     ]
     rows += [f"  ILL {one['part']}: {one['what']}" for one in found["parts"] if not one["well"]]
+    if found["flood_since"] is not None:
+        rows.append(f"  FLOOD of requests that are refused, since {found['flood_since']}")
     bridge = found["bridge"]
     rows.append(
         f"  bridge {bridge['pid']}: {bridge['decided']} decisions, "

@@ -109,6 +109,10 @@ class Deployment:
     ami_port: int
     agi_port: int
     allow_older_asterisk: bool
+    most_calls: int
+    """Callers from outside at once."""
+    security_log: bool
+    """Whether Asterisk writes refused requests, with their addresses, to a file."""
     external: External | None
     """Set exactly when `mode` is external."""
     state: Path

@@ -95,6 +95,8 @@ class _Asterisk(Shape):
     ari_port: Port = 8088
     ami_port: Port = 5038
     allow_older_asterisk: bool = False
+    most_calls: Annotated[int, Field(ge=1, le=240)] = 200
+    security_log: bool = False
     external: Annotated[
         _External | None, BeforeValidator(lambda value: None if value == "" else value)
     ] = None
@@ -240,6 +242,8 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         ami_port=asterisk.ami_port,
         agi_port=config.agi_port,
         allow_older_asterisk=asterisk.allow_older_asterisk,
+        most_calls=asterisk.most_calls,
+        security_log=asterisk.security_log,
         external=external,
         state=_path(base, folders.state),
         sounds=_path(base, folders.sounds),

@@ -232,6 +232,19 @@ class ProvePin:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRefused:
+    """Asterisk has refused requests."""
+
+    counts: tuple[tuple[str, int], ...]
+    """How many of each of `security.KINDS`."""
+    worst: int
+    """How many in the busiest minute."""
+    since: datetime
+    until: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class LiftShield:
     """Ring somebody once in spite of referral and working hours; the switchboard may (S19)."""
 
@@ -350,6 +363,7 @@ Command = (
     | BreakPhoneHours
     | ResumePhoneHours
     | ProvePin
+    | NoteRefused
     | LiftShield
     | SettleNotices
     | AskCallBack

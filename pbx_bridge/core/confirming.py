@@ -23,6 +23,7 @@ from pbx_bridge.core.commands import (
     LiftShield,
     NoteCall,
     NoteLoss,
+    NoteRefused,
     OfferForward,
     Promise,
     ProvePin,
@@ -97,6 +98,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             LapseForward()
             | LapseCover()
             | ProvePin()
+            | NoteRefused()
             | LiftShield()
             | SettleNotices()
             | SeePhone()

@@ -415,6 +415,33 @@ class PartGone:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestsRefused:
+    """Requests that Asterisk has refused for their password, account, address or form: how many,
+    and nothing of where they came from."""
+
+    since: datetime
+    until: datetime
+    counts: tuple[tuple[str, int], ...]
+    """How many of each of `security.KINDS`."""
+    worst: int
+    """How many in the busiest minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloodBegan:
+    """So many requests are refused that somebody has to be told."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FloodEnded:
+    """No more than usual are refused."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DataErased:
     """Data that may be kept no longer was deleted: the proof of it."""
 
@@ -510,6 +537,9 @@ Event = (
     | PlanInForce
     | RecordGap
     | PartGone
+    | RequestsRefused
+    | FloodBegan
+    | FloodEnded
     | DataErased
     | DataRead
     | HistoryLost

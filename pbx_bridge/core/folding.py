@@ -19,6 +19,8 @@ from pbx_bridge.core.events import (
     DataRead,
     Decided,
     Event,
+    FloodBegan,
+    FloodEnded,
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
@@ -45,6 +47,7 @@ from pbx_bridge.core.events import (
     RecordGap,
     ReferralCancelled,
     ReferralSet,
+    RequestsRefused,
     ReturnClosed,
     ReturnDue,
     ReturnKept,
@@ -80,6 +83,7 @@ NEUTRAL: tuple[type[Event], ...] = (
     LinkLost,
     RecordGap,
     PartGone,
+    RequestsRefused,
     DataErased,
     DataRead,
     MessageSorted,
@@ -205,6 +209,10 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             }
             messages[mailboxes.key(event.mailbox, event.message)] = at
             return replace(exchange, messages=messages)
+        case FloodBegan(at):
+            return replace(exchange, flood_since=at)
+        case FloodEnded():
+            return replace(exchange, flood_since=None)
         case PlanInForce(known):
             return replace(exchange, known=known)
         case (
@@ -215,6 +223,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             | LinkLost()
             | RecordGap()
             | PartGone()
+            | RequestsRefused()
             | DataErased()
             | DataRead()
             | MessageSorted()

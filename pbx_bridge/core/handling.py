@@ -17,6 +17,7 @@ from pbx_bridge.core import (
     numbers,
     referring,
     returning,
+    security,
 )
 from pbx_bridge.core.changes import summary
 from pbx_bridge.core.commands import (
@@ -38,6 +39,7 @@ from pbx_bridge.core.commands import (
     LiftShield,
     NoteCall,
     NoteLoss,
+    NoteRefused,
     OfferForward,
     Promise,
     ProvePin,
@@ -132,6 +134,8 @@ def handle(  # noqa: PLR0912 - one case a command
             return breaking.break_hours(command, exchange, now)
         case ResumePhoneHours():
             return breaking.resume_hours(command, exchange, now)
+        case NoteRefused():
+            return security.note(command, exchange)
         case ProvePin():
             return _prove_pin(command, exchange, now)
         case LiftShield(person, by):
@@ -189,6 +193,7 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
             | TakeUpPlan(by=by)
             | NoteLoss(by=by)
             | NoteCall(by=by)
+            | NoteRefused(by=by)
             | RemindOfReturns(by=by)
             | TakeMessage(by=by)
         ):

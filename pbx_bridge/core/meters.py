@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pbx_bridge.core import attendance, locks
+from pbx_bridge.core.security import KINDS
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open
 
@@ -79,6 +80,8 @@ def of_exchange(exchange: Exchange, waiting: Mapping[str, int], now: datetime) -
             yield Measure("line_waiting", "Callers who wait in the queue", count, labels)
     locked = len(locks.locked(exchange.wrong_pins, exchange.plan, now))
     yield Measure("pin_locks", "Voice menus that wrong PINs have locked", locked)
+    flood = exchange.flood_since is not None
+    yield Measure("security_flood", "1 while very many requests are refused", flood)
     outside = [one for one in exchange.outbox.values() if one.channel is not Channel.LIST]
     failed = sum(one.id in exchange.undelivered for one in outside)
     yield Measure("notices_waiting", "Notices not delivered yet", len(outside) - failed)
@@ -100,6 +103,13 @@ def of_meters(meters: Meters) -> Iterator[Measure]:
     for link, count in sorted(meters.connected.items()):
         labels = {"link": link}
         yield Measure("connections_total", "Connections to Asterisk", count, labels)
+
+
+def of_security(refused: Mapping[str, int]) -> Iterator[Measure]:
+    """Requests that Asterisk has refused, by `security.KINDS`; those that never were count 0."""
+    for kind in sorted(set(KINDS.values())):
+        about = "Requests that Asterisk has refused"
+        yield Measure("security_events_total", about, refused.get(kind, 0), {"kind": kind})
 
 
 def cumulative(spread: Spread) -> Sequence[tuple[str, int]]:

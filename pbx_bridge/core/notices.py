@@ -25,6 +25,7 @@ from pbx_bridge.core.events import (
     CoverAnswered,
     CoverAsked,
     Event,
+    FloodBegan,
     ForwardAnswered,
     ForwardOffered,
     ForwardWithdrawn,
@@ -155,6 +156,10 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             yield from _of_returns(target, stage, after, now)
         case MessageLeft():
             yield from _of_message(event, after, now)
+        case FloodBegan(at):
+            yield _notice(About.FLOOD, "", "", Channel.LIST, now, since=at)
+            for one in attendance.attendants(after, plan.switchboard, now):
+                yield _notice(About.FLOOD, "", one, Channel.MESSAGE, now, since=at)
         case PinRefused():
             yield from _of_lock(event, before, after, now)
         case PartGone(part, since, until) if part is Part.ASTERISK or until - since >= LONG:
@@ -382,7 +387,7 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
-        case About.CHANGE | About.PIN_LOCKED | About.OUTAGE:
+        case About.CHANGE | About.PIN_LOCKED | About.OUTAGE | About.FLOOD:
             return False
         case About.HISTORY_LOST:
             return not exchange.holes

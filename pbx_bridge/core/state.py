@@ -255,6 +255,8 @@ class About(StrEnum):
     """To the switchboard: Asterisk or the bridge was not there for a while."""
     HISTORY_LOST = "history-lost"
     """To the switchboard: rows of the journal are missing."""
+    FLOOD = "flood"
+    """Very many requests are refused: somebody tries to get in."""
     UNDELIVERED = "undelivered"
     """To the switchboard: somebody could not be told."""
 
@@ -337,6 +339,8 @@ class Exchange:
     """By extension: the number outside that they talked to last, and when it began."""
     known: Summary = field(default_factory=Summary)
     """The plan that the switchboard knows of."""
+    flood_since: datetime | None = None
+    """Since when very many requests are refused, None while they aren't."""
     messages: Mapping[str, datetime] = field(default_factory=dict)
     """When the messages of the last days were left, by `mailboxes.key`: those that were told."""
     holes: tuple[Hole, ...] = ()
@@ -348,7 +352,7 @@ LOOKED_UP = frozenset({"last_talks"})
 AFTER_CALLS = frozenset(
     {
         *("outbox", "undelivered", "failures", "wrong_pins", "returns", "last_talks", "known"),
-        *("messages", "holes"),
+        *("messages", "holes", "flood_since"),
     }
 )
 """Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""

@@ -51,6 +51,9 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         case About.HISTORY_LOST:
             yield sentence("notice-history-lost")
             return
+        case About.FLOOD:
+            yield sentence("notice-flood", since=notice.since or notice.at)
+            return
         case About.PIN_LOCKED:
             yield sentence("notice-pin-locked", name=name, since=notice.since or notice.at)
             return

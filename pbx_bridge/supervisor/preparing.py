@@ -109,6 +109,8 @@ def settings_for(
         moh=found.moh,
         claim_timeout_ms=deployment.claim_timeout_ms,
         guard_seconds=deployment.guard_seconds,
+        most_calls=deployment.most_calls,
+        security_log=deployment.security_log,
         clock_offset_s=offset,
         has_broadcast=found.version is None or has_broadcast(found.version),
     )

@@ -50,6 +50,12 @@ class Block:
 Received = Banner | Block
 
 
+def event_name(text: str) -> str:
+    """The event that the text of a block is, "" for a response."""
+    first = text.partition("\r\n")[0]
+    return first.removeprefix("Event: ") if first.startswith("Event: ") else ""
+
+
 def encode(headers: Iterable[tuple[str, str]]) -> bytes:
     """One action, ready for the socket.
 

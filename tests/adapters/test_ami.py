@@ -255,3 +255,21 @@ async def test_an_entry_that_can_not_be_deleted_is_an_error() -> None:
 
         with pytest.raises(PbxRejected, match="could not be deleted"):
             await asked
+
+
+async def test_events_of_which_there_may_be_very_many_are_counted_and_not_handed_on() -> None:
+    heard: list[object] = []
+    async with FakeAmi() as server:
+        ami = ami_of(server, counted=("InvalidPassword",))
+        ami.on_event("*", heard.append)
+        async with running(ami):
+            session = await server.session()
+            await session.let_in()
+            await ami.wait_connected(TIMEOUT_S)
+            before = len(heard)
+            for _ in range(3):
+                session.say("Event: InvalidPassword", "Severity: Error", "Response: Success")
+            session.say("Event: QueueMemberAdded", "X: Event: InvalidPassword")
+            await until(lambda: len(heard) > before)
+    assert ami.counted == {"InvalidPassword": 3}
+    assert len(heard) == before + 1

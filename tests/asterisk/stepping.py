@@ -41,7 +41,7 @@ exten => {number},1,Set(CHANNEL(hangup_handler_push)=trial-over,{number},1)
  same => n,Goto(pbx-bridge-step,{step},1)
 [trial-over](+)
 exten => {number},1,Set(LEFT=result=${{PBX_RESULT}} name=${{CALLERID(name)}})
- same => n,Log(NOTICE,over {number} ${{LEFT}} redirected=${{REDIRECTING(count)}})
+ same => n,Log(WARNING,over {number} ${{LEFT}} redirected=${{REDIRECTING(count)}})
  same => n,Return()
 """
 """A number whose caller gets one step; what it left is logged. It ends in the switchboard."""

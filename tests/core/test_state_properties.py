@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.plans import EXCHANGE, PLAN, ZONE
+from core.plans import DAY, EXCHANGE, PLAN, ZONE
 from core.states import History, histories
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import picture
 from pbx_bridge.core.reach import consenting, may_ring, takers
 from pbx_bridge.core.sentences import Named
-from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, About, Channel, Consent, changed
+from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, About, Channel, Consent, Hole, changed
 from pbx_bridge.core.telling import private_reason, spoken
 
 MOMENTS = tuple(
@@ -135,6 +135,7 @@ def test_what_is_told_and_returned_changes_nothing_that_callers_meet(history: Hi
 
 
 def test_the_parts_of_the_state_have_these_names() -> None:
-    every_part = changed(EXCHANGE, copy.deepcopy(EXCHANGE))
+    one_of_each = replace(copy.deepcopy(EXCHANGE), flood_since=DAY, holes=(Hole(1, 1, ""),))
+    every_part = changed(EXCHANGE, one_of_each)
     assert LOOKED_UP < AFTER_CALLS < every_part
     assert changed(EXCHANGE, EXCHANGE) == frozenset()

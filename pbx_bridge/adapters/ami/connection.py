@@ -7,7 +7,8 @@ and the rights of whatever is asked; `switch` and `phones` say theirs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from random import Random, SystemRandom
 
@@ -50,13 +51,15 @@ class Ami:
         user: str,
         secret: str,
         events: Sequence[str] = (),
+        counted: Collection[str] = (),
         silence_s: float = SILENCE_S,
         action_timeout_s: float = ACTION_TIMEOUT_S,
         rng: Random | None = None,
     ) -> None:
         """`events`: the classes wanted (`agent`, `call`, …) beside `system`.
 
-        A call makes some 90 events when all are wanted, so ask for few.
+        A call makes some 90 events when all are wanted, so ask for few. `counted`: names of
+        events that are counted and not handed on, of which there may be very many.
         """
         self._where = f"{host}:{port}"
         self._user = user
@@ -65,6 +68,8 @@ class Ami:
         self._silence_s = silence_s
         self._action_timeout_s = action_timeout_s
         self._rng = rng or SystemRandom()
+        self.counted: Counter[str] = Counter()
+        self._names = frozenset(counted)
         self._manager = Lines(host=host, port=port, protocol_factory=self._new_line)
         self._line: Line | None = None
         self._settled = asyncio.Event()
@@ -161,7 +166,7 @@ class Ami:
             self._manager.close()
 
     def _new_line(self) -> Line:
-        return Line(self._manager, self._where)
+        return Line(self._manager, self._where, self._names, self.counted)
 
     async def _dial(self) -> Line:
         try:

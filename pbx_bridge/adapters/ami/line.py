@@ -17,7 +17,7 @@ Only `connection` uses this. panoramisk carries no types, hence the three `type:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import structlog
@@ -78,7 +78,12 @@ class Line(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
 
     closed: bool
 
-    def __init__(self, manager: Lines, where: str) -> None:
+    def __init__(
+        self, manager: Lines, where: str, names: frozenset[str], counted: Counter[str]
+    ) -> None:
+        """Events of `names` are `counted` alone."""
+        self._names = names
+        self._counted = counted
         self._manager = manager
         self._where = where
         self._decoder = ami.Decoder()
@@ -102,6 +107,8 @@ class Line(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
             match each:
                 case ami.Banner(version):
                     self.version = version
+                case ami.Block(text) if (name := ami.event_name(text)) in self._names:
+                    self._counted[name] += 1
                 case ami.Block(text):
                     self._take(Message.from_line(text))
 

@@ -226,6 +226,7 @@ _TO_STAFF = {
     "notice-returns-left": "name count until",
     "notice-returns-overdue": "name count",
     "notice-not-stored": "",
+    "notice-flood": "since",
     "notice-pin-locked": "name since",
     "notice-history-lost": "",
     "notice-undelivered": "name other",
