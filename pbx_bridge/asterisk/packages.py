@@ -53,18 +53,27 @@ class PrivateCopy:
     root: Path
 
     @cached_property
-    def libraries(self) -> Path:
-        """A folder with a link to every shared library of the copy: one path for the loader."""
+    def libraries(self) -> str:
+        """Where the loader finds every shared library of the copy: one folder with a link to each,
+        or, where that can't be made any more, their folders joined with colons."""
         folder = self.root / "libraries"
+        found = sorted((self.root / "usr/lib").glob("*-linux-gnu*/**/lib*.so*"))
         if not folder.is_dir():
-            with tempfile.TemporaryDirectory(prefix="libraries-", dir=self.root) as made:
-                for library in sorted((self.root / "usr/lib").glob("*-linux-gnu*/**/lib*.so*")):
-                    with contextlib.suppress(FileExistsError):
-                        (Path(made) / library.name).symlink_to(os.path.relpath(library, made))
-                with contextlib.suppress(OSError):  # another process was faster
-                    Path(made).rename(folder)
-                    Path(made).mkdir()
-        return folder
+            try:
+                self._link(found, folder)
+            except OSError:
+                return ":".join(dict.fromkeys(str(library.parent) for library in found))
+        return str(folder)
+
+    def _link(self, found: Sequence[Path], folder: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="libraries-", dir=self.root) as made:
+            links = Path(made) / "links"
+            links.mkdir()
+            for library in found:
+                with contextlib.suppress(FileExistsError):
+                    (links / library.name).symlink_to(os.path.relpath(library, folder))
+            if not folder.is_dir():  # another process may have been faster
+                links.rename(folder)
 
     @cached_property
     def loader(self) -> Path:
@@ -84,15 +93,20 @@ class PrivateCopy:
         for folder in ("usr/bin", "usr/sbin"):
             path = self.root / folder / name
             if path.is_file():
-                return [str(self._named(name)), "--library-path", str(self.libraries), str(path)]
+                return [str(self._named(name)), "--library-path", self.libraries, str(path)]
         raise CopyFailed(f"{self.root}: the copy has no program {name!r}")
 
     def _named(self, name: str) -> Path:
+        """The loader under a program's name; under its own where no link can be made."""
         link = self.root / "named" / name
-        if not link.exists():
-            link.parent.mkdir(exist_ok=True)
-            with contextlib.suppress(FileExistsError):
+        try:
+            if not link.exists():
+                link.parent.mkdir(exist_ok=True)
                 link.symlink_to(os.path.relpath(self.loader, link.parent))
+        except FileExistsError:
+            return link
+        except OSError:
+            return self.loader
         return link
 
     @property
@@ -135,6 +149,8 @@ def bring(folder: Path, say: Say) -> PrivateCopy:
         _unpack(sorted((work / "cache/archives").glob("*.deb")), root, say)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    for name in ("asterisk", "espeak-ng", "sipp"):
+        PrivateCopy(root).program(name)  # its links, while the folder can be written
     (root / COMPLETE).touch()
     say(f"Asterisk, espeak-ng and SIPp are in {root}")
     return PrivateCopy(root)
