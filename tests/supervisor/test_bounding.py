@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pbx_bridge.supervisor import bounding
 from pbx_bridge.supervisor.bounding import keep_short
 
 Usage = namedtuple("Usage", "total used free")
@@ -17,7 +16,7 @@ Usage = namedtuple("Usage", "total used free")
 def test_a_log_that_is_too_long_is_begun_anew_under_its_writers_hands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
-    monkeypatch.setattr(bounding.shutil, "disk_usage", lambda _: Usage(0, 0, free))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(0, 0, free))
     file, before = tmp_path / "bridge.log", tmp_path / "bridge.log.1"
     logs = {file: 100, tmp_path / "none": 100}
     keep_short(logs)
