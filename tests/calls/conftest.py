@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pbx_bridge.config.site import read_deployment, read_site
 from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.stage import Stage
 from pbx_bridge.supervisor import exchange
-from pbx_bridge.watching import watching
+from pbx_bridge.watching import Watch, watching
 
 ROOT = Path(__file__).parent.parent.parent
 TUESDAY = datetime(2026, 11, 24, 11, 40)  # noqa: DTZ001 - given the plan's zone below
@@ -28,8 +28,12 @@ IDLE_TIMEOUT_S = 5.0
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sample_town(tmp_path_factory.mktemp("town"))
+
+
+def sample_town(folder: Path) -> Path:
     """The sample's files, with a free port for the operator and short rings."""
-    folder = tmp_path_factory.mktemp("town")
+    folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "config.yaml", folder)
     for part in ("dialplan", "voicemail"):
         shutil.copytree(ROOT / part, folder / part)
@@ -48,17 +52,23 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def opened(town: Path, state: Path, now: datetime) -> AsyncIterator[Stage]:
-    """An exchange of the town whose clock shows `now` (wall clock; `fold` for the second one)."""
+async def opened(
+    town: Path, state: Path, now: datetime, *, watched: bool = True
+) -> AsyncIterator[Stage]:
+    """An exchange of the town whose clock shows `now` (wall clock; `fold` for the second one).
+
+    Not `watched`: calls are neither told nor remembered, of which there may be very many.
+    """
     config = town / "config.yaml"
     deployment = read_deployment(config, state)
     deployment = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     site = read_site(deployment, now.date())
     now = now.replace(tzinfo=site.plan.organisation.zone)
-    async with (
-        exchange(config, site, print, now) as up,
-        watching(site, up.running, print) as watch,
-    ):
+    async with AsyncExitStack() as parts:
+        up = await parts.enter_async_context(exchange(config, site, print, now))
+        watch = Watch(site, up.running, print)
+        if watched:
+            watch = await parts.enter_async_context(watching(site, up.running, print))
         yield Stage(up, watch)
 
 
