@@ -8,7 +8,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: demo run test check bench setup clean
+HOURS ?= 8
+RATE ?= 5
+
+.PHONY: demo run test check soak bench setup clean
 
 demo: setup ## Bring everything, start the sample municipality, and show the main job
 	$(BIN)/python -m pbx_bridge.demo
@@ -27,6 +30,9 @@ check: $(READY) ## Style, types and architecture
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: setup ## Traffic for eight hours (HOURS, RATE calls a second): what fails, and what grows
+	PYTHONPATH=tests $(BIN)/python -m calls.soak --hours $(HOURS) --rate $(RATE)
 
 bench: setup ## Benchmarks, side by side with the native dialplan
 	$(BIN)/python -m benchmarks

@@ -1,17 +1,19 @@
 """F30: the clock is set by an hour, forwards and back, under everything that goes by the time.
 
 What goes by the machine's monotonic clock (links and their time-outs, rests, callers who are told
-their place, the age of the mirror, a phone call itself) isn't moved by a step.
+their place, the age of the mirror, a phone call itself) isn't moved by a step. Everything else has
+its time from the Clock port, but for those few who ask the machine, in a table below.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, PLAN, at
+from core.plans import DAY, EXCHANGE, PLAN, ROOT, at
 from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
 
@@ -43,6 +45,35 @@ STEPS = (HOUR, -HOUR)
 CALLER = "0401234567"
 LUNCH = at("2026-03-03 14:30")
 ADVICE = PLAN.lines["bygglov"]
+
+
+ASKS_THE_MACHINE = {
+    "adapters/clock.py": "it is the clock",
+    "supervisor/state.py": "shows since when; decides nothing",
+    "supervisor/preparing.py": "the date for which a plan is read at the start",
+    "cli/options.py": "the same, for a command",
+    "demo.py": "the same",
+    "cli/logs.py": "the times in a log",
+    "files.py": "the name of what is put aside",
+    "adapters/backup.py": "the same",
+    "adapters/journal/anchors.py": "the time beside a head, which is known by its number",
+    "adapters/messages.py": "how old a file is: read again for longer, or said to be unreadable",
+    "adapters/speech.py": "how old a file is, when the clock goes steadily",
+    "adapters/notes.py": "how old a file is, when the clock goes steadily",
+    "adapters/ami/logs.py": "how old a file is, when the clock goes steadily",
+}
+"""Who asks for the time of day other than by the port, and what a step does there."""
+WALL_CLOCK = re.compile(r"time\.time\(|time_ns\(|datetime\.now\(|\.today\(|utcnow\(")
+
+
+def test_f30_nobody_else_asks_the_machine_for_the_time_of_day() -> None:
+    package = ROOT / "pbx_bridge"
+    found = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if WALL_CLOCK.search(file.read_text())
+    }
+    assert found == set(ASKS_THE_MACHINE)
 
 
 class Town:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from pbx_bridge.softphone.sipp import Address
+from pbx_bridge.softphone.sound import Sound
 from pbx_bridge.wire import sip
 
 PATIENCE_S = 5.0
@@ -77,16 +78,20 @@ class Desk(asyncio.DatagramProtocol):
         answer = await self._ask("REGISTER", dialog, f"Expires: {expires_s}\r\n")
         assert answer.status == 200, answer.start
 
-    async def answer(self) -> Dialog:
-        """Take the next call that rings."""
+    async def answer(self, sound: Sound | None = None, after_s: float = 0.0) -> Dialog:
+        """Take the next call that rings, after a while; `sound` is heard by who calls then."""
         async with asyncio.timeout(PATIENCE_S):
             ringing = await self._rings.get()
+        await asyncio.sleep(after_s)
         own = f"{ringing.headers['to']};tag={secrets.token_hex(4)}"
         target = _address(ringing.headers["contact"])
         dialog = Dialog(ringing.headers["call-id"], own, ringing.headers["from"], target)
         self._dialogs[dialog.call_id] = dialog
         self._reply(ringing, "180 Ringing", own)
-        self._reply(ringing, "200 OK", own, sdp=True)
+        self._reply(ringing, "200 OK", own, sdp=True, port=sound.port if sound else 0)
+        if sound is not None:
+            media = sip.media(ringing.body)
+            sound.connect(media.host, media.port, media.codec)
         return dialog
 
     async def rang(self) -> None:
@@ -159,8 +164,10 @@ class Desk(asyncio.DatagramProtocol):
             f"{headers}{typed}Content-Length: {len(body)}\r\n\r\n{body}"
         )
 
-    def _reply(self, request: sip.Message, status: str, to: str, *, sdp: bool = False) -> None:
-        body = self._sdp() if sdp else ""
+    def _reply(
+        self, request: sip.Message, status: str, to: str, *, sdp: bool = False, port: int = 0
+    ) -> None:
+        body = self._sdp(port) if sdp else ""
         typed = "Content-Type: application/sdp\r\n" if body else ""
         head = request.headers
         self._write(
@@ -170,10 +177,10 @@ class Desk(asyncio.DatagramProtocol):
             f"{typed}Content-Length: {len(body)}\r\n\r\n{body}"
         )
 
-    def _sdp(self) -> str:
+    def _sdp(self, port: int = 0) -> str:
         return (
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self._port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+            f"m=audio {port or self._port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
         )
 
     def _proof(self, method: str, uri: str, challenge: str) -> str:

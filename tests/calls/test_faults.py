@@ -89,21 +89,33 @@ async def claim_and_fall_silent(stage: Stage) -> None:
                     pass
 
 
-@pytest.mark.parametrize(("number", "stopped"), [("112", True), ("112", False), ("0186543", False)])
+@pytest.mark.parametrize(
+    ("number", "how", "why"),
+    [
+        ("112", None, "emergency"),
+        ("112", signal.SIGSTOP, "emergency"),
+        ("112", signal.SIGKILL, "emergency"),
+        ("0186543", None, "outgoing"),
+        ("0186543", signal.SIGSTOP, "fallback-outgoing"),
+    ],
+)
 async def test_f24_112_goes_out_always_and_national_numbers_do(
-    stage: Stage, operator_port: int, number: str, stopped: bool
+    stage: Stage, operator_port: int, number: str, how: signal.Signals | None, why: str
 ) -> None:
-    """F24: 112 is carried by Asterisk alone, so a stopped bridge makes no difference."""
-    if stopped:
-        stage.up.bridge.signal(signal.SIGSTOP)
+    """F24: 112 is carried by Asterisk alone, so a bridge that is gone makes no difference."""
+    if how is not None:
+        stage.up.bridge.signal(how)
     try:
         async with Operator(stage.sipp, operator_port, {number: SOON}) as operator:
             made = await stage.call(number, phone="101")
     finally:
         stage.up.bridge.signal(signal.SIGCONT)
+        if how is signal.SIGKILL:
+            await stage.up.bridge.ended()
+            await stage.up.bridge.start()
     assert [one.called for one in operator.rings] == [number]
     assert made.result.answered_at is not None
-    assert made.whys == ["emergency" if number == "112" else "outgoing"]
+    assert made.whys == [why]
 
 
 async def test_up_prints_ready_and_ctrl_c_leaves_nothing(tmp_path: Path, town: Path) -> None:

@@ -15,8 +15,8 @@ from random import Random
 
 import pytest
 from calls.conftest import command
+from calls.recorded import journeys
 from calls.test_faults import FALLBACK_LIMIT_S, decided_again, refer
-from calls.test_record import journeys
 from calls.traffic import Dialled, Kind, Made, answering, traffic
 
 from pbx_bridge.adapters.record import read_journeys
@@ -136,7 +136,7 @@ async def test_f04_a_bridge_that_is_killed_at_24_moments_under_callers_loses_non
     """While it decides, idles, starts or has just connected, as the seed says."""
     await refer(stage)
     made: list[Made] = []
-    async with answering(stage, tmp_path, "102", "103"), asyncio.TaskGroup() as tasks:
+    async with answering(stage, tmp_path, "102", "103", "111"), asyncio.TaskGroup() as tasks:
         killing = tasks.create_task(killed(stage, KILLS, Random(SEED)))
         seeds = itertools.count(SEED)
         while not killing.done():
@@ -146,7 +146,8 @@ async def test_f04_a_bridge_that_is_killed_at_24_moments_under_callers_loses_non
     found = await recorded(stage, [call for one in made for call in one.calls])
     for one in found:
         assert one.outcome is Outcome.ANSWERED, one
-        assert one.answered_by == ("103" if one.dialled == PERSON.number else "102")
+        # A call whose bridge dies between two of its steps is taken to the switchboard.
+        assert one.answered_by in ("111", "103" if one.dialled == PERSON.number else "102"), one
         assert any(step.tells for step in one.steps) == (one.dialled == ABSENT.number)
         assert first_step_s(one) <= stage.up.settings.guard_seconds + 0.5, one
     by_fallback = sum(map(fell_back, found))
@@ -174,7 +175,8 @@ async def test_f35_a_backup_that_is_taken_while_callers_call_restores_and_verifi
         made = await calling
     assert made.failed == 0, made.said
     found = await recorded(stage, made.calls)
-    assert not any(map(fell_back, found)), "the bridge was not kept from deciding"
+    late = [(one.caller, round(first_step_s(one), 3)) for one in found if fell_back(one)]
+    assert not late, "the bridge was not kept from deciding"
     site, state = config(stage)[:2], ("--state", str(again))
     await run("restore", str(file), *site, *state)
     await run("verify", *site, *state)
@@ -212,8 +214,8 @@ async def killed(stage: Stage, times: int, rng: Random) -> None:
     await bridge.ended()
     for _ in range(times - 1):
         starting = asyncio.create_task(started_or_not(stage))
-        if rng.random() < 0.5:
-            await asyncio.sleep(rng.uniform(0.1, 1.0))
+        if rng.random() < 0.7:
+            await asyncio.sleep(rng.uniform(0.1, 1.5))
         else:
             await starting
             await asyncio.sleep(rng.uniform(0.0, 0.4))

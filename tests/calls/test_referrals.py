@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from calls.conftest import command
+from calls.conftest import command, idle
 
 from pbx_bridge.core.latency import Outcome
 from pbx_bridge.softphone.audio import silence, tone
-from pbx_bridge.softphone.behaviour import Answers, How, NeverAnswers, Press
+from pbx_bridge.softphone.behaviour import Answers, Diverts, How, NeverAnswers, Press
 from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.stage import Stage
 
@@ -67,6 +67,24 @@ async def test_s14_who_declines_is_not_rung(stage: Stage) -> None:
         assert len(anna.received) == 1
     assert told.journey.answered_by == "111"
     assert told.whys[0] == "person-absent"
+
+
+@pytest.mark.parametrize("elsewhere", ["107", "018000107", "112", "0186543"])
+async def test_f28_a_question_for_a_colleague_is_not_sent_elsewhere_by_their_phone(
+    stage: Stage, operator_port: int, elsewhere: str
+) -> None:
+    """A phone that answers 302 declines: nobody else is asked, nor rung at our cost (S14)."""
+    async with (
+        Operator(stage.sipp, operator_port, {}, otherwise=SOON) as operator,
+        stage.phone("107", SOON) as another,
+        stage.phone("101", Diverts(elsewhere)) as anna,
+    ):
+        await stage.call("*23*2*1430#", phone="102")
+        await anna.rang(WAIT_S)
+        await anna.ended(WAIT_S)
+        await idle(stage)
+        await command(stage, "CancelReferral", person="102")
+    assert (another.rings, operator.rings) == ([], [])
 
 
 async def test_of_three_deputies_two_are_away_and_the_third_is_asked(stage: Stage) -> None:

@@ -60,7 +60,7 @@ async def changed(stage: Stage) -> None:
     """Another name and other rings, in the bridge and in Asterisk."""
     deployment = stage.up.site.deployment
     people = deployment.dialplan / "people.yaml"
-    text = people.read_text().replace("name: Daniel Holm", "name: Daniela Holm\n  ring_seconds: 3")
+    text = people.read_text().replace("name: Daniel Holm", "name: Daniela Holm\n  ring_seconds: 5")
     await asyncio.to_thread(people.write_text, text)
     answer = await stage.ask("reload")
     assert answer["problems"] == []

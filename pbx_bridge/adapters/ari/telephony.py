@@ -33,6 +33,9 @@ MOST_WAITING = 2000
 MESSAGES_FROM = "sip:pbx-bridge@127.0.0.1"
 """Who texts on phones are from; nobody can answer them."""
 
+NOWHERE_CONTEXT = "pbx-bridge-nowhere"
+"""A context of the dialplan where nothing can be dialled."""
+
 log = structlog.get_logger(__name__)
 
 Hook = Callable[[], Awaitable[None]]
@@ -189,7 +192,8 @@ class Ari:
     async def ring_up(
         self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
     ) -> None:
-        """Call a phone; when it answers it enters the announce context."""
+        """Call a phone; when it answers it enters the announce context. One that sends the call
+        elsewhere (302) declines: what is asked is for its owner alone (S14)."""
         await self._expect_phone(extension)
         query = {
             "endpoint": f"PJSIP/{extension}",
@@ -199,7 +203,7 @@ class Ari:
             "timeout": str(seconds),
             "callerId": f'"{shown[1]}" <{shown[0]}>',
         }
-        body = {"variables": dict(variables)}
+        body = {"variables": {"FORWARD_CONTEXT": NOWHERE_CONTEXT, **variables}}
         answer = await self._connected_socket().request("POST", "channels", query, body)
         self._delivered(answer, extension)
 
