@@ -24,7 +24,8 @@ from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.asterisk.render import ARI_USER
 from pbx_bridge.asterisk.running import Running
-from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, control_socket, work
+from pbx_bridge.bootstrap import SECRETS, Bridge, bridge, control_socket, parts, work
+from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.config.deployment import MailServer, Security
 from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.events import (
@@ -256,6 +257,29 @@ async def test_who_asks_how_it_is_causes_no_write_and_no_login(site: Site) -> No
             assert not {found.part: found.well for found in again}["storage"]
         await one.parts.journal.close()
         assert list(one.parts.journal.entries()) == []
+
+
+async def test_f33_that_nothing_is_recorded_any_more_is_told_and_is_over_by_itself(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 4
+    monkeypatch.setattr(parts, "_disk", lambda _: (free * 2**30, 100 * 2**30))
+
+    async with built(site) as one:
+
+        async def told() -> tuple[bool, str, float]:
+            await one.parts.space.look()
+            found = {each.part: each for each in await one._health.examine(anew=True)}
+            measures = {each.name: each.value for each in await measure(one.parts)}
+            return found["disk"].well, found["disk"].what, float(measures["recording"])
+
+        well, what, recording = await told()
+        assert (well, recording) == (False, 0)
+        assert what.startswith("4.0 % free for ")
+        assert "no longer recorded; make room" in what
+        free = 7
+        well, _, recording = await told()
+        assert (well, recording) == (True, 1)
 
 
 async def test_a_bridge_may_have_more_descriptors_than_the_usual_limit(site: Site) -> None:

@@ -341,7 +341,7 @@ async def test_a_caller_who_has_left_enough_hears_so_and_whom_else_to_reach(nigh
     for number in range(USUAL.caller):
         spool.leave("105", f"{now}-{number}", origtime=now, caller=CALLER)
     made = await night.speaks("018000105")
-    assert made.whys == ["person-off-duty", "message-declined"]
+    assert made.whys == ["person-off-duty", "no-room", "no-room", "nothing-left"]
     assert "Du har redan lämnat flera meddelanden" in made.heard
     assert "lämna ett meddelande" not in made.heard
     assert "bli uppringd" in made.heard
