@@ -23,8 +23,9 @@ from aiohttp.web import WebSocketResponse
 from pydantic_core import to_json
 from structlog.testing import capture_logs
 
+from pbx_bridge.adapters.ari import Ari
 from pbx_bridge.adapters.ari.telephony import PING_INTERVAL_S, REQUEST_TIMEOUT_S
-from pbx_bridge.ports import Done, Offer, PbxRejected
+from pbx_bridge.ports import Done, Offer, PbxRejected, PbxUnavailable
 
 
 async def test_f01_a_reset_socket_is_taken_up_again_and_stranded_calls_are_sent_on() -> None:
@@ -80,6 +81,34 @@ async def test_f08_a_bridge_whose_name_is_taken_over_leaves_loudly() -> None:
                     await task
 
 
+async def test_f12_an_end_that_comes_together_with_a_loss_is_not_lost() -> None:
+    async with serving() as fake:
+        ari = ari_of(fake)
+        task = asyncio.create_task(ari.run())
+
+        async def lose() -> None:
+            task.cancel()
+            raise PbxUnavailable("the link is lost at the same moment")
+
+        ari.on_connect.append(lose)
+        done, _ = await asyncio.wait([task], timeout=TIMEOUT_S)
+        ended = bool(done)
+        ari.on_connect.clear()
+        task.cancel()
+        await asyncio.wait([task], timeout=TIMEOUT_S)
+        assert ended
+        assert task.cancelled()
+
+
+async def in_peace(fake: FakeAri, ari: Ari) -> None:
+    """Return when the adapter has a connection on which nothing is late, on whatever machine."""
+    ari._ping_interval_s = ari._request_timeout_s = 30
+    await until(ari.connected.is_set)
+    before = fake.socket
+    fake.reset()
+    await until(lambda: fake.socket is not before and ari.connected.is_set())
+
+
 def is_another(fake: FakeAri, before: WebSocketResponse) -> bool:
     return fake.socket is not before
 
@@ -90,9 +119,10 @@ async def test_f08_ones_own_older_connection_that_is_served_late_is_no_other_bri
         async with running(ari) as task:
             await until(ari.connected.is_set)
             fake.silent = True  # a connection with its handshake, then one after the other
-            await until(lambda: ari._given_up == 2)
+            await until(lambda: ari._given_up >= 2)
             fake.silent = False
-            for _ in range(2):
+            await in_peace(fake, ari)
+            for _ in range(ari._given_up):
                 await until(ari.connected.is_set)
                 socket = fake.socket
                 await fake.send({"type": "ApplicationReplaced"})
@@ -114,9 +144,9 @@ async def test_f08_a_while_after_a_silence_nothing_of_ours_is_served_late(
         async with running(ari) as task:
             await until(ari.connected.is_set)
             fake.silent = True
-            await until(lambda: ari._given_up == 1)
+            await until(lambda: ari._given_up >= 1)
             fake.silent = False
-            await until(ari.connected.is_set)
+            await in_peace(fake, ari)
             await fake.send({"type": "ApplicationReplaced"})
             with pytest.raises(PbxRejected, match="another bridge has connected"):
                 async with asyncio.timeout(TIMEOUT_S):

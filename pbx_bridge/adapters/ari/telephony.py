@@ -122,6 +122,10 @@ class Ari:
                 raise _first(group) from None
             finally:
                 await self._lost()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # A task group that fails while it is cancelled tells of the failure alone.
+                raise asyncio.CancelledError
             await asyncio.sleep(next(waits))
 
     async def offers(self) -> AsyncIterator[Offer]:
