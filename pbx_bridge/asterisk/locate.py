@@ -91,13 +91,13 @@ def _system(environment: Mapping[str, str]) -> Located:
         raise PbxUnavailable(
             "no Asterisk is installed on this machine; install one or start with --asterisk private"
         )
-    return Located((program,), _version((program,)), None, None, _music(MUSIC_FOLDERS))
+    return Located((program,), version_of((program,)), None, None, _music(MUSIC_FOLDERS))
 
 
 def _private(say: Say, allow_older: bool, copies: Path) -> Located:
     copy = bring(copies, say)
     program = tuple(copy.program("asterisk"))
-    version = _version(program)
+    version = version_of(program)
     require(version, allow_older=allow_older)
     _name_english(copy.data / "sounds")
     return Located(program, version, copy.modules, copy.data, _music([copy.data / "moh"]), copy)
@@ -112,7 +112,8 @@ def _name_english(sounds: Path) -> None:
             english.symlink_to(voices[0].name)
 
 
-def _version(program: tuple[str, ...]) -> Version:
+def version_of(program: tuple[str, ...]) -> Version:
+    """What `asterisk -V` says. Raises `PbxUnavailable`, `PbxRejected`."""
     try:
         said = subprocess.run(
             [*program, "-V"],

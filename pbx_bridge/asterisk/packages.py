@@ -13,8 +13,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -26,8 +27,15 @@ PACKAGES = (
     "espeak-ng",
     "sip-tester",
 )
+PROGRAMS = ("asterisk", "espeak-ng", "sipp")
+"""Of those packages, that are started."""
 DOWNLOAD = ("--download-only", "--no-install-recommends")
 COMPLETE = ".complete"
+"""In a copy that is whole; names the files of its packages, one a line (nothing in old ones)."""
+FIRST = "asterisk"
+"""Name of the copy that was brought first."""
+CURRENT = "current"
+"""File with the name of the copy that is used; without it that is the first one."""
 APT_TIMEOUT_S = 900
 UNPACK_TIMEOUT_S = 120
 
@@ -110,6 +118,16 @@ class PrivateCopy:
         return link
 
     @property
+    def packages(self) -> frozenset[str]:
+        """Files of the packages that it is made of, none where that was not noted."""
+        return frozenset((self.root / COMPLETE).read_text("utf-8").split())
+
+    @property
+    def made(self) -> datetime:
+        """When it was unpacked, in UTC."""
+        return datetime.fromtimestamp((self.root / COMPLETE).stat().st_mtime, UTC)
+
+    @property
     def modules(self) -> Path:
         """Asterisk's loadable modules."""
         return next(self.root.glob("usr/lib/*-linux-gnu*/asterisk/modules"))
@@ -125,35 +143,79 @@ class PrivateCopy:
         return next(self.root.glob("usr/lib/*-linux-gnu*/espeak-ng-data")).parent
 
 
+def current(folder: Path) -> PrivateCopy | None:
+    """The private copy that is used from now on, None where there is none yet.
+
+    A file names it, so that another one takes its place in one step, and whoever runs of the one
+    before goes on with that.
+    """
+    for name in (_named(folder), FIRST):
+        if (folder / name / COMPLETE).is_file():
+            return PrivateCopy(folder / name)
+    return None
+
+
 def bring(folder: Path, say: Say) -> PrivateCopy:
     """Return the private copy in `folder`, downloading and unpacking it when it isn't there.
 
     Safe to call at every start: a complete copy is returned at once. A copy that was
     interrupted is begun again. Raises `CopyFailed`.
     """
-    root = folder / "asterisk"
-    if (root / COMPLETE).is_file():
-        return PrivateCopy(root)
-    work = folder / "apt"
+    if (copy := current(folder)) is not None:
+        return copy
+    root = folder / FIRST
+    fetch(folder, root, say)
+    say(f"Asterisk, espeak-ng and SIPp are in {root}")
+    return PrivateCopy(root)
+
+
+def fetch(folder: Path, root: Path, say: Say, *, unless: Collection[str] = ()) -> bool:
+    """Download the packages and unpack them into `root`, complete or not at all.
+
+    `unless` are files of packages (`NAME_VERSION_ARCHITECTURE.deb`): False, and nothing is
+    downloaded, where the mirror has just these. Raises `CopyFailed`.
+    """
+    work = folder / f"{root.name}.apt"
     for leftover in (root, work):
         shutil.rmtree(leftover, ignore_errors=True)
+    done = False
     try:
         options = _apt_state(work)
         say(f"Reading the package list of Debian {SUITE} …")
         _run(["apt-get", *options, "-q", "update"], APT_TIMEOUT_S)
+        install = ["apt-get", *options, "-qy", "install", *DOWNLOAD, *PACKAGES]
+        if unless and set(unless) == _offered(_run([*install, "--print-uris"], APT_TIMEOUT_S)):
+            return False
         say("Downloading Asterisk, espeak-ng and SIPp (about 100 MB) …")
-        _run(
-            ["apt-get", *options, "-qy", "install", *DOWNLOAD, *PACKAGES],
-            APT_TIMEOUT_S,
-        )
-        _unpack(sorted((work / "cache/archives").glob("*.deb")), root, say)
+        _run(install, APT_TIMEOUT_S)
+        archives = sorted((work / "cache/archives").glob("*.deb"))
+        _unpack(archives, root, say)
+        for name in PROGRAMS:
+            PrivateCopy(root).program(name)  # its links, while the folder can be written
+        (root / COMPLETE).write_text("".join(f"{one.name}\n" for one in archives))
+        done = True
+    except OSError as error:
+        raise CopyFailed(f"{root}: {error.strerror or error}; is there room for 400 MB?") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    for name in ("asterisk", "espeak-ng", "sipp"):
-        PrivateCopy(root).program(name)  # its links, while the folder can be written
-    (root / COMPLETE).touch()
-    say(f"Asterisk, espeak-ng and SIPp are in {root}")
-    return PrivateCopy(root)
+        if not done:
+            shutil.rmtree(root, ignore_errors=True)
+    return True
+
+
+def _offered(printed: str) -> set[str]:
+    """The files that `--print-uris` names: a line is 'URI' FILE SIZE HASH."""
+    lines = [line.split() for line in printed.splitlines()]
+    return {line[1] for line in lines if len(line) == 4 and line[1].endswith(".deb")}
+
+
+def _named(folder: Path) -> str:
+    """The name in the file `current`; the first copy's where it names none below the folder."""
+    try:
+        name = (folder / CURRENT).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return FIRST
+    return name if name == Path(name).name and name not in ("", ".", "..") else FIRST
 
 
 def _unpack(archives: Sequence[Path], root: Path, say: Say) -> None:

@@ -26,6 +26,28 @@ WebSocket) and GHSA-vrfp fixed."""
 BROADCAST = (Version(20, 20, 0), Version(22, 10, 0), Version(23, 4, 0))
 """First releases of each branch with StasisBroadcast."""
 
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """A hole that is known, and the first release of each branch in which it is closed."""
+
+    name: str
+    what: str
+    closed: tuple[Version, ...]
+
+
+ADVISORIES = (
+    Advisory("GHSA-wcvv", "a read-only ARI user could write over the WebSocket", FLOORS),
+    Advisory("GHSA-vrfp", "a hole of which no more is noted here", FLOORS),
+)
+"""Those that this program knows of; newer ones may be known to Asterisk's makers."""
+
+
+def open_advisories(version: Version) -> tuple[Advisory, ...]:
+    """The holes that are known and open in a release."""
+    return tuple(one for one in ADVISORIES if not _since(version, one.closed))
+
+
 _RELEASE = re.compile(r"(?:Asterisk )?(?:certified[/-])?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")
 
 

@@ -43,7 +43,7 @@ from pbx_bridge.app.storing import Storing
 from pbx_bridge.app.taking import Taking
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.asterisk import secrets
-from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
+from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.secrets import Secrets
@@ -209,8 +209,8 @@ def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:
     environment = {"PATH": os.environ.get("PATH", os.defpath)}
     if found := shutil.which(deployment.espeak or "espeak-ng"):
         return [found], environment
-    copy = PrivateCopy(default_folder() / "asterisk")
-    if not deployment.espeak and copy.root.is_dir():
+    copy = current(default_folder())
+    if not deployment.espeak and copy is not None:
         data = {"ESPEAK_DATA_PATH": str(copy.speech_data)}
         return copy.program("espeak-ng"), environment | data
     raise PbxRejected(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pbx_bridge.asterisk import running, secrets
-from pbx_bridge.asterisk.packages import PrivateCopy, default_folder
+from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.bootstrap import SECRETS
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -107,8 +107,8 @@ def sipp_program() -> list[str]:
     """How SIPp is started. Raises `PbxRejected` when there is none."""
     if found := shutil.which("sipp"):
         return [found]
-    copy = PrivateCopy(default_folder() / "asterisk")
-    if copy.root.is_dir():
+    copy = current(default_folder())
+    if copy is not None:
         return copy.program("sipp")
     raise PbxRejected("SIPp is not on this machine; install the package sip-tester")
 

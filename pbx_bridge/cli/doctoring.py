@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal.anchors import read_anchors
 from pbx_bridge.adapters.journal.chain import Intact, head_file, verify_file
 from pbx_bridge.asterisk import locate, running
-from pbx_bridge.asterisk.packages import CopyFailed, default_folder
+from pbx_bridge.asterisk.packages import CopyFailed, current, default_folder
+from pbx_bridge.asterisk.version import open_advisories
 from pbx_bridge.bootstrap import (
     LEAST_FREE_BYTES,
     control_socket,
@@ -23,6 +26,9 @@ from pbx_bridge.cli.options import readable, today
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.site import site_problems
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+
+OLD_COPY_DAYS = 60
+"""Asterisk's makers publish a release with closed holes every few weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,32 @@ def _configuration(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _asterisk(deployment: Deployment) -> Iterator[Finding]:
-    if deployment.mode is Mode.PRIVATE and not (default_folder() / "asterisk").is_dir():
+    if deployment.mode is Mode.PRIVATE and current(default_folder()) is None:
         yield Finding("asterisk", True, "the private copy is fetched at the first `up`")
         return
     mode = deployment.mode
     found = locate.locate(mode, lambda _: None, allow_older=deployment.allow_older_asterisk)
     where = found.program[-1] if found.program else "external"
-    yield Finding("asterisk", True, f"{found.version or 'version told by AMI'}, {where}")
+    holes = () if found.version is None else open_advisories(found.version)
+    told = f"{found.version or 'version told by AMI'}, {where}"
+    if holes:
+        told += "; open: " + ", ".join(f"{one.name} ({one.what})" for one in holes)
+    yield Finding("asterisk", not holes, told)
+    if found.private is not None:
+        yield _age(found, deployment)
+
+
+def _age(found: locate.Located, deployment: Deployment) -> Finding:
+    """How old the private copy is, which nobody else renews."""
+    assert found.private is not None
+    days = (datetime.now(UTC) - found.private.made).days
+    what = f"private copy of {found.private.made:%Y-%m-%d} ({days} days)"
+    with suppress(PbxUnavailable):
+        if (works := running.load(deployment.state).version) != str(found.version):
+            what += f"; the exchange works with {works} until it is started again"
+    if days > OLD_COPY_DAYS:
+        what += "; a newer Asterisk may close holes that aren't known here: pbx-bridge update"
+    return Finding("asterisk's age", days <= OLD_COPY_DAYS, what)
 
 
 def _speech(deployment: Deployment) -> Iterator[Finding]:

@@ -25,7 +25,9 @@ from pbx_bridge.adapters.journal import (
     verify_file,
 )
 from pbx_bridge.adapters.journal.export import export_lines
+from pbx_bridge.asterisk.packages import default_folder
 from pbx_bridge.asterisk.process import runs_in
+from pbx_bridge.asterisk.renewing import renew
 from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
 from pbx_bridge.cli.gathering import From, To, period
 from pbx_bridge.cli.options import (
@@ -42,7 +44,7 @@ from pbx_bridge.cli.options import (
     site_of,
     this_user,
 )
-from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.files import PRIVATE
 from pbx_bridge.ports import PbxRejected
 
@@ -58,7 +60,7 @@ File = Annotated[Path, typer.Argument(help="Where to; it must not be there yet."
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (verify, export, backup, restore):
+    for command in (verify, export, backup, restore, update):
         app.command()(command)
 
 
@@ -206,6 +208,27 @@ def restore(
             f"It ends with row {head.seq}, and {deployment.anchor} knows of row {lost}: what came "
             "in between is lost. The bridge says so at its start, until `pbx-bridge verify "
             "--accept WHY` goes on without it\n"
+        )
+
+
+def update(config: Config = CONFIG, state: State = None) -> None:
+    """Renew the private Asterisk; an exchange that runs takes it up at its next start."""
+    deployment = deployment_of(config, state)
+    mode = deployment.mode
+    if mode in (Mode.SYSTEM, Mode.EXTERNAL):
+        raise PbxRejected(
+            f"asterisk: mode is {mode}: that Asterisk is kept up to date by whoever installed it"
+        )
+    found = renew(default_folder(), _progress)
+    if found is None:
+        sys.stdout.write("the private copy is the newest that the mirror has\n")
+        return
+    before, now = found
+    sys.stdout.write(f"Asterisk {before} before, {now} from the next start on\n")
+    if runs_in(deployment.state / "asterisk"):
+        sys.stdout.write(
+            "The exchange that runs goes on with the old one. Start it again when it is quiet: "
+            "calls end with it\n"
         )
 
 
