@@ -39,7 +39,7 @@ from pbx_bridge.cli.options import (
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import numbers, retention
 from pbx_bridge.core.inert import shown
-from pbx_bridge.core.latency import Journey
+from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 Why = Annotated[str, typer.Option("--why", help="Why it is read; it is journaled.")]
@@ -190,7 +190,9 @@ async def _messages_of(forms: Collection[str], site: Site) -> list[dict[str, obj
 def _row(one: Journey, site: Site) -> str:
     start = one.started.astimezone(site.plan.organisation.zone)
     wait = "" if one.wait_s is None else f"{one.wait_s:6.1f} s"
-    by = f" by {shown(one.answered_by)}" if one.answered_by else ""
+    # Of an outgoing call the endpoint is only the trunk.
+    answered_by = one.other_end if one.outcome is Outcome.OUTGOING else one.answered_by
+    by = f" by {shown(answered_by)}" if one.answered_by else ""
     rules = " > ".join(_rules(one))
     return (
         f"{start:%Y-%m-%d %H:%M:%S}  {one.linkedid:<16} {shown(one.caller) or 'withheld':<14} "

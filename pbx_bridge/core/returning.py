@@ -65,7 +65,8 @@ def noted(journey: Journey, plan: Plan) -> NoteCall | None:
     command = NoteCall(journey.linkedid, at, number, sought, reached)
     if not journey.stranded:
         return command
-    return replace(command, left=_sought(journey.sent_to, plan), left_at=journey.ended_at)
+    left = _sought(journey.sent_to, plan) or sought
+    return replace(command, left=left, left_at=journey.ended_at)
 
 
 def _sought(dialled: str, plan: Plan) -> str:

@@ -182,6 +182,8 @@ class Timeline:
                 line = f"{self._caller()} is asked: {self._words(mark)}"
             case "queue":
                 line = "the caller waits in the queue"
+            case "hold":
+                line = "the caller's place in the queue is held, to call them back"
             case "voicemail":
                 line = "the caller may leave a message"
             case "listen":

@@ -160,6 +160,38 @@ async def happened(stage: Stage, kind: str, first: int, times: int = 1) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_s6_an_internal_call_that_is_sent_out_is_one_with_an_outgoing_part(
+    stage: Stage, operator_port: int
+) -> None:
+    """Its minutes are those outside alone."""
+    at_home = Answers(after_s=0.2, talks_s=0.6)
+    async with (
+        desk(stage.up.running.sip, "103", stage.secrets["103"]) as cecilia,
+        Operator(sipp_program(), operator_port, {CALLER: at_home}),
+    ):
+        first = len(stage.watch.events)
+        async with stage.caller("103", phone="104") as caller:
+            talk = await cecilia.answer()
+            await happened(stage, "BRIDGE_ENTER", first, times=2)
+            await asyncio.sleep(1.5)  # longer than the talk outside
+            await cecilia.refer(talk, CALLER)
+            await happened(stage, "BLINDTRANSFER", first)
+            await cecilia.hang_up(talk)
+            ended = await caller.ended()
+        made = await stage.made(ended, first, "103")
+    assert (made.journey.outcome, made.journey.answered_by) == (Outcome.ANSWERED, "103")
+    assert (made.journey.phone, made.journey.other_end) == ("104", CALLER)
+    [outside] = made.journey.outgoing
+    assert outside.until is not None
+    assert (outside.until - outside.since).total_seconds() == pytest.approx(0.6, abs=0.3)
+
+
+async def test_s7_s27_what_a_phone_misdials_or_may_not_call_is_in_no_figure(stage: Stage) -> None:
+    for number in ("199", "0046701234567"):
+        made = await stage.call(number, phone="101")
+        assert (made.journey.outcome, made.journey.counted) == (Outcome.REFUSED, False)
+
+
 async def test_a_blind_transfer_goes_by_the_rules_and_the_caller_is_told(stage: Stage) -> None:
     """To somebody who is away: the caller hears it, and reaches the one who takes the calls."""
     await stage.call("*23*2*1430#", phone="101")

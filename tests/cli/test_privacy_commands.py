@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.test_report_command import NOON, prepared
+from cli.test_report_command import NOON, RECORDINGS, prepared
 from core.plans import ROOT
 from fakes.spool import Spool
 
+from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.store import read_entries
+from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.asterisk.running import Running, save
+from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli.app import main
 from pbx_bridge.cli.options import reading
 from pbx_bridge.core.events import DataRead
@@ -64,9 +69,22 @@ def test_calls_are_listed_for_a_reason_that_is_journaled(run: Run, tmp_path: Pat
     assert {"call", "caller", "wait_s", "steps", "talks"} <= listed[0].keys()
     (noted,) = read(tmp_path)
     assert (noted.who, noted.why) == (getpass.getuser(), "revision av november")
-    _, told = run("calls", *DAY, "--why", "mer", "--outcome", "told")
-    assert all(" told " in line for line in told.splitlines())
-    assert len(told.splitlines()) < len(listed)
+    _, told = run("calls", *DAY, "--why", "mer", "--outcome", "abandoned")
+    assert all(" abandoned " in line for line in told.splitlines())
+    assert 0 < len(told.splitlines()) < len(listed)
+
+
+def test_of_an_outgoing_call_the_number_is_listed_and_not_the_trunk(
+    run: Run, tmp_path: Path
+) -> None:
+    database = Database(database_file(tmp_path / "state"))
+    shutil.copy(RECORDINGS / "cel_called_back.csv", tmp_path / "called.csv")
+    asyncio.run(CelTail(tmp_path / "called.csv", database).catch_up())
+    database.close()
+    days = ("--from", "2026-11-28", "--to", "2026-11-29")
+    _, told = run("calls", *days, "--why", "revision", "--outcome", "outgoing")
+    assert " by 0401234567 " in told
+    assert "operator" not in told
 
 
 @pytest.mark.parametrize("number", ["018000101", "018-000 101", "+358 (0)18 000101"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from core.cel_tables import GAVE_UP_IN_THE_QUEUE, PERSON_ANSWERS, journey, read_table, recorded
 from core.plans import PLAN
@@ -195,3 +197,6 @@ def test_s16_who_was_sent_on_in_vain_is_returned_by_the_last_one_sought() -> Non
     assert command is not None
     assert (command.sought, command.reached, command.left) == ("101", "101", "102")
     assert command.left_at == call.ended_at
+    nowhere = returning.noted(replace(call, sent_to="199"), PLAN)
+    assert nowhere is not None
+    assert nowhere.left == "101", "nobody else was sought"

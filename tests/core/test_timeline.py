@@ -242,6 +242,12 @@ def test_a_step_unknown_to_this_version_is_shown_by_its_name() -> None:
     )
 
 
+def test_a_place_that_is_held_is_told() -> None:
+    assert lines(cel(0, "CHAN_START"), mark(9, "hold|place-kept|vaxel"))[-1] == (
+        "9.00 s  the caller's place in the queue is held, to call them back  [place-kept]"
+    )
+
+
 def test_whose_messages_are_heard_is_told() -> None:
     assert lines(cel(0, "CHAN_START", exten="*97"), mark(0.01, "listen|mailbox-opened|181"))[
         -1
