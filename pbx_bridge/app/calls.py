@@ -7,6 +7,7 @@ with it, so a bridge that dies loses none.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -45,6 +46,8 @@ from pbx_bridge.ports import (
 
 log = structlog.get_logger(__name__)
 
+FALLBACK = "fallback"
+"""The step of a channel about which nothing could be decided: the dialplan goes on alone."""
 LAST_TIMINGS = 1000
 MOST_AT_ONCE = 300
 """Decisions under way at the same time; who comes then waits, and has the fallback after its
@@ -175,7 +178,7 @@ class Calls:
             log.warning("call_left_to_fallback", call=offer.channel, why=str(error)[:LONGEST_WHY])
             return
         except Exception:
-            # The guard time-out of the dialplan helps this caller; the others must go on.
+            # The fallback helps this caller; the others must go on.
             self.tally.failed += 1
             log.exception("call_left_to_fallback", call=offer.channel)
             return
@@ -191,12 +194,32 @@ class Calls:
                 self.tally.lost += 1
 
     async def _answer(self, offer: Offer) -> Done:
+        """Claim the channel and send it on; one that is ours and can't be decided about is sent to
+        the fallback at once: its caller would hear nothing until the guard time-out of the
+        dialplan."""
+        ours = offer.claimed
+        try:
+            call, decision = await self._decided(offer)
+            if not ours and (done := await self._telephony.claim(offer)) is not Done.DONE:
+                return done
+            ours = True
+            return await self._sent_on(offer, call, decision)
+        except Exception:
+            if ours:
+                await self._give_back(offer.channel)
+            raise
+
+    async def _give_back(self, channel: str) -> None:
+        with contextlib.suppress(PbxUnavailable, PbxRejected, ProtocolError):
+            await self._telephony.proceed(channel, FALLBACK, {"PBX_RESULT": ""})
+
+    async def _decided(self, offer: Offer) -> tuple[Call, Decision]:
         now = self._clock.now()
         call = arrived(offer, self._office.exchange.plan, self._pin_of)
         call = await self._placed(offer, call, now)
-        decision = decide(call, self._office.exchange, now)
-        if not offer.claimed and (done := await self._telephony.claim(offer)) is not Done.DONE:
-            return done
+        return call, decide(call, self._office.exchange, now)
+
+    async def _sent_on(self, offer: Offer, call: Call, decision: Decision) -> Done:
         if not isinstance(decision.step, Ask):
             self._hearing.back(offer.channel)
         call, decision = await self._own_steps(offer, call, decision)

@@ -15,7 +15,7 @@ from fakes.speech import FakeSpeech
 from fakes.telephony import FakeTelephony
 from structlog.testing import capture_logs
 
-from pbx_bridge.app.calls import LONGEST_WHY, Calls, arrived
+from pbx_bridge.app.calls import FALLBACK, LONGEST_WHY, Calls, arrived
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.call import Why
@@ -23,7 +23,7 @@ from pbx_bridge.core.events import Decided, Event, PinProved, PinRefused, Referr
 from pbx_bridge.core.inert import LONGEST
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange
-from pbx_bridge.ports import Done, Offer
+from pbx_bridge.ports import Done, Offer, SpeechFailed
 
 CALLER = "0401234567"
 PINS = {"108": "314159"}
@@ -172,6 +172,38 @@ async def test_f01_a_call_whose_link_is_lost_is_left_and_the_next_is_helped(town
     assert (await town.telephony.next_step("17.2"))[0] == "ring"
 
 
+@pytest.mark.parametrize("claimed", [False, True])
+@pytest.mark.parametrize(
+    "failure", [SpeechFailed("no space left on device"), OSError(28, "no space"), KeyError("x")]
+)
+async def test_f33_a_call_whose_words_cannot_be_spoken_goes_to_the_fallback_at_once(
+    town: Town, failure: Exception, claimed: bool
+) -> None:
+    """And not when the guard of the dialplan has run out."""
+    town.speech.failure = failure
+    arrives = town.telephony.enter if claimed else town.telephony.call
+    with capture_logs() as logs:
+        await arrives("17.1", CALLER, PBX_DIALLED="018000199")
+        step, variables = await town.telephony.next_step("17.1")
+        await town.until(lambda: town.calls.tally.failed == 1)
+    assert (step, variables) == (FALLBACK, {"PBX_RESULT": ""}), "it keeps the state that it had"
+    assert [one["event"] for one in logs] == ["call_left_to_fallback"]
+    town.speech.failure = None
+    await town.telephony.call("17.2", CALLER, PBX_DIALLED="018000199")
+    assert (await town.telephony.next_step("17.2"))[0] == "say"
+
+
+async def test_a_call_whose_state_cannot_be_read_is_claimed_by_nobody_or_sent_to_the_fallback(
+    town: Town,
+) -> None:
+    with capture_logs():
+        await town.telephony.call("17.1", PBX_DIALLED="018000101", PBX_CALL="rubbish")
+        await town.until(lambda: town.calls.tally.failed == 1)
+        assert town.telephony.went("17.1") == ([], {}), "Asterisk goes on without waiting"
+        await town.telephony.enter("17.2", PBX_DIALLED="018000101", PBX_CALL="rubbish")
+        assert (await town.telephony.next_step("17.2"))[0] == FALLBACK
+
+
 @pytest.mark.parametrize(
     "state", ["v9 sv", "nonsense", "v1", "v1 xx", "v1 sv ring:1", "x" * 10_240]
 )
@@ -189,6 +221,7 @@ async def test_a_voice_that_fails_leaves_the_caller_without_a_traceback(town: To
     town.speech.broken = frozenset(PROMPTS[Language.SV].values())
     with capture_logs() as logs:
         await town.telephony.call("17.1", PBX_DIALLED="018999999")
+        assert (await town.telephony.next_step("17.1"))[0] == FALLBACK
         await town.until(lambda: town.calls.tally.failed == 1)
     assert "exc_info" not in logs[0]
     town.speech.broken = frozenset()

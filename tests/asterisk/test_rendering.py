@@ -8,6 +8,7 @@ import stat
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from asterisk.norrskar import (
@@ -22,9 +23,11 @@ from asterisk.norrskar import (
     text,
 )
 
+from pbx_bridge.app.calls import FALLBACK
 from pbx_bridge.asterisk.render import Unwritable, render, write
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.config.plan import load_plan
+from pbx_bridge.core.call import Obey, Sort, Step
 from pbx_bridge.core.model import Plan, Trunk
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -197,6 +200,14 @@ def test_s14_without_a_bridge_only_who_has_agreed_once_and_for_all_is_a_deputy()
     people = section(rendered(plan)[DIALPLAN], "pbx-bridge-fallback-person")
     assert "Gosub(pbx-bridge-seek,s,1(101,103-104))" in people
     assert "Gosub(pbx-bridge-seek,s,1(102,))" in people
+
+
+def test_every_step_has_its_extension_and_a_call_that_is_given_back_goes_to_the_fallback() -> None:
+    step = section(rendered(small_plan())[DIALPLAN], "pbx-bridge-step")
+    here = {line.removeprefix("exten => ").split(",")[0] for line in step.splitlines()}
+    ours = (Obey, Sort)
+    assert {kind.__name__.lower() for kind in get_args(Step) if kind not in ours} <= here
+    assert f"exten => {FALLBACK},1,Goto(pbx-bridge-decide,undecided,1)\n" in step
 
 
 def test_s29_what_a_caller_presses_is_no_applications_argument() -> None:

@@ -23,11 +23,15 @@ class FakeSpeech:
         self.broken = broken
         self.asked: list[tuple[Language, str]] = []
         """Everything that was asked for, in order."""
+        self.failure: Exception | None = None
+        """Raised for everything that is asked for."""
         self._said: dict[str, str] = {}
         self._used: dict[str, float] = {}
 
     async def file(self, text: str, language: Language) -> Path:
         self.asked.append((language, text))
+        if self.failure is not None:
+            raise self.failure
         if text in self.broken or not text.strip():
             raise SpeechFailed(f"can't speak {text!r}")
         name = hashlib.sha256(f"{language}\0{text}".encode()).hexdigest()[:24]
