@@ -49,6 +49,7 @@ class Product:
         self.said: list[str] = []
         """Lines of the last `up`, its log among them."""
         self.up: Process | None = None
+        self._started: started.Started | None = None
         self._heard = asyncio.Condition()
         self._ear: asyncio.Task[None] | None = None
         self._passwords: dict[str, str] = {}
@@ -75,10 +76,12 @@ class Product:
 
     @property
     def started(self) -> started.Started:
-        """What Asterisk was started as."""
-        found = started.last(self.state / "asterisk")
-        assert found is not None
-        return found
+        """What Asterisk was started as; from before, while its file is damaged."""
+        with contextlib.suppress(ValueError, OSError):
+            file = self.state / "asterisk" / started.FILE
+            self._started = started._FORM.validate_json(file.read_bytes())
+        assert self._started is not None
+        return self._started
 
     @property
     def up_pid(self) -> int:
