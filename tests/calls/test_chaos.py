@@ -171,10 +171,9 @@ class Chaos:
         span = Span(time.monotonic())
         self.full.append(span)
         filler = self.disk / "filler"
-        with filler.open("wb") as filling, contextlib.suppress(OSError):
+        with filler.open("wb", buffering=0) as filling, contextlib.suppress(OSError):
             while True:
                 filling.write(b"x" * 65536)
-                filling.flush()
         await self.pause(1.0, 3.0)
         if self.rng.random() < 0.5:
             await self.bridge_dies()

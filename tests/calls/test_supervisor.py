@@ -39,11 +39,18 @@ async def kept(town: Path, tmp_path: Path) -> AsyncIterator[Product]:
         yield one
 
 
+def name_of(pid: int) -> str:
+    """As `ps` and `top` show it."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 async def test_f07_asterisk_comes_back_by_itself_and_the_switchboard_is_told(
     kept: Product,
 ) -> None:
     await kept.start()
     before = kept.pids()
+    names = [name_of(pid) for pid in (kept.up_pid, *before.values())]
+    assert names == ["pbx-supervisor", "asterisk", "pbx-bridge"]
     async with kept.phone("103", TALKS), kept.caller("018000103") as caller:
         await caller.answered()
         os.kill(before["asterisk"], signal.SIGKILL)
@@ -212,10 +219,9 @@ async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
             await kept.start()
             people = others_town / "dialplan/people.yaml"
             filler = tmp_path / "d/filler"
-            with filler.open("wb") as filling, contextlib.suppress(OSError):
+            with filler.open("wb", buffering=0) as filling, contextlib.suppress(OSError):
                 while True:
                     filling.write(b"x" * 65536)
-                    filling.flush()
             people.write_text(people.read_text().replace("Anna Berg", "Anna Bergh"))
             await kept.until(lambda: "Asterisk keeps the configuration" in str(kept.said))
             os.kill(kept.pids()["bridge"], signal.SIGKILL)

@@ -1,0 +1,124 @@
+"""What is started: as the files say, or as it was started last."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from asterisk.norrskar import settings
+from typer.testing import CliRunner
+
+import pbx_bridge
+from pbx_bridge.asterisk.locate import Located
+from pbx_bridge.cli.app import app
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.ports import PbxRejected
+from pbx_bridge.supervisor import preparing, running
+from pbx_bridge.supervisor.preparing import NEEDED_BYTES, PortsTaken, Wanted, prepare
+from pbx_bridge.supervisor.started import FILE, Started, keep, last
+
+ROOT = Path(__file__).parent.parent.parent
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
+    """The sample, for an Asterisk that is never started."""
+    for part in ("dialplan", "voicemail"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    config = shutil.copy(ROOT / "config.yaml", tmp_path)
+    (tmp_path / "s").mkdir()
+    ports = dict.fromkeys(("sip", "ari", "ami", "agi", "operations"), 0)
+    found = Located(("/bin/asterisk",), None, None, None, None)
+    monkeypatch.setattr(preparing.locate, "locate", lambda *_, **__: found)  # type: ignore[attr-defined]
+    return Wanted(Path(config), tmp_path / "s", {f"{name}_port": 0 for name in ports})
+
+
+def quiet(_: str) -> None:
+    return
+
+
+def test_what_was_started_is_known_afterwards(tmp_path: Path) -> None:
+    started = Started(("asterisk",), "22.10.1", settings(tmp_path), 9753)
+    keep(started)
+    assert last(tmp_path) == started
+    held = json.loads((tmp_path / FILE).read_text())
+    assert not [key for key in held["settings"] if "password" in key or "secret" in key]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"{}", b'{"program": 1}'])
+def test_a_damaged_note_of_it_is_put_aside(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / FILE).write_bytes(damage)
+    assert last(tmp_path) is None
+    (aside,) = tmp_path.glob(f"{FILE}.damaged-*")
+    assert aside.read_bytes() == damage
+    assert last(tmp_path) is None
+
+
+def test_the_files_are_used_where_they_can_be(wanted: Wanted) -> None:
+    begun = running.begin(wanted, None, quiet)
+    assert begun.trouble == ""
+    assert begun.started.settings.config.is_file()
+
+
+GARBAGE = (b"\x00\xff\xfe garbage", b"- [")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *itertools.product(["dialplan/people.yaml", "voicemail/prompts/sv.yaml"], (*GARBAGE, b"")),
+        *itertools.product(["s/secrets.json"], (*GARBAGE, b"")),
+        *itertools.product(["config.yaml"], GARBAGE),  # an empty one says that all is as usual
+    ],
+)
+def test_whatever_can_not_be_read_the_last_configuration_serves(
+    wanted: Wanted, file: str, damage: bytes
+) -> None:
+    before = running.begin(wanted, None, quiet).started
+    keep(before)
+    (wanted.config.parent / file).write_bytes(damage)
+    assert wanted.folder() == before.settings.folder.parent
+    begun = running.begin(wanted, last(before.settings.folder), quiet)
+    assert begun.started == before
+    assert begun.trouble
+    shutil.rmtree(before.settings.etc)
+    with pytest.raises(Exception, match=r"\S") as refused:
+        running.begin(wanted, before, quiet)
+    assert str(refused.value) == begun.trouble, "where there is none, the trouble itself is told"
+
+
+def test_without_anything_from_before_the_trouble_is_told(wanted: Wanted) -> None:
+    (wanted.config.parent / "dialplan/people.yaml").write_text("- [")
+    with pytest.raises(ConfigError, match=r"people\.yaml"):
+        running.begin(wanted, None, quiet)
+
+
+def test_a_port_that_is_taken_is_told_also_where_there_is_a_configuration(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = running.begin(wanted, None, quiet).started
+    monkeypatch.setattr(preparing, "clashes", lambda _: ["SIP port 5060 is taken by somebody"])
+    with pytest.raises(PortsTaken, match="taken by somebody"):
+        running.begin(wanted, before, quiet)
+
+
+def test_too_little_room_is_told_with_its_figures_and_a_start_from_before_goes_on(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = running.begin(wanted, None, quiet).started
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(0, 0, 12 * 2**20))
+    with pytest.raises(PbxRejected, match=f"12 MiB free.* needs {NEEDED_BYTES // 2**20} MiB"):
+        prepare(wanted.site(), quiet)
+    begun = running.begin(wanted, replace(before, version="before"), quiet)
+    assert (begun.started.version, "12 MiB" in begun.trouble) == ("before", True)
+
+
+def test_the_version_is_told() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"pbx-bridge {pbx_bridge.__version__}\n")
