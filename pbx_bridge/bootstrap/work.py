@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -29,13 +29,15 @@ from pbx_bridge.bootstrap.health import Health
 from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.bootstrap.parts import Parts, control_socket
 from pbx_bridge.config.problems import ConfigError
-from pbx_bridge.config.site import Site, newest_change, read_site
+from pbx_bridge.config.site import Site, fingerprints, newest_change, read_site
+from pbx_bridge.core import differences
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
     EXCHANGE,
     AcceptLoss,
     Command,
     NoteLoss,
+    NotePlan,
     ReportOutage,
     TakeUpPlan,
     technician,
@@ -116,6 +118,7 @@ class Bridge:
         )
         await self._note_loss()
         self.parts.office.note(BridgeStarted(plan.version, pbx_bridge.__version__))
+        await self._note_plan(differences.since(self.parts.office.exchange.known, plan), "")
         await self.parts.office.obey(TakeUpPlan())
         try:
             async with self.agi, self.control, self.operations, asyncio.TaskGroup() as tasks:
@@ -246,7 +249,19 @@ class Bridge:
             raise ValueError("it can't be stored; see `pbx-bridge doctor`")
         return {"accepted": [[one.first, one.last] for one in holes]}
 
-    async def _reload(self, _: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
+    async def _note_plan(self, what: Sequence[str], by: str) -> None:
+        """Journal which files make the plan, where they are others than before."""
+        try:
+            found = await asyncio.to_thread(fingerprints, self.parts.deployment)
+        except OSError as error:
+            log.warning("plan_not_noted", why=str(error))
+            return
+        files = {place: one.hash for place, one in found.items()}
+        owners = {place: one.owner for place, one in found.items()}
+        plan = self.parts.office.exchange.plan.version
+        await self.parts.office.obey(NotePlan(plan, files, owners, tuple(what), by))
+
+    async def _reload(self, _: Mapping[str, Any], who: str = "") -> Mapping[str, object]:
         """Use the files as they are now, or keep the plan and say what is wrong."""
         today = self.parts.clock.now().date()
         try:
@@ -257,8 +272,11 @@ class Bridge:
                 "plan": self.parts.office.exchange.plan.version,
                 "problems": str(error).splitlines(),
             }
+        old = self.parts.office.exchange.plan
         self.parts.use_prompts(site.prompts)
         await self.parts.office.use(site.plan)
+        by = technician(who) if who else ""
+        await self._note_plan(differences.between(old, site.plan), by)
         await self.parts.office.obey(TakeUpPlan())
         log.info("plan_in_force", plan=site.plan.version)
         return {"plan": site.plan.version, "problems": []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 from pbx_bridge.config.deployment import Deployment
@@ -13,6 +14,9 @@ from pbx_bridge.config.plan import check, load_plan
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.prompts import load_prompts, read_prompts
 from pbx_bridge.core.model import Language, Plan
+from pbx_bridge.files import user_name
+
+HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,25 @@ def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     """Every problem of the plan and the wording."""
     _, prompts = read_prompts(deployment.prompts)
     return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells one content of a file from another, and whose it is."""
+
+    hash: str
+    owner: str
+
+
+def fingerprints(deployment: Deployment) -> Mapping[str, Fingerprint]:
+    """Of every file that makes the plan and the wording, by its place. Raises `OSError`."""
+    found = {}
+    for folder in (deployment.dialplan, deployment.voicemail):
+        for file in sorted(folder.rglob("*.yaml")):
+            content = sha256(file.read_bytes()).hexdigest()[:HASH_DIGITS]
+            place = f"{folder.name}/{file.relative_to(folder)}"
+            found[place] = Fingerprint(content, user_name(file.stat().st_uid))
+    return found
 
 
 def newest_change(sources: Iterable[Path]) -> float:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -146,6 +147,20 @@ class TakeUpPlan:
     """A plan has come into force: what differs from the one before is told (S4)."""
 
     by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class NotePlan:
+    """The plan is made of these files; the journal has to know which have changed (S29)."""
+
+    plan: str
+    files: Mapping[str, str]
+    """A hash by the place of the file."""
+    owners: Mapping[str, str]
+    """Users of the machine, by the place of the file."""
+    what: tuple[str, ...]
+    """As in `events.PlanChanged`."""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +370,7 @@ Command = (
     | CountAttendants
     | ReportOutage
     | TakeUpPlan
+    | NotePlan
     | NoteLoss
     | AcceptLoss
     | AskCover

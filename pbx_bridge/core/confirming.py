@@ -23,6 +23,7 @@ from pbx_bridge.core.commands import (
     LiftShield,
     NoteCall,
     NoteLoss,
+    NotePlan,
     NoteRefused,
     OfferForward,
     Promise,
@@ -105,6 +106,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | CountAttendants()
             | ReportOutage()
             | TakeUpPlan()
+            | NotePlan()
             | NoteLoss()
             | AcceptLoss()
             | NoteCall()

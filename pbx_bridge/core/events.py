@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -394,6 +395,23 @@ class PlanInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The technicians' files are others than before (S29): names, nothing of what is in them."""
+
+    plan: str
+    """Its version."""
+    files: Mapping[str, str]
+    """A hash of each file that makes the plan and the wording, by its place."""
+    changed: tuple[str, ...]
+    """Places of those that differ, with their owner; none where no plan was noted before."""
+    what: tuple[str, ...]
+    """As `differences.between` has it."""
+    by: str
+    """Who asked for it; "" where the files were seen to have changed."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RecordGap:
     """Nothing could be stored for a while (F33); calls went on, and are in Asterisk's own log."""
 
@@ -535,6 +553,7 @@ Event = (
     | Decided
     | LinkLost
     | PlanInForce
+    | PlanChanged
     | RecordGap
     | PartGone
     | RequestsRefused

@@ -43,6 +43,7 @@ from pbx_bridge.core.events import (
     PhoneLost,
     PinProved,
     PinRefused,
+    PlanChanged,
     PlanInForce,
     RecordGap,
     ReferralCancelled,
@@ -213,6 +214,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, flood_since=at)
         case FloodEnded():
             return replace(exchange, flood_since=None)
+        case PlanChanged(files=files):
+            return replace(exchange, plan_files=files)
         case PlanInForce(known):
             return replace(exchange, known=known)
         case (

@@ -11,6 +11,7 @@ from pbx_bridge.core import (
     breaking,
     consent,
     covering,
+    differences,
     history,
     locks,
     mailboxes,
@@ -39,6 +40,7 @@ from pbx_bridge.core.commands import (
     LiftShield,
     NoteCall,
     NoteLoss,
+    NotePlan,
     NoteRefused,
     OfferForward,
     Promise,
@@ -118,6 +120,8 @@ def handle(  # noqa: PLR0912 - one case a command
         case TakeUpPlan():
             known = summary(exchange.plan)
             return () if known == exchange.known else (PlanInForce(known, now),)
+        case NotePlan():
+            return differences.note(command, exchange, now)
         case NoteLoss():
             return history.note(command, exchange, now)
         case AcceptLoss():
@@ -203,7 +207,7 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
             if isinstance(command, SettleNotices) and is_technician(by):
                 return None
             return _not_for_others()
-        case ProvePin():
+        case ProvePin() | NotePlan():
             return None
         case AcceptLoss(by=by):
             return None if is_technician(by) else _not_for_others()

@@ -343,6 +343,8 @@ class Exchange:
     """Since when very many requests are refused, None while they aren't."""
     messages: Mapping[str, datetime] = field(default_factory=dict)
     """When the messages of the last days were left, by `mailboxes.key`: those that were told."""
+    plan_files: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of the files that made the plan which was noted last, by their place."""
     holes: tuple[Hole, ...] = ()
     """What is missing of the journal, until a technician has accepted it."""
 
@@ -352,7 +354,7 @@ LOOKED_UP = frozenset({"last_talks"})
 AFTER_CALLS = frozenset(
     {
         *("outbox", "undelivered", "failures", "wrong_pins", "returns", "last_talks", "known"),
-        *("messages", "holes", "flood_since"),
+        *("messages", "holes", "flood_since", "plan_files"),
     }
 )
 """Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""

@@ -33,6 +33,7 @@ from pbx_bridge.core.events import (
     DataRead,
     LinkLost,
     LossAccepted,
+    PlanChanged,
     PlanInForce,
     ReferralSet,
 )
@@ -118,6 +119,35 @@ async def test_the_user_who_asks_is_journaled(site: Site) -> None:
     assert [one.by for one in entries if isinstance(one, ReferralSet)] == [f"technician:{me}"]
     (read,) = [one for one in entries if isinstance(one, DataRead)]
     assert (read.what, read.who, read.why) == ("phone 101", me, "ny telefon")
+
+
+async def test_a_changed_file_is_journaled_with_who_and_what(site: Site) -> None:
+    people = site.deployment.dialplan / "people.yaml"
+    me = pwd.getpwuid(os.getuid()).pw_name
+
+    def noted(one: Bridge) -> list[PlanChanged]:
+        return [
+            entry.event
+            for entry in one.parts.journal.entries()
+            if isinstance(entry.event, PlanChanged)
+        ]
+
+    async with built(site) as one:
+        await one._note_plan((), "")
+        people.write_text(people.read_text().replace("Anna Berg", "Anna Bergman"))
+        await one._reload({}, "bo")
+        await one._reload({}, "bo")
+        (_, event) = noted(one)
+        assert event.changed == (f"dialplan/people.yaml ({me})",)
+        assert event.what == ("people: ~101",)
+        assert event.by == "technician:bo"
+        assert "Bergman" not in str(event)
+        await one.parts.journal.close()
+    people.write_text(people.read_text().replace("Anna Bergman", "Anna Berg"))
+    async with built(site) as one:
+        await one._note_plan((), "")
+        event = noted(one)[-1]
+        assert (event.changed, event.by) == ((f"dialplan/people.yaml ({me})",), "")
 
 
 async def test_a_journal_that_was_lost_is_ill_until_a_technician_accepts_it(site: Site) -> None:
@@ -223,6 +253,7 @@ async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
         await one.parts.journal.close()
         assert [type(entry.event) for entry in one.parts.journal.entries()] == [
             BridgeStarted,
+            PlanChanged,
             PlanInForce,
         ]
 

@@ -56,6 +56,8 @@ ASKS_THE_MACHINE = {
     "cli/logs.py": "the times in a log",
     "files.py": "the name of what is put aside",
     "adapters/backup.py": "the same",
+    "asterisk/renewing.py": "the name of a copy of Asterisk",
+    "cli/doctoring.py": "how many days old such a copy is",
     "adapters/journal/anchors.py": "the time beside a head, which is known by its number",
     "adapters/messages.py": "how old a file is: read again for longer, or said to be unreadable",
     "adapters/speech.py": "how old a file is, when the clock goes steadily",

@@ -50,6 +50,7 @@ from pbx_bridge.core.events import (
     PhoneLost,
     PinProved,
     PinRefused,
+    PlanChanged,
     PlanInForce,
     RecordGap,
     ReferralCancelled,
@@ -121,6 +122,10 @@ EVERY_KIND: list[Event] = [
     BridgeStarted("4f5e", "0.1.0"),
     HistoryLost(5, 9, "missing", NOON, "ab"),
     LossTold(NOON),
+    PlanChanged(
+        *("4f5e", {"dialplan/people.yaml": "ab12"}, ("dialplan/people.yaml (anna)",)),
+        *(("people: +114",), "technician:anna", NOON),
+    ),
     LossAccepted("technician:anna", "disken gick sönder", NOON),
     PhoneHoursBroken("bygglov", NOON, NOON, "ett brådskande ärende", "101"),
     PhoneHoursBroken(*("bygglov", NOON, NOON, "en olycka", "101"), DayHours(((NOON, NOON),), NOON)),
