@@ -297,6 +297,13 @@ class Calls:
         self.meters.rules[decision.why] += 1
 
 
+def sent_by(channel: str, plan: Plan) -> str:
+    """The extension whose phone, as Asterisk names its channel, has sent a caller on; "" where
+    it is nobody's."""
+    extension = channel.removeprefix("PJSIP/").rpartition("-")[0]
+    return extension if channel.startswith("PJSIP/") and extension in plan.people else ""
+
+
 def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> Call:
     """The call behind an offer, with what its channel carries.
 
@@ -310,6 +317,10 @@ def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> 
     if person is None and number is not None and number.kind is TargetKind.MENU:
         speaks = numbers.owner(offer.caller, plan) or number
     own = phone if person is not None else ""
+    outside = number is None and numbers.classify(dialled, plan.dialling)
+    if not own and outside is numbers.Class.NATIONAL:
+        # A phone sends a caller on to a number outside: a call of that phone's (S6).
+        own = sent_by(offer.variables.get("BLINDTRANSFER", ""), plan)
     caller = numbers.signalled(offer.caller)
     fresh = Call(dialled, caller, own, speaks.language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)

@@ -30,8 +30,10 @@ CHANNEL_VARIABLES = (
     "PBX_DIALLED",
     "PBX_PHONE",
     "PBX_JOINED",
+    "BLINDTRANSFER",
 )
-"""What a call carries of its own, shown by ARI in every event of its channel."""
+"""What a call carries of its own, and who has sent it on, shown by ARI in every event of its
+channel."""
 MANAGER_EVENTS = (
     "AgentConnect",
     "AgentRingNoAnswer",

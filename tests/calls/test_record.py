@@ -213,6 +213,27 @@ async def test_a_blind_transfer_goes_by_the_rules_and_the_caller_is_told(stage: 
     assert "Anna Berg är i möte och är åter" in made.heard
 
 
+async def test_a_caller_whom_a_phone_sends_on_to_a_number_outside_reaches_it(
+    stage: Stage, operator_port: int
+) -> None:
+    outside = Answers(after_s=0.2, talks_s=0.5)
+    async with (
+        desk(stage.up.running.sip, "103", stage.secrets["103"]) as cecilia,
+        Operator(stage.sipp, operator_port, {"0457000199": outside}),
+    ):
+        first = len(stage.watch.events)
+        async with stage.caller("018000103") as caller:
+            talk = await cecilia.answer()
+            await happened(stage, "BRIDGE_ENTER", first, times=2)
+            await cecilia.refer(talk, "0457000199")
+            await happened(stage, "BLINDTRANSFER", first)
+            await cecilia.hang_up(talk)
+            ended = await caller.ended()
+        made = await stage.made(ended, first, "018000103")
+    assert made.whys[-1] == "outgoing"
+    assert [one.by for one in made.journey.talks] == ["103", "operator"]
+
+
 async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     stage: Stage, operator_port: int
 ) -> None:
