@@ -13,7 +13,7 @@ from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
 from fakes.speech import FakeSpeech
 from fakes.telephony import FakeTelephony
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -98,6 +98,7 @@ def typed_pins(dialled: str, keys: list[tuple[str, str]]) -> Iterator[str]:
     yield from PINS.values()
 
 
+@settings(deadline=None)  # each is a whole call through the app
 @given(callers, pins, answers)
 @example((ELSEWHERE, "", MENU), "", [("102", "#"), ("778899", "#"), ("778899", "#")])
 @example((ELSEWHERE, "", MENU), "", [("778899", "#"), ("778899", "#")])
