@@ -1,6 +1,8 @@
 # Asterisk, without any configuration of its own: it reads what the bridge has rendered.
 # Debian's stable releases carry no Asterisk, hence sid. Nothing is copied from the context.
-FROM debian:sid-slim
+# By digest where one is known: --build-arg DEBIAN_IMAGE=debian:sid-slim@sha256:…
+ARG DEBIAN_IMAGE=debian:sid-slim
+FROM ${DEBIAN_IMAGE}
 
 # The same number in both images: they share files that only their owner may read.
 ARG PBX_UID=10001

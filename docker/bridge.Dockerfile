@@ -1,15 +1,19 @@
 # The bridge. Built from the repository's root: docker build -f docker/bridge.Dockerfile .
-FROM python:3.11-slim AS build
+# Name them by digest where one is known: --build-arg PYTHON_IMAGE=python:3.11-slim@sha256:…
+ARG PYTHON_IMAGE=python:3.11-slim
+FROM ${PYTHON_IMAGE} AS build
 
 WORKDIR /build
 COPY pyproject.toml README.md requirements.txt ./
 COPY pbx_bridge pbx_bridge
-# The pins of requirements.txt as constraints, so that tools for development stay outside.
-RUN sed --regexp-extended '/^ *(--hash|#)/d; s/ *\\$//' requirements.txt > constraints.txt \
+# Everything is compared with the hashes of requirements.txt; of that only what the bridge needs is
+# installed, and nothing from anywhere else: tools for development stay outside.
+RUN python -m pip wheel --no-cache-dir --no-deps --require-hashes \
+        --requirement requirements.txt --wheel-dir /wheels \
  && python -m venv /opt/pbx-bridge \
- && /opt/pbx-bridge/bin/pip install --no-cache-dir --constraint constraints.txt .
+ && /opt/pbx-bridge/bin/pip install --no-cache-dir --no-index --find-links /wheels .
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
 
 ARG PBX_UID=10001
 

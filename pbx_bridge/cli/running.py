@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -79,6 +80,7 @@ def up(
         if deployment.mode is Mode.EXTERNAL:
             raise typer.BadParameter("an external Asterisk is started elsewhere; use serve")
     log_to_stderr(level, LogFormat(form))
+    _say_if_root()
     call_this_process("pbx-supervisor")
     _until_signalled(lambda: supervise(wanted, _say, _print_ready))
 
@@ -204,6 +206,15 @@ def phone(
         show(typed)
     else:
         _say("\n".join(f"{key:<10} {value}" for key, value in typed.items()))
+
+
+def _say_if_root() -> None:
+    """Nothing that an exchange does needs root, where its ports are above 1023."""
+    if os.geteuid() == 0:
+        _warn(
+            "This runs as root, so whoever breaks into Asterisk has the whole machine: give it a "
+            "user of its own"
+        )
 
 
 def _warn(words: str) -> None:

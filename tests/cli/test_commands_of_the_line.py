@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import database_file
+from pbx_bridge.cli import running
 from pbx_bridge.cli.options import reading, this_user
 from pbx_bridge.core.events import BridgeStarted, DataRead, ReferralSet
 
@@ -218,6 +220,15 @@ def test_a_password_is_not_shown_where_that_can_not_be_journaled(run: Run, town:
     said = run("phone", "101")
     assert said.code != 0
     assert secret not in said.out + said.err
+
+
+@pytest.mark.parametrize(("user", "lines"), [(0, 1), (1000, 0)])
+def test_root_is_told_in_one_line(
+    user: int, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    running._say_if_root()
+    assert capsys.readouterr().err.count("\n") == lines
 
 
 def test_a_phone_of_nobody_is_refused_with_a_guess(run: Run) -> None:
