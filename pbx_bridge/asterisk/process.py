@@ -12,15 +12,14 @@ import contextlib
 import fcntl
 import os
 import signal
-import sqlite3
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
+from pbx_bridge.asterisk import astdb
 from pbx_bridge.asterisk.settings import Settings
-from pbx_bridge.files import put_aside
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.processes import Process, how_it_ended
 
@@ -36,7 +35,6 @@ LAST_LINES = 12
 LAST_BYTES = 8192
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 """The rest may hold secrets, which dialplans could read and a core dump would show."""
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +72,7 @@ class AsteriskProcess:
         """
         self._settings.make_folders()
         with _locked(self._settings) as lock:
-            if aside := mended(self._settings.astdb_file):
-                log.error("astdb_damaged", aside=str(aside), what="it is made anew")
+            astdb.mend(self._settings.astdb_file, self._settings.astdb_copy)
             self._process = self._spawn(lock)
         self._stopping = False
         ready = asyncio.create_task(self._ready())
@@ -269,21 +266,3 @@ def _pid(settings: Settings) -> str:
 
 def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
-
-
-def mended(astdb: Path) -> Path | None:
-    """Put a database that SQLite can't read aside; where it lies then, None if it was well.
-
-    Asterisk doesn't start with a damaged one, and makes what is missing: it holds a picture of
-    the bridge's state, and the phones' registrations, which they renew. Raises `OSError`.
-    """
-    if not astdb.exists() and not astdb.is_symlink():
-        return None
-    try:
-        with contextlib.closing(sqlite3.connect(astdb)) as connection:
-            (found,) = connection.execute("PRAGMA quick_check").fetchone()
-    except sqlite3.Error as error:
-        if astdb.is_file() and getattr(error, "sqlite_errorcode", None) not in DAMAGED:
-            return None  # a full disk or the like is no damage
-        found = str(error)
-    return None if found == "ok" else put_aside(astdb)

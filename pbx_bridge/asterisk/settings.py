@@ -155,6 +155,11 @@ class Settings:
         return self.astdb / "astdb.sqlite3"
 
     @property
+    def astdb_copy(self) -> Path:
+        """As AstDB was a few seconds ago, for when it is damaged."""
+        return self.astdb / "copy.sqlite3"
+
+    @property
     def sounds(self) -> Path:
         """Sentences spoken by the bridge, as WAV files."""
         return self.folder / "sounds"

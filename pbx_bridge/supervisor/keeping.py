@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import structlog
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.operations import Operations
+from pbx_bridge.asterisk.astdb import keep_copy
 from pbx_bridge.bootstrap import changes, control_socket
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.meters import Measure, Spread
@@ -60,6 +62,7 @@ class Supervisor:
                 self._keep_bridge,
                 self._keep_configuration,
                 self._keep_bounds,
+                self._keep_astdb,
                 self._tell_outages,
                 systemd.stay_alive,
             ):
@@ -211,6 +214,14 @@ class Supervisor:
         logs = bounds(self._exchange.bridge.log_file, self._exchange.settings.log)
         while True:
             await asyncio.to_thread(keep_short, logs)
+            await asyncio.sleep(BOUNDS_INTERVAL_S)
+
+    async def _keep_astdb(self) -> None:
+        settings = self._exchange.settings
+        while True:
+            await self._asterisk_up.wait()
+            with contextlib.suppress(sqlite3.Error, OSError):  # no room, or it is damaged already
+                await asyncio.to_thread(keep_copy, settings.astdb_file, settings.astdb_copy)
             await asyncio.sleep(BOUNDS_INTERVAL_S)
 
     async def _tell_outages(self) -> None:

@@ -193,6 +193,16 @@ class Chaos:
         if pid is not None and alive(pid):
             os.kill(pid, signal.SIGKILL)
 
+    def all_of(self, made: Made) -> str:
+        """A call from both sides, for whoever has to find out what became of it."""
+        logs = (self.kept.state / "asterisk/log/cel-custom").glob("events.csv*")
+        lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
+        of_it = {line.split(",")[2] for line in lines if made.number in line}
+        told = [line for line in lines if any(one and one in line for one in of_it)]
+        result, span = made.result, f"{made.span.since:.2f} to {made.span.until:.2f}"
+        said = result and (result.status, result.ended_by, result.heard.size / RATE_HZ)
+        return f"{made.number} to {made.dialled}, {span}: {said}\n" + "\n".join(told)
+
     async def ring(self) -> None:
         """Callers, one after the other, until cancelled; those on the way come to their end."""
         async with asyncio.TaskGroup() as callers:
@@ -257,7 +267,7 @@ async def test_whatever_happens_nobody_is_lost_and_all_is_well_again_without_a_h
             told = f"seed {SEED}: {chaos.done}"
             helped = [one for one in chaos.calls if not one.meets(chaos.deaths)]
             assert len(helped) > len(chaos.calls) / 3, told
-            lost = [one.number for one in helped if not one.was_helped]
+            lost = [chaos.all_of(one) for one in helped if not one.was_helped]
             assert lost == [], told
             stored = [one.number for one in helped if not one.meets(chaos.full)]
             await kept.until(lambda: set(stored) <= set(recorded(kept)), 60)
