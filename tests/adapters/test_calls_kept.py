@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ from pbx_bridge.adapters.record import (
 from pbx_bridge.adapters.record.calls import CallKeeper
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.latency import Outcome, fold
+from pbx_bridge.ports import JournalUnavailable
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -260,3 +262,34 @@ async def test_what_an_earlier_version_kept_of_refused_and_answered_calls_is_put
             "SELECT k.outcome, talked FROM calls JOIN call_kinds k ON k.id = kind ORDER BY calls.id"
         ).fetchall()
     assert sorted(rows) == [("abandoned", 0), ("outgoing", 60_000_000), ("refused", 0)]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_f33_what_could_not_be_stored_is_stored_later_as_what_it_was(
+    path: Path, store: Database, tail: CelTail, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """The first of their kinds: nothing that was undone with them is taken for known."""
+    write, left = store.write, times
+
+    async def fails(fn: Callable[[sqlite3.Connection], object]) -> object:
+        nonlocal left
+        left -= 1
+
+        def undone(connection: sqlite3.Connection) -> object:
+            fn(connection)
+            raise JournalUnavailable("full")
+
+        return await write(fn if left < 0 else undone)
+
+    monkeypatch.setattr(store, "write", fails)
+    append(path, ended_call(1))
+    for _ in range(times):
+        with pytest.raises(JournalUnavailable):
+            await tail.catch_up()
+    await tail.catch_up()
+    append(path, outside("0401234567", "outgoing"))
+    await tail.catch_up()
+    with store.reader() as connection:
+        figures = read_calls(connection, datetime(2000, 1, 1, tzinfo=UTC), FAR)
+        expected = [one for one in fold(read_cel(connection)) if one.ended_at is not None]
+    assert facts(figures) == facts(Calls.of(expected))

@@ -93,7 +93,7 @@ class CallKeeper:
 
         Returns the calls that are kept only now, and those that are over only now.
         """
-        self._kinds = self._kinds or _stored_kinds(connection)
+        self._know_kinds(connection)
         starts = _starts(connection)
         new: list[Journey] = []
         for linkedid in linkedids:
@@ -125,7 +125,7 @@ class CallKeeper:
     def lose(self, connection: sqlite3.Connection, before: int) -> list[Journey]:
         """Calls that began before a time (microseconds since 1970), and whose callers' places are
         held as far as is known: they are not. Returns those whose details are kept."""
-        self._kinds = self._kinds or _stored_kinds(connection)
+        self._know_kinds(connection)
         found = []
         for linkedid, text in still_held(connection, before):
             if text is None:
@@ -199,6 +199,12 @@ class CallKeeper:
             is_over = journey.outcome is not Outcome.HELD
             connection.execute(_CORRECT, (*values, is_over, journey.linkedid))
         return is_new
+
+    def _know_kinds(self, connection: sqlite3.Connection) -> None:
+        """What was made in a transaction that was undone isn't known (F33)."""
+        (last,) = connection.execute("SELECT max(id) FROM call_kinds").fetchone()
+        if last != max(self._kinds.values(), default=None):
+            self._kinds = _stored_kinds(connection)
 
     def _kind(self, connection: sqlite3.Connection, kind: Kind) -> int:
         found = self._kinds.get(kind)
