@@ -50,7 +50,7 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
             {"person": one.person, "to": one.to, "consent": one.consent}
             for held in exchange.forwards.values()
             for one in held
-            if one.until > now
+            if one.until.timestamp() > now.timestamp()
         ],
         "flood_since": _iso(exchange.flood_since),
         "pin_locks": [

@@ -24,7 +24,7 @@ def break_hours(command: BreakPhoneHours, exchange: Exchange, now: datetime) -> 
     if command.note not in [text[language] for text in plan.organisation.phone_hours.emergencies]:
         return Refusal("S24", "unknown-emergency", sentence("refused-unknown-note"))
     until = command.until.astimezone(plan.organisation.zone)
-    if until <= now:
+    if until.astimezone(UTC) <= now.astimezone(UTC):
         return Refusal("S24", "end-has-passed", sentence("refused-time-passed"))
     if until.date() != now.astimezone(plan.organisation.zone).date():
         return Refusal("S24", "break-ends-today", sentence("refused-break-ends-today"))

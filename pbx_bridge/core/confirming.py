@@ -58,7 +58,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
     plan = exchange.plan
     match command:
         case SetReferral(person, since=since):
-            begins = max(now, since or now)
+            begins = max(now, since or now, key=lambda one: one.astimezone(UTC))
             told = _told(plan.people[person], exchange, begins, now, "referral-set")
             return (*told, *_gaps(command, exchange, now))
         case CancelReferral():
@@ -217,7 +217,7 @@ def _told(
     if not absence.keeps_calls_away(exchange, referral):
         key = "referral-reachable"
     yield absence.told_absence(key, person, referral, exchange)
-    if begins > now:
+    if begins.astimezone(UTC) > now.astimezone(UTC):
         yield sentence("referral-begins", since=begins)
     if not absence.keeps_calls_away(exchange, referral):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
 from pbx_bridge.core import history, locks, mailboxes
@@ -206,7 +206,9 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return _returned(exchange, event)
         case MessageLeft(at=at):
             messages = {
-                key: left for key, left in exchange.messages.items() if left > at - mailboxes.KEPT
+                key: left
+                for key, left in exchange.messages.items()
+                if left.astimezone(UTC) > at.astimezone(UTC) - mailboxes.KEPT
             }
             messages[mailboxes.key(event.mailbox, event.message)] = at
             return replace(exchange, messages=messages)
@@ -240,7 +242,7 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
 def _referred(exchange: Exchange, event: ReferralSet | ReferralCancelled) -> Exchange:
     held = [one for one in exchange.referrals.get(event.person, ()) if one.since != event.since]
     if isinstance(event, ReferralSet):
-        held = [one for one in held if one.until > event.at - KEPT]
+        held = [one for one in held if one.until.astimezone(UTC) > event.at.astimezone(UTC) - KEPT]
         held.append(
             Referral(
                 event.person,
@@ -268,7 +270,9 @@ def _forwarded(
     others = [one for one in held if one not in this]
     match event:
         case ForwardOffered(person, to, since, until, at):
-            recent = [one for one in others if one.until > at - KEPT]
+            recent = [
+                one for one in others if one.until.astimezone(UTC) > at.astimezone(UTC) - KEPT
+            ]
             held = [*recent, Forward(person, to, since, until, at)]
         case ForwardAnswered(consent=consent):
             held = [replace(one, consent=consent) if one in this else one for one in held]
@@ -286,7 +290,8 @@ def _covered(exchange: Exchange, event: CoverAsked | CoverAnswered) -> Exchange:
         held = [
             one
             for one in held
-            if one.until > event.at - KEPT and (one.person, one.to, one.since) != this
+            if one.until.astimezone(UTC) > event.at.astimezone(UTC) - KEPT
+            and (one.person, one.to, one.since) != this
         ]
         asked = Cover(
             *(event.line, event.person, event.to, event.since, event.until, event.at),
@@ -338,7 +343,9 @@ def _due(event: ReturnDue, held: Return | None) -> Return:
 def _broken(exchange: Exchange, event: PhoneHoursBroken | PhoneHoursResumed) -> Exchange:
     held = [*exchange.breaks.get(event.line, ())]
     if isinstance(event, PhoneHoursBroken):
-        held = [one for one in held if one.until > event.since - KEPT]
+        held = [
+            one for one in held if one.until.astimezone(UTC) > event.since.astimezone(UTC) - KEPT
+        ]
         held.append(Break(event.line, event.since, event.until, event.note, event.by))
     else:
         held = [one.ended(event.at) for one in held]

@@ -75,7 +75,7 @@ class Sweep:
         self._now = now
         self._since = since
         self._span = (_second(since), _second(until))
-        self._days = max(0, (until - since).days) + 3
+        self._days = max(0, (until.astimezone(UTC) - since.astimezone(UTC)).days) + 3
         self._hours: dict[str, list[Span]] = {}
         self._away: dict[str, list[Span]] = {}
 

@@ -313,7 +313,11 @@ def _locked(lock: Lock) -> Refusal:
 
 def _take_message(command: TakeMessage, exchange: Exchange, now: datetime) -> Answer:
     """Once; of mailboxes that nobody has any more there is nobody to tell."""
-    mailbox, message, at = command.mailbox, command.message, min(command.at, now)
+    mailbox, message, at = (
+        command.mailbox,
+        command.message,
+        min(command.at, now, key=lambda one: one.astimezone(UTC)),
+    )
     owner = mailboxes.owner(exchange.plan, mailbox)
     if owner is None or not mailboxes.is_new(exchange, mailbox, message, at, now):
         return ()

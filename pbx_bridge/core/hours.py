@@ -148,11 +148,14 @@ def stretches(
     spans: tuple[Span, ...], lunch: tuple[Span, ...], day: date, zone: ZoneInfo, reason: Reason
 ) -> tuple[Opening, ...]:
     """The spans that begin on `day`, lunch and the hour that does not exist taken out, as
-    instants."""
+    instants.
+
+    Either may go over midnight: the lunch of the day before and that of the day after count too."""
     found = [_opening(span, day, zone, reason) for span in spans]
     for pause in lunch:
-        closed = _opening(pause, day, zone, Reason(Cause.LUNCH))
-        found = [part for one in found for part in without(one, closed)]
+        for around in (-1, 0, 1):
+            closed = _opening(pause, day + timedelta(days=around), zone, Reason(Cause.LUNCH))
+            found = [part for one in found for part in without(one, closed)]
     return tuple(one for one in found if one.start.astimezone(UTC) < one.end.astimezone(UTC))
 
 

@@ -76,7 +76,7 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         case _:
             reason = Named(plan.reasons_by_name[notice.reason].public)
             yield sentence(f"notice-{notice.about}", name=name, reason=reason, until=until)
-    if notice.since is not None and notice.since > notice.at:
+    if notice.since is not None and notice.since.astimezone(UTC) > notice.at.astimezone(UTC):
         yield sentence("referral-begins", since=notice.since)
     known = plan.reasons_by_name.get(notice.reason)
     if known is not None and known.private and not private_reason(notice, exchange):

@@ -40,21 +40,47 @@ def line_openings(
         return
     breaks = exchange.breaks[line.name]
     midnight = datetime.combine(_day(now, plan), time(), plan.organisation.zone)
-    whole = openings(schedule, plan, midnight, days)
+    whole = _cut(openings(schedule, plan, midnight, days), plan)
+    held: Opening | None = None
     for day, group in groupby(whole, lambda one: _day(one.start, plan)):
         found: Sequence[Opening] = tuple(group)
         if day in broken:
             that_day = [one for one in breaks if _day(one.since, plan) == day]
             found = repaid(found, that_day, latest_end(plan, day))
-        yield from (one for one in found if _instant(one.end) > _instant(now))
+        for one in found:
+            if held is not None and _instant(held.end) == _instant(one.start):
+                held = replace(held, end=one.end, closes=one.closes)
+                continue
+            if held is not None and _instant(held.end) > _instant(now):
+                yield held
+            held = one
+    if held is not None and _instant(held.end) > _instant(now):
+        yield held
 
 
 def openings_on(exchange: Exchange, line: Line, day: date) -> tuple[Opening, ...]:
-    """The openings of `line` that begin on `day`."""
+    """The openings of `line` that begin on `day`; of phone hours, which are broken and repaid by
+    the day, what of them lies in it."""
     plan = exchange.plan
     midnight = datetime.combine(day, time(), plan.organisation.zone)
     found = line_openings(exchange, line, midnight, DAYS_AROUND)
+    if line.phone_hours:
+        found = _cut(found, plan)
     return tuple(one for one in found if _day(one.start, plan) == day)
+
+
+def _cut(found: Iterable[Opening], plan: Plan) -> Iterator[Opening]:
+    """Yield the openings cut at midnight."""
+    zone = plan.organisation.zone
+    for one in found:
+        start = one.start
+        while True:
+            midnight = datetime.combine(_day(start, plan) + timedelta(days=1), time(), zone)
+            if _instant(midnight) >= _instant(one.end):
+                break
+            yield replace(one, start=start, end=midnight)
+            start = midnight
+        yield replace(one, start=start)
 
 
 def planned_on(plan: Plan, line: Line, day: date) -> tuple[Opening, ...]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, time, timedelta
+
 import pytest
-from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, at
+from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, ZONE, at
 
 from pbx_bridge.core import codes
 from pbx_bridge.core.closed import told_before, told_closed
-from pbx_bridge.core.commands import BreakPhoneHours, Command, Refusal, ResumePhoneHours
+from pbx_bridge.core.commands import TECHNICIAN, BreakPhoneHours, Command, Refusal, ResumePhoneHours
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.events import DayHours, Event, NoticeDue, PhoneHoursBroken, PhoneHoursResumed
-from pbx_bridge.core.folding import fold
+from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.handling import handle
-from pbx_bridge.core.model import Language
+from pbx_bridge.core.hours import is_open
+from pbx_bridge.core.model import Language, Schedule, Span
 from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.telling import spoken
-from pbx_bridge.core.timetable import line_openings, line_opens
+from pbx_bridge.core.timetable import line_open, line_openings, line_opens, owed
 from pbx_bridge.core.wording import render
 
 LINE = PLAN.lines["bygglov"]
@@ -158,3 +162,44 @@ def handle_events(command: Command) -> tuple[Event, ...]:
     events = handle(command, EXCHANGE, DAY)
     assert not isinstance(events, Refusal)
     return events
+
+
+ALWAYS = Schedule("always", ((Span(time(0), time(0)),),) * 7, on_holidays=True)
+NIGHTS = Schedule("nights", ((Span(time(20), time(4)),),) * 7, on_holidays=True)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "begins", "ends"),
+    [
+        (ALWAYS, "2026-03-03 10:00", "2026-03-03 11:00"),
+        (ALWAYS, "2026-03-03 00:00", "2026-03-03 23:59"),
+        (NIGHTS, "2026-03-03 21:00", "2026-03-03 23:30"),
+        (NIGHTS, "2026-03-03 01:00", "2026-03-03 02:00"),
+    ],
+)
+def test_s24_phone_hours_that_touch_midnight_can_be_broken(
+    schedule: Schedule, begins: str, ends: str
+) -> None:
+    line = replace(PLAN.lines["bygglov"], hours=schedule.name)
+    plan = replace(
+        PLAN,
+        lines={**PLAN.lines, "bygglov": line},
+        schedules={**PLAN.schedules, schedule.name: schedule},
+    )
+    exchange, now, until = fresh(plan), at(begins), at(ends)
+    note = plan.organisation.phone_hours.emergencies[0][plan.organisation.language]
+    answer = handle(BreakPhoneHours("bygglov", note, until, TECHNICIAN), exchange, now)
+    assert not isinstance(answer, Refusal)
+    after = fold(exchange, answer)
+    moment = now.astimezone(UTC) - timedelta(days=1)
+    while moment < now.astimezone(UTC) + timedelta(days=2):
+        here = moment.astimezone(ZONE)
+        broken = now.astimezone(UTC) <= moment < until.astimezone(UTC)
+        usual = is_open(schedule, plan, here)
+        is_today = here.date() == now.date()
+        if broken or not is_today:
+            assert line_open(after, line, here) is (usual and not broken), here
+        elif usual:
+            assert line_open(after, line, here), here
+        moment += timedelta(minutes=30)
+    assert owed(after, line, now.date()) <= until - now

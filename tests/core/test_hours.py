@@ -387,3 +387,34 @@ def test_the_three_questions_agree(data: st.DataObject, day: date, minute: int) 
         assert not is_open(schedule, plan, opens.astimezone(UTC) - timedelta(minutes=1))
     if present is not None:
         assert not is_open(schedule, plan, present.end) or opens is None
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        (Span(time(20), time(4)),),
+        (Span(time(0), time(0)),),
+        (Span(time(0), time(2)), Span(time(20), time(3))),
+        (Span(time(23, 45), time(23, 15)),),
+    ],
+)
+@pytest.mark.parametrize("lunch", [Span(time(23, 30), time(0, 30)), Span(time(1), time(1, 30))])
+def test_lunch_is_closed_time_on_whatever_day_also_over_midnight(
+    spans: tuple[Span, ...], lunch: Span
+) -> None:
+    schedule = Schedule("x", (spans,) * 7, on_holidays=True, lunch=(lunch,))
+
+    def within(span: Span, clock: time) -> bool:
+        if span.start < span.end:
+            return span.start <= clock < span.end
+        return clock >= span.start or clock < span.end
+
+    found = list(openings(schedule, PLAN, at("2026-03-03 12:00"), days=5))
+    edges = [one for opening in found for one in (opening.start, opening.end)]
+    assert edges == sorted(edges, key=lambda one: one.timestamp())
+    for minute in range(0, 2 * 24 * 60, 5):
+        moment = at("2026-03-03 12:00") + timedelta(minutes=minute)
+        clock = moment.time()
+        wanted = any(within(span, clock) for span in spans) and not within(lunch, clock)
+        held = any(one.start <= moment < one.end for one in found)
+        assert (held, is_open(schedule, PLAN, moment)) == (wanted, wanted), moment

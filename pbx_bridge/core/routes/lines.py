@@ -133,7 +133,7 @@ def _until_closing(exchange: Exchange, line: Line, now: datetime, seconds: int) 
     opening = opening_of(exchange, line, now)
     if line.at_closing is AtClosing.SERVE or opening is None:
         return seconds
-    left = ceil((opening.end - now) / timedelta(seconds=1))
+    left = ceil(opening.end.timestamp() - now.timestamp())
     return max(1, min(seconds, left))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pbx_bridge.core import absence, numbers, reach
 from pbx_bridge.core.call import Ask, Call, Decision, Ring, Why
@@ -100,11 +100,12 @@ def _when(exchange: Exchange, person: Person, now: datetime, *, told: bool) -> I
     """Yield when the person can be reached, unless that was `told`, and the unit if sooner
     (S7)."""
     back = absence.back_at(exchange, person, now)
-    if back > now and not told:
+    later = back.astimezone(UTC) > now.astimezone(UTC)
+    if later and not told:
         yield sentence("reach-again", name=person.name, until=back)
     unit = exchange.plan.units[person.unit]
     unit_back = reach.unit_back_at(exchange, unit, now)
-    if back <= now or unit_back == now:
+    if not later or unit_back == now:
         yield sentence("try-again-soon")
     elif unit_back is not None and unit_back.date() < back.date():
         yield sentence("line-next", line=Named(unit.title), opens=unit_back)
