@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal.anchors import read_anchors
-from pbx_bridge.adapters.journal.chain import Intact, head_file, verify_file
+from pbx_bridge.adapters.journal.chain import Broken, head_file, verify_file
 from pbx_bridge.asterisk import locate, running
 from pbx_bridge.asterisk.packages import CopyFailed, current, default_folder
 from pbx_bridge.asterisk.version import open_advisories
@@ -115,8 +115,13 @@ def _journal(deployment: Deployment) -> Iterator[Finding]:
         return
     with readable(path):
         verdict = verify_file(path, anchors)
-    well = isinstance(verdict, Intact)
-    yield Finding("journal", well, "chain intact" if well else f"{verdict}; see `verify`")
+    if isinstance(verdict, Broken):
+        what = f"broken at row {verdict.seq}: {verdict.why}; see `pbx-bridge verify`"
+        yield Finding("journal", False, what)
+        return
+    lost = ", ".join(f"{one.first}-{one.last}" for one in verdict.accepted)
+    what = f"chain intact, without rows {lost}, accepted as lost" if lost else "chain intact"
+    yield Finding("journal", True, what)
 
 
 def _supervisor(deployment: Deployment) -> Iterator[Finding]:
