@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from adapters.fake_ari import (
+    APP,
     DECIDE,
     TIMEOUT_S,
     FakeAri,
@@ -133,6 +134,26 @@ async def test_f08_ones_own_older_connection_that_is_served_late_is_no_other_bri
             with pytest.raises(PbxRejected, match="another bridge has connected"):
                 async with asyncio.timeout(TIMEOUT_S):
                     await task
+
+
+async def test_f03_an_application_that_was_dropped_with_an_older_connection_is_made_anew() -> None:
+    async with serving() as fake:
+        ari = ari_of(fake, ping_interval_s=0.05, request_timeout_s=0.1)
+        async with running(ari):
+            await until(ari.connected.is_set)
+            fake.silent = True
+            await until(lambda: ari._given_up >= 1)
+            fake.silent = False
+            await in_peace(fake, ari)
+            ari._ping_interval_s = 0.02
+            before = fake.socket
+            fake.reset()
+            await until(lambda: fake.socket is not before and ari.connected.is_set())
+            before = fake.socket
+            fake.status = {f"applications/{APP}": 404}
+            await until(lambda: not ari.connected.is_set())
+            fake.status = {}
+            await until(lambda: fake.socket is not before and ari.connected.is_set())
 
 
 async def test_f08_a_while_after_a_silence_nothing_of_ours_is_served_late(

@@ -289,6 +289,11 @@ class Ari:
         """One rest and one round trip: a peer that has fallen silent is noticed by it."""
         await asyncio.sleep(self._ping_interval_s)
         await socket.request("GET", "asterisk/ping")
+        if self._is_own():
+            # The end of a connection that was served late may take our application with it.
+            path = f"applications/{ari.segment(self._address.app)}"
+            if (await socket.request("GET", path)).status == 404:
+                raise PbxUnavailable("Asterisk has dropped our application")
 
     async def _lost(self) -> None:
         self._socket = None
