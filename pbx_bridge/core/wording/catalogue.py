@@ -21,7 +21,6 @@ _TO_CALLERS = {
     "passing-to": "name",
     "passing-to-line": "line",
     # a line
-    "welcome": "organisation",
     "line-closed": "line opens",
     "line-closed-unknown": "line",
     "line-no-answer": "line",
@@ -37,7 +36,6 @@ _TO_CALLERS = {
     "line-broken": "line note opens",
     "line-broken-today": "line note",
     "line-at-lunch": "line opens",
-    "please-wait": "",
     "try-again-soon": "",
     "closes": "until",
     # choices
@@ -62,9 +60,7 @@ _TO_CALLERS = {
     "trunk-failed": "",
     # no bridge decides: nothing is known but what Asterisk has in its own store
     "fallback-sorry": "",
-    "fallback-unreachable": "",
     "fallback-closed": "",
-    "fallback-passing": "",
 }
 _TO_STAFF = {
     "referral-set": "name reason until",
