@@ -75,8 +75,13 @@ class AsteriskProcess:
             astdb.mend(self._settings.astdb_file, self._settings.astdb_copy)
             self._process = self._spawn(lock)
         self._stopping = False
+        await self.ready()
+        log.info("asterisk_started", pid=self.pid, folder=str(self._settings.folder))
+
+    async def ready(self) -> None:
+        """Return when it has fully booted; raises as `start`, and ends it then."""
         ready = asyncio.create_task(self._ready())
-        ended = asyncio.create_task(self._process.ended())
+        ended = asyncio.create_task(self._known().ended())
         try:
             async with asyncio.timeout(BOOT_TIMEOUT_S):
                 await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,24 +99,25 @@ class AsteriskProcess:
             ready.cancel()
             ended.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
-        log.info("asterisk_started", pid=self.pid, folder=str(self._settings.folder))
 
     def adopt(self) -> bool:
         """Take up the Asterisk that runs in this folder already; False where none does.
 
-        Raises `PbxUnavailable` when one runs whose process is not known.
+        Raises `PbxUnavailable` when one runs whose process is not found, `OSError` when it can't
+        be watched.
         """
         if not runs_in(self._settings.folder):
             return False
-        try:
-            self._process = Process(int(_pid(self._settings)))
-        except (ValueError, OSError) as error:
+        pid = _pid(self._settings)
+        if pid is None:
             raise PbxUnavailable(
-                f"an Asterisk runs in {self._settings.folder}, but {self._settings.pid_file} does "
-                f"not say which process it is ({error}); end it by hand"
-            ) from error
-        self._stopping = False
-        return True
+                f"something holds the lock of {self._settings.folder}, and no process is seen "
+                "that is its Asterisk; end it by hand (fuser shows who has the file run/lock)"
+            )
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            self._process = Process(pid)
+            self._stopping = False
+        return self.running
 
     def let_go(self) -> None:
         """Leave it running, for another supervisor to adopt."""
@@ -257,11 +263,17 @@ def runs_in(folder: Path) -> bool:
     return False
 
 
-def _pid(settings: Settings) -> str:
-    try:
-        return settings.pid_file.read_text().strip() or "unknown"
-    except OSError:
-        return "unknown"
+def _pid(settings: Settings) -> int | None:
+    """The Asterisk of a run folder, by its command line: a file of its number may be damaged, or
+    tell that of another process by now."""
+    served = [b"-C", os.fsencode(settings.config), b"-f"]
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if process.name.isdecimal():
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[-4:-1] == served:
+                    return int(process.name)
+    return None
 
 
 def _environment() -> dict[str, str]:

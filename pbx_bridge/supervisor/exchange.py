@@ -36,15 +36,30 @@ class Exchange:
         self.bridge = BridgeProcess(config, state)
 
     async def start_asterisk(self) -> None:
-        """Return when it has booted and has its ports.
+        """Return when it has booted and has its ports; one that runs already is adopted.
 
         Raises `PortsTaken` where others have them, and what `AsteriskProcess.start` raises.
         """
-        await self.asterisk.start()
+        if self.asterisk.adopt():
+            await self.asterisk.ready()
+        else:
+            await self.asterisk.start()
         wanted = [one for one in doors(self.settings, 0) if one.name in ASTERISKS]
         if taken := await asyncio.to_thread(not_held, wanted, self.asterisk.pid):
             await self.asterisk.stop()
             raise PortsTaken("\n".join(taken))
+
+    async def start_bridge(self) -> None:
+        """Return when it answers callers; one that runs already is adopted.
+
+        Raises `PbxUnavailable`, `OSError`.
+        """
+        if self.bridge.running or self.bridge.adopt():
+            await self.bridge.ready()
+            return
+        with contextlib.suppress(OSError):  # it may be there from before
+            self.announce()
+        await self.bridge.start()
 
     def let_go(self) -> None:
         """Leave both running, for another supervisor to adopt."""

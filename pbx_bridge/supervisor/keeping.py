@@ -126,7 +126,7 @@ class Supervisor:
         while True:
             await self._asterisk_up.wait()
             try:
-                await self._bridge_started()
+                await self._exchange.start_bridge()
             except (PbxUnavailable, PbxRejected, OSError) as error:
                 outage = outage or self._state.lost(Part.BRIDGE, str(error))
                 self._state.trouble(Part.BRIDGE, str(error))
@@ -146,15 +146,6 @@ class Supervisor:
                 waits = delays(self._rng)
             async with self._stand_in():
                 await asyncio.sleep(next(waits))
-
-    async def _bridge_started(self) -> None:
-        """Return when it answers callers; one that was adopted may do so already."""
-        if self._exchange.bridge.running:
-            await self._exchange.bridge.ready()
-            return
-        with contextlib.suppress(OSError):  # it may be there from before
-            self._exchange.announce()
-        await self._exchange.bridge.start()
 
     async def _bridge_gone(self) -> str:
         """Return, with why, when the bridge has ended; one that is deaf is ended first."""

@@ -91,7 +91,8 @@ async def _supervised(wanted: Wanted, state: Path, say: Say, ready: Ready) -> No
     if begun.trouble:
         own.trouble(Part.CONFIGURATION, begun.trouble)
     if adopted:
-        exchange.asterisk.adopt()
+        with contextlib.suppress(PbxUnavailable):  # it was only just started: it is met again
+            exchange.asterisk.adopt()
     else:
         say(f"Starting Asterisk {begun.started.version} …")
         await exchange.start_asterisk()
