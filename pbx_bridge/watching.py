@@ -81,14 +81,14 @@ class Watch:
     def _name_of(self, endpoint: str) -> str:
         plan = self._site.plan
         if (line := plan.lines.get(endpoint)) is not None:
-            return line.title[plan.organisation.language]
+            return line.title[self._site.deployment.language]
         number = target(national(endpoint, plan.dialling), plan)
         if number is None:
             return ""
         if (person := plan.people.get(number.target)) is not None:
             return person.name
         answers = plan.lines.get(number.target)  # none for the voice menu
-        return answers.title[plan.organisation.language] if answers is not None else ""
+        return answers.title[self._site.deployment.language] if answers is not None else ""
 
 
 @asynccontextmanager

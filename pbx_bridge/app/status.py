@@ -11,14 +11,14 @@ from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.core import absence, attendance, locks, notices
-from pbx_bridge.core.model import Line
+from pbx_bridge.core.model import Language, Line
 from pbx_bridge.core.returning import outline
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open, line_opens
 from pbx_bridge.ports import Clock
 
 
-def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
+def exchange_status(exchange: Exchange, clock: Clock, language: Language) -> Mapping[str, object]:
     """Lines with who attends them, and who is away until when."""
     now = clock.now()
     plan = exchange.plan
@@ -75,7 +75,7 @@ def exchange_status(exchange: Exchange, clock: Clock) -> Mapping[str, object]:
                 "extension": extension,
                 "name": person.name,
                 # Never health data: the public wording stands for the reason.
-                "told": plan.reasons_by_name[held.reason].public[plan.organisation.language],
+                "told": plan.reasons_by_name[held.reason].public[language],
                 "until": _iso(held.until),
             }
             for extension, person in plan.people.items()

@@ -196,7 +196,9 @@ class Bridge:
 
     async def _status(self, _: Mapping[str, Any], _who: str = UNKNOWN) -> Mapping[str, object]:
         return {
-            **exchange_status(self.parts.office.exchange, self.parts.clock),
+            **exchange_status(
+                self.parts.office.exchange, self.parts.clock, self.parts.deployment.language
+            ),
             "links": self.parts.links,
             "mirror_kept": self.parts.mirror.is_current,
             "operations_port": self.operations.port,
@@ -215,7 +217,7 @@ class Bridge:
             if isinstance(getattr(command, name), datetime) and not getattr(command, name).tzinfo:
                 raise ValueError(f"{name}: {value!r} has no time zone; write one, as in +02:00")
         outcome = await self.parts.office.obey(command)
-        language = self.parts.office.exchange.plan.organisation.language
+        language = self.parts.deployment.language
         now = self.parts.clock.now()
         said = [self.parts.voice.text(one, language, now) for one in outcome.spoken]
         clause = outcome.refusal.clause if outcome.refusal else ""

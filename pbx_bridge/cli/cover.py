@@ -23,12 +23,13 @@ from pbx_bridge.cli.options import (
     show,
     site_of,
 )
+from pbx_bridge.config.site import Site
 from pbx_bridge.core import guard
 from pbx_bridge.core.absence import keeps_calls_away
 from pbx_bridge.core.events import ReferralSet
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap, Of, Span, Sweep
-from pbx_bridge.core.model import Line, Plan, Unit
+from pbx_bridge.core.model import Line, Unit
 from pbx_bridge.core.state import Exchange, Referral
 
 DAYS_SHOWN = 7
@@ -79,15 +80,16 @@ def cover(
         return
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     whole = Sweep(exchange, since, until, now)
-    rows = [*chart(whole, site.plan, gaps, since, until), "", *_listed(gaps, exchange, now)]
+    rows = [*chart(whole, site, gaps, since, until), "", *_listed(gaps, exchange, now)]
     text = "\n".join(rows)
     sys.stdout.write((_red(text) if coloured else text) + "\n")
 
 
 def chart(
-    sweep: Sweep, plan: Plan, gaps: Sequence[Gap], since: datetime, until: datetime
+    sweep: Sweep, site: Site, gaps: Sequence[Gap], since: datetime, until: datetime
 ) -> Iterator[str]:
     """Yield the rows: for each line and unit its people, and a mark where too few are there."""
+    plan = site.plan
     days = [since + timedelta(days=count) for count in range((until - since).days)]
     things: list[Line | Unit] = [one for one in plan.lines.values() if one.attended]
     for what in (*things, *plan.units.values()):
@@ -99,7 +101,7 @@ def chart(
             for gap in gaps
             if (gap.of, gap.name) == (of, what.name)
         ]
-        title = what.title[plan.organisation.language]
+        title = what.title[site.deployment.language]
         cells = list(_cells(hours))
         yield ""
         mark = cells[0][1] - cells[0][0]

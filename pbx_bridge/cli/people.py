@@ -149,7 +149,7 @@ def _moment(
     elif _has_form(text, DAY):
         found = ends.at_day(read.date(), person, site.plan, now)
     if isinstance(found, Sentence):
-        language = site.plan.organisation.language
+        language = site.deployment.language
         raise PbxRejected(f"{text}: {render(found, language, now, site.prompts)} (S8)")
     return found
 

@@ -12,6 +12,7 @@ from pbx_bridge.app.guarding import LOOK_S, LOOKS_A_MINUTE, Guarding
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.status import exchange_status
 from pbx_bridge.core.events import Event, FloodBegan, FloodEnded, RequestsRefused
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.security import FLOOD, INTERVAL
 
 
@@ -45,7 +46,7 @@ async def test_a_flood_is_noted_within_seconds_and_again_only_after_the_interval
     counts = (("malformed", 1), ("wrong-password", FLOOD))
     now = town.clock.now()
     assert town.noted == [RequestsRefused(DAY, now, counts, FLOOD + 1), FloodBegan(now)]
-    assert exchange_status(town.office.exchange, town.clock)["flood_since"] is not None
+    assert exchange_status(town.office.exchange, town.clock, Language.SV)["flood_since"] is not None
     for _ in range(int(INTERVAL.total_seconds() / LOOK_S) - 1):
         await town.look(malformed=900)
     assert len(town.noted) == 2
@@ -55,7 +56,7 @@ async def test_a_flood_is_noted_within_seconds_and_again_only_after_the_interval
     for _ in range(2 * int(INTERVAL.total_seconds() / LOOK_S)):
         await town.look()
     assert isinstance(town.noted[-1], FloodEnded)
-    assert exchange_status(town.office.exchange, town.clock)["flood_since"] is None
+    assert exchange_status(town.office.exchange, town.clock, Language.SV)["flood_since"] is None
 
 
 async def test_a_phone_with_a_wrong_password_is_noted_in_intervals() -> None:

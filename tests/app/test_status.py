@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from core.plans import DAY, NIGHT, away
+from core.plans import DAY, NIGHT, PLAN, away
 from fakes.clock import FakeClock
 
 from pbx_bridge.app.calls import Tally
 from pbx_bridge.app.status import exchange_status, process_status
+from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange
 
 
 def status(exchange: Exchange, clock: FakeClock) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(json.dumps(exchange_status(exchange, clock)))
+    found: Mapping[str, Any] = json.loads(json.dumps(exchange_status(exchange, clock, Language.SV)))
     return found
 
 
@@ -50,3 +51,14 @@ async def test_timings_have_no_value_before_the_first_decision() -> None:
     tally.seconds.extend(number / 1000 for number in range(1, 101))
     assert process_status(tally)["decision_ms_p50"] == 50.0
     assert process_status(tally)["decision_ms_p99"] == 99.0
+
+
+def test_what_is_told_of_an_absence_is_in_the_language_of_the_command_line() -> None:
+    told = {
+        language: exchange_status(away("101", "2026-03-03 14:30"), FakeClock(DAY), language)
+        for language in Language
+    }
+    reason = PLAN.reasons_by_name["mote"]
+    for language, found in told.items():
+        (one,) = cast("list[dict[str, str]]", found["referrals"])
+        assert one["told"] == reason.public[language]
