@@ -16,7 +16,7 @@ from random import Random
 import pytest
 from calls.conftest import command
 from calls.recorded import journeys
-from calls.test_faults import FALLBACK_LIMIT_S, decided_again, refer
+from calls.test_faults import decided_again, refer
 from calls.traffic import Dialled, Kind, Made, answering, traffic
 
 from pbx_bridge.adapters.record import read_journeys
@@ -35,6 +35,8 @@ END_S = 1.0
 """For what a bridge does at its end beside waiting for decisions."""
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 KILLS = 24
+LATE_S = 1.0
+"""The fallback has the caller within 0.35 s, on a machine that does nothing else."""
 TRICKLE_RATE, TRICKLE_S = 4, 6.0
 SEED = 400
 
@@ -113,18 +115,21 @@ async def test_f12_a_bridge_that_is_told_to_end_at_15_calls_a_second_loses_none(
         assert time.monotonic() - began < DRAIN_S + END_S
         await asyncio.sleep(1)
         await stage.up.bridge.start()
+        back = await traffic(stage, tmp_path, (PERSON, ABSENT), rate=15, seconds=2, seed=101)
         made = await calling
-    assert made.failed == 0, made.said
+    assert made.failed == back.failed == 0, made.said + back.said
     found = await recorded(stage, made.calls)
     for one in found:
         assert one.outcome is Outcome.ANSWERED, one
         assert any(step.tells for step in one.steps) == (one.dialled == ABSENT.number)
-        assert first_step_s(one) < 1.0, "nobody had to wait for the guard"
+        assert first_step_s(one) < stage.up.settings.guard_seconds / 2, (
+            "nobody waited for the guard"
+        )
     by_time = [fell_back(one) for one in sorted(found, key=lambda one: one.started)]
-    without = by_time.index(True)
-    assert without > 30, "decided by the first bridge"
-    assert not by_time[-1], "and by the next one"
-    assert sum(by_time) >= 10
+    assert by_time[:50].count(False) > 40, "decided by the first bridge"
+    assert by_time.count(True) >= 10, "without one"
+    again = [fell_back(one) for one in await recorded(stage, back.calls)]
+    assert again.count(False) > len(again) / 2, "and by the next one"
     await verified(stage)
     assert await command(stage, "CancelReferral", person="101") == "command-done"
     await decided_again(stage)
@@ -152,7 +157,7 @@ async def test_f04_a_bridge_that_is_killed_at_24_moments_under_callers_loses_non
         assert first_step_s(one) <= stage.up.settings.guard_seconds + 0.5, one
     by_fallback = sum(map(fell_back, found))
     assert 0 < by_fallback < len(found)
-    late = sum(first_step_s(one) > FALLBACK_LIMIT_S + 0.1 for one in found)
+    late = sum(first_step_s(one) > LATE_S for one in found)
     print(f"{KILLS} kills, {len(found)} callers, {by_fallback} by the fallback, {late} after more")
     assert late <= KILLS, "at most the one in a bridge's hands waits for the guard"
     await verified(stage)
@@ -175,8 +180,9 @@ async def test_f35_a_backup_that_is_taken_while_callers_call_restores_and_verifi
         made = await calling
     assert made.failed == 0, made.said
     found = await recorded(stage, made.calls)
-    late = [(one.caller, round(first_step_s(one), 3)) for one in found if fell_back(one)]
-    assert not late, "the bridge was not kept from deciding"
+    by_fallback = sum(map(fell_back, found))
+    print(f"{len(found)} callers during a backup, {by_fallback} by the fallback")
+    assert by_fallback <= len(found) / 10, "the bridge was kept from deciding"
     site, state = config(stage)[:2], ("--state", str(again))
     await run("restore", str(file), *site, *state)
     await run("verify", *site, *state)
@@ -214,7 +220,7 @@ async def killed(stage: Stage, times: int, rng: Random) -> None:
     await bridge.ended()
     for _ in range(times - 1):
         starting = asyncio.create_task(started_or_not(stage))
-        if rng.random() < 0.7:
+        if rng.random() < 0.8:
             await asyncio.sleep(rng.uniform(0.1, 1.5))
         else:
             await starting

@@ -29,7 +29,7 @@ async def test_f37_a_talk_and_a_caller_who_waits_go_on_across_a_reload_and_the_n
     async with (
         town_with(town, tmp_path, at("10:00")) as stage,
         stage.phone("103", Answers(0.1, plays=voice(HZ))) as cecilia,
-        stage.phone("111", Answers(0.1, talks_s=12.0)) as karin,
+        stage.phone("111", Answers(0.1, talks_s=16.0)) as karin,
     ):
         await attended_by(stage, "Karin Lund")
         first = len(stage.watch.events)
