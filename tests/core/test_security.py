@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.plans import DAY, EXCHANGE, attended
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx_bridge.core.commands import EXCHANGE as BY_ITSELF
@@ -64,6 +64,7 @@ def test_a_few_are_noted_in_intervals_and_a_flood_at_once() -> None:
     assert is_due(flooded, DAY, later, waits=False, worst=0)
 
 
+@settings(deadline=None)  # some hundred minutes are folded in each
 @given(st.lists(st.integers(0, 5000), max_size=300))
 def test_however_many_there_are_the_journal_grows_by_intervals(minutes: list[int]) -> None:
     exchange, since, waiting, entries = EXCHANGE, DAY, 0, 0
