@@ -119,6 +119,21 @@ async def test_a_supervisor_that_is_killed_leaves_both_and_the_next_one_adopts_t
     assert (await kept.run("stop"))[0] == 3, "nothing runs any more"
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.4, 1.0])
+async def test_a_bridge_that_was_only_just_started_is_met_by_the_next_supervisor(
+    kept: Product, after_s: float
+) -> None:
+    """Before it has its lock, and before it is ready."""
+    await kept.start(TELEPHONES)
+    await asyncio.sleep(after_s)
+    kept.kill()
+    assert kept.up is not None
+    await kept.up.wait()
+    await kept.start()
+    assert await kept.decides() == kept.pids()["bridge"]
+    assert await kept.trouble() == {}
+
+
 async def test_what_a_killed_supervisor_left_is_stopped_without_one(kept: Product) -> None:
     await kept.start()
     before = kept.pids()
