@@ -14,7 +14,6 @@ from subprocess import DEVNULL
 import structlog
 
 from pbx_bridge.adapters import control
-from pbx_bridge.asterisk.process import last_lines
 from pbx_bridge.bootstrap import BRIDGE_LOCK, control_socket
 from pbx_bridge.locks import holder
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
@@ -25,6 +24,7 @@ LIFE_TIMEOUT_S = 2.0
 """For one answer to whether it lives."""
 POLL_S = 0.05
 STOP_TIMEOUT_S = 10.0
+LAST_BYTES = 4096
 MOST_DATA_BYTES = 2 * 1024**3
 """Of a bridge's memory (RLIMIT_DATA); it needs a tenth. More is a fault, not the machine's end."""
 SACRIFICED = "500"
@@ -44,6 +44,8 @@ class BridgeProcess:
         ]
         self._state = state
         self._process: Process | None = None
+        self._logged = 0
+        """Bytes that were in the log before it was started."""
 
     @property
     def pid(self) -> int:
@@ -88,8 +90,7 @@ class BridgeProcess:
         except TimeoutError:
             await self.stop()
         if not self.running:
-            words = last_lines(self.log_file)
-            raise PbxUnavailable(f"the bridge did not start; its log ends with:\n{words}")
+            raise PbxUnavailable(f"the bridge did not start: {self._last_words()}")
 
     async def lives(self) -> bool | None:
         """Whether it answers callers, by its own word; None when it doesn't say.
@@ -132,11 +133,23 @@ class BridgeProcess:
             self._process.let_go()
             self._process = None
 
+    def _last_words(self) -> str:
+        """The last line of the log since it was started: what the command says as it ends,
+        without the frame that usage errors have."""
+        lines: list[str] = []
+        with contextlib.suppress(OSError), self.log_file.open("rb") as log_file:
+            end = log_file.seek(0, os.SEEK_END)
+            log_file.seek(max(self._logged if self._logged <= end else 0, end - LAST_BYTES))
+            lines = log_file.read().decode(errors="replace").splitlines()
+        told = [words for line in lines if (words := line.strip("│╭╮╰╯─ "))]
+        return told[-1] if told else "it said nothing"
+
     def _spawn(self) -> Process:
         environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
         with contextlib.ExitStack() as opened:
             try:
                 output = opened.enter_context(self.log_file.open("ab"))
+                self._logged = output.tell()
             except OSError as error:
                 log.error("bridge_without_log", why=str(error))
                 return Process.start(self._command, output=DEVNULL, environment=environment)
