@@ -106,13 +106,19 @@ class Stage:
         )
         return await self.made(result, first, number)
 
-    def caller(self, number: str, phone: str = "", plays: Samples | None = None) -> Caller:
+    def caller(
+        self,
+        number: str,
+        phone: str = "",
+        plays: Samples | None = None,
+        from_number: str = CALLER,
+    ) -> Caller:
         """A caller under live control, from outside or from somebody's phone."""
         return Caller(
             sipp_program(),
             self.up.running.sip,
             to=number,
-            from_number=CALLER,
+            from_number=from_number,
             user=phone,
             secret=self.secrets.get(phone, ""),
             plays=plays,

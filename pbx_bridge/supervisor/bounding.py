@@ -23,6 +23,7 @@ def bounds(bridge_log: Path, asterisk_logs: Path) -> Mapping[Path, int]:
         bridge_log: LONGEST_BRIDGE_LOG_BYTES,
         asterisk_logs / "messages.log": LONGEST_ASTERISK_LOG_BYTES,
         asterisk_logs / "console.log": LONGEST_ASTERISK_LOG_BYTES,
+        asterisk_logs / "security.log": LONGEST_ASTERISK_LOG_BYTES,
     }
 
 

@@ -17,9 +17,9 @@ from pbx_bridge.cli.options import reading
 from pbx_bridge.core.latency import Outcome
 from pbx_bridge.core.state import Opened
 from pbx_bridge.ports import PbxUnavailable
-from pbx_bridge.softphone.behaviour import Answers, Declines, Press
+from pbx_bridge.softphone.behaviour import Answers, Declines
 from pbx_bridge.softphone.trunk import Operator
-from pbx_bridge.stage import Made, Stage
+from pbx_bridge.stage import LONGEST_CALL_S, Made, Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
 
@@ -33,8 +33,14 @@ TOLD_SOON = {"told_seconds": "8"}
 
 async def keeps_the_place(stage: Stage, number: str = ANOTHER) -> Made:
     """Waits until the place is told, presses 4 and hears that it is kept."""
-    keeps = Press("4", after_silence_s=1.0)
-    return await stage.call(number, from_number=SECOND, press=(keeps,))
+    first = len(stage.watch.events)
+    async with stage.caller(number, from_number=SECOND) as caller:
+        async with asyncio.timeout(LONGEST_CALL_S):
+            while not any("|wait-told|" in str(one) for one in stage.watch.events[first:]):
+                await asyncio.sleep(0.05)
+        await caller.quiet(1.0)
+        await caller.press("4")
+        return await stage.made(await caller.ended(), first, number)
 
 
 def journaled(stage: Stage, kind: str) -> int:
