@@ -267,7 +267,7 @@ async def test_whatever_happens_nobody_is_lost_and_all_is_well_again_without_a_h
                 assert await caller.answered() is not None
             told = f"seed {SEED}: {chaos.done}"
             helped = [one for one in chaos.calls if not one.meets(chaos.deaths)]
-            assert len(helped) > len(chaos.calls) / 3, told
+            assert len(helped) >= 5, told
             lost = [chaos.all_of(one) for one in helped if not one.was_helped]
             assert lost == [], told
             stored = [one.number for one in helped if not one.meets(chaos.full)]
