@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -22,6 +23,8 @@ from pbx_bridge.processes import Process
 READY_TIMEOUT_S = 90.0
 LIFE_TIMEOUT_S = 2.0
 """For one answer to whether it lives."""
+DEAF_AFTER_S = 10.0
+"""One that has not said for so long that it lives is ended."""
 POLL_S = 0.05
 STOP_TIMEOUT_S = 10.0
 LAST_BYTES = 4096
@@ -82,13 +85,17 @@ class BridgeProcess:
         return False
 
     async def ready(self) -> None:
-        """Return when it answers callers. Raises `PbxUnavailable`; it is ended then."""
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                while self.running and await self.lives() is not True:
-                    await self.ended(POLL_S)
-        except TimeoutError:
-            await self.stop()
+        """Return when it answers callers. Raises `PbxUnavailable`; it is ended then.
+
+        It may be silent while it reads its journal, but not any more once it has answered.
+        """
+        began, heard = time.monotonic(), float("inf")
+        while self.running and (life := await self.lives()) is not True:
+            now = time.monotonic()
+            heard = heard if life is None else now
+            if now - heard > DEAF_AFTER_S or now - began > READY_TIMEOUT_S:
+                await self.stop()
+            await self.ended(POLL_S)
         if not self.running:
             raise PbxUnavailable(f"the bridge did not start: {self._last_words()}")
 

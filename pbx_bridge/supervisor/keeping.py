@@ -23,14 +23,13 @@ from pbx_bridge.core.state import Part
 from pbx_bridge.ports import Finding, PbxRejected, PbxUnavailable
 from pbx_bridge.supervisor import systemd
 from pbx_bridge.supervisor.bounding import bounds, keep_short
+from pbx_bridge.supervisor.child import DEAF_AFTER_S
 from pbx_bridge.supervisor.exchange import Exchange
 from pbx_bridge.supervisor.preparing import Wanted, render_into
 from pbx_bridge.supervisor.state import Outage, State
 from pbx_bridge.wire.backoff import delays
 
 LIFE_INTERVAL_S = 2.0
-DEAF_AFTER_S = 10.0
-"""A bridge that has not said for so long that it lives is ended."""
 STEADY_S = 60.0
 """What ran for so long is started again at once; sooner, and the waits grow."""
 BOUNDS_INTERVAL_S = 5.0

@@ -77,6 +77,7 @@ async def test_a_bridge_that_is_killed_or_deaf_comes_back_and_calls_go_on(kept: 
     await kept.until(lambda: not alive(before["bridge"]))
     second = await kept.decides()
     assert second != before["bridge"]
+    await kept.until(lambda: "bridge_back" in str(kept.said))
     os.kill(second, signal.SIGSTOP)
     async with kept.phone("103", SOON):
         async with kept.caller("018000103") as caller:
