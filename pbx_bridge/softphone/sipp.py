@@ -170,6 +170,9 @@ class Sipp:
         arguments += ["-i", address, "-p", str(port)]
         arguments += ["-bind_local", "-ci", "127.0.0.1"]
         arguments += ["-3pcc", f"127.0.0.1:{twin_port}", "-aa", "-nostdin", "-skip_rlimit"]
+        # What crosses what we have just sent, such as the answer to our BYE behind the other side's
+        # own, is passed over and ends no call.
+        arguments += ["-default_behaviors", "all,-abortunexp"]
         arguments += ["-watchdog_interval", "0", "-trace_err", "-error_file", "errors.log"]
         return arguments
 
