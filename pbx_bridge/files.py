@@ -106,6 +106,19 @@ def _delete(path: Path) -> None:
         path.unlink()
 
 
+NOBODY_LOGGED_IN = 2**32 - 1
+
+
+def logged_in(pid: int, uid: int) -> int:
+    """Who has logged in, where the machine keeps that through `sudo` (pam_loginuid(8)); else the
+    user of the process, `uid`."""
+    try:
+        login = int(Path(f"/proc/{pid}/loginuid").read_text())
+    except (OSError, ValueError):
+        return uid
+    return uid if login == NOBODY_LOGGED_IN else login
+
+
 def user_name(uid: int) -> str:
     """The name of a user of this machine, whatever the environment says."""
     try:

@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.adapters.doors import HttpDoor, Limits
-from pbx_bridge.files import put_aside, user_name
+from pbx_bridge.files import logged_in, put_aside, user_name
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 ASK_TIMEOUT_S = 15.0
@@ -99,8 +99,8 @@ def _who(request: web.Request) -> str:
     if found is None:  # gone meanwhile
         return UNKNOWN
     held = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, uid, _ = _CREDENTIALS.unpack(held)
-    return user_name(uid)
+    pid, uid, _ = _CREDENTIALS.unpack(held)
+    return user_name(logged_in(pid, uid))
 
 
 def _json(answer: Answer, status: int = 200) -> web.Response:

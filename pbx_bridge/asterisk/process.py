@@ -33,6 +33,7 @@ TERM_TIMEOUT_S = 5.0
 SOCKET_POLL_S = 0.02
 LAST_LINES = 12
 LAST_BYTES = 8192
+BANNER = " built by "
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 """The rest may hold secrets, which dialplans could read and a core dump would show."""
 
@@ -224,7 +225,9 @@ def last_lines(file: Path) -> str:
             text = log_file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-LAST_LINES:])
+    # The banner with which each log begins says nothing of an end.
+    lines = [line for line in text.splitlines() if BANNER not in line]
+    return "\n".join(lines[-LAST_LINES:])
 
 
 @contextlib.contextmanager

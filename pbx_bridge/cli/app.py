@@ -6,7 +6,9 @@ of the state folder is damaged and has to be restored from a backup.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,6 +81,7 @@ for part in (running, seeing, reporting, returns, privacy, keeping, cover, lines
 
 def main() -> None:
     """Run a command; errors become one sentence and an exit code."""
+    _open_what_is_closed()
     try:
         app()
     except ConfigError as error:
@@ -97,6 +100,13 @@ def main() -> None:
         _leave(f"{error.filename or 'the machine'}: {error.strerror or error}", REFUSED)
     except KeyboardInterrupt:
         _leave("stopped", 130)
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us with standard input, output or error closed means that nobody listens."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def _leave(words: str, code: int) -> None:

@@ -31,7 +31,7 @@ from pbx_bridge.core.events import DataRead
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.state import Exchange
-from pbx_bridge.files import user_name
+from pbx_bridge.files import logged_in, user_name
 from pbx_bridge.ports import JournalDamaged, PbxRejected, PbxUnavailable
 
 Config = Annotated[Path, typer.Option(help="The deployment.", exists=True, dir_okay=False)]
@@ -154,7 +154,7 @@ def note_reading(site: Site, what: str, why: str, *, begin: bool = False) -> Non
 
 def this_user() -> str:
     """Whose process this is; the environment could say anything."""
-    return user_name(os.getuid())
+    return user_name(logged_in(os.getpid(), os.getuid()))
 
 
 def show(value: object) -> None:

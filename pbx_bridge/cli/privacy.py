@@ -120,8 +120,9 @@ def _known(number: str, site: Site) -> dict[str, list[dict[str, object]]]:
 
 def erase(
     number: Annotated[
-        str, typer.Argument(help="Delete what is known of this number; none: what is too old.")
-    ] = "",
+        str | None,
+        typer.Argument(help="Delete what is known of this number; none: what is too old."),
+    ] = None,
     why: Annotated[
         str, typer.Option("--why", help="Why a number is forgotten; it is journaled.")
     ] = "",
@@ -133,7 +134,7 @@ def erase(
     """Delete what may be kept no longer (the bridge does so each day), or one number's data."""
     deployment = deployment_of(config, state)
     body = {}
-    if number:
+    if number is not None:
         site = site_of(deployment)
         body["number"] = number_of(site, number)
         note_reading(site, "erase", why)

@@ -14,11 +14,10 @@ from pbx_bridge.asterisk import running
 from pbx_bridge.asterisk.process import AsteriskProcess
 from pbx_bridge.bootstrap import secure
 from pbx_bridge.config.site import Site
-from pbx_bridge.supervisor import started as starting
 from pbx_bridge.supervisor.child import BridgeProcess
 from pbx_bridge.supervisor.ports import doors, not_held
 from pbx_bridge.supervisor.preparing import PortsTaken, prepare
-from pbx_bridge.supervisor.started import Started
+from pbx_bridge.supervisor.started import Started, keep
 
 ASTERISKS = ("SIP", "ARI", "AMI")
 """Doors that Asterisk itself opens."""
@@ -68,7 +67,7 @@ class Exchange:
 
     def announce(self) -> None:
         """Tell everybody who uses this state folder where the exchange is. Raises `OSError`."""
-        starting.keep(self.started)
+        keep(self.started)
         running.save(self.running, self.state)
 
     async def stop(self) -> None:

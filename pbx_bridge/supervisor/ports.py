@@ -54,11 +54,14 @@ def clashes(wanted: Iterable[Door]) -> list[str]:
 def not_held(wanted: Iterable[Door], pid: int) -> list[str]:
     """A sentence for each port that a process should listen on and doesn't: who has it instead."""
     own = set(_opened(Path(f"/proc/{pid}")))
-    return [
-        _taken(door)
-        for door in wanted
-        if own.isdisjoint(f"socket:[{inode}]" for inode in _inodes(door))
-    ]
+    found: list[str] = []
+    for door in wanted:
+        sockets = [f"socket:[{inode}]" for inode in _inodes(door)]
+        if not sockets:
+            found.append(f"{_where(door)}: Asterisk does not listen there; see its log")
+        elif own.isdisjoint(sockets):
+            found.append(_taken(door))
+    return found
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

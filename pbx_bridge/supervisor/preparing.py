@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from pbx_bridge.config.site import Site, read_deployment, read_site
 from pbx_bridge.core.model import Plan
 from pbx_bridge.ports import PbxRejected
 from pbx_bridge.supervisor.ports import clashes, doors, free_port
-from pbx_bridge.supervisor.started import Started
+from pbx_bridge.supervisor.started import NAME, Started, written
 
 RTP_PORTS = 1000
 RTP_RANGES = range(20000, 60000, RTP_PORTS)
@@ -87,8 +87,9 @@ def prepare(site: Site, say: Say, clock: datetime | None = None) -> Started:
     operations_port = deployment.operations_port or free_port()
     if taken := clashes(doors(settings, operations_port)):
         raise PortsTaken("\n".join(taken))
-    render_into(settings.etc, site, settings)
-    return Started(found.program, str(found.version), settings, operations_port)
+    made = Started(found.program, str(found.version), settings, operations_port)
+    render_into(settings.etc, site, settings, {NAME: written(made)})
+    return made
 
 
 def settings_for(
@@ -120,8 +121,11 @@ def settings_for(
     return replace(settings, rtp_first=first, rtp_last=first + RTP_PORTS - 1)
 
 
-def render_into(folder: Path, site: Site, settings: Settings) -> bool:
-    """Write Asterisk's configuration for a site into `folder`; whether any of it has changed.
+def render_into(
+    folder: Path, site: Site, settings: Settings, also: Mapping[str, str] | None = None
+) -> bool:
+    """Write Asterisk's configuration for a site into `folder`, and `also` these files with it, all
+    or nothing; whether any has changed.
 
     Raises `Unwritable`, `SecretsUnreadable`, `OSError`; the files are then as they were.
     """
@@ -129,7 +133,7 @@ def render_into(folder: Path, site: Site, settings: Settings) -> bool:
     quiet.fill(settings.quiet)
     held = secrets.load(site.deployment.state / SECRETS, site.plan)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return write(render(site.plan, settings, held), folder)
+    return write({**render(site.plan, settings, held), **(also or {})}, folder)
 
 
 def _has_room(state: Path) -> None:

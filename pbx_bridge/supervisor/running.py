@@ -96,8 +96,6 @@ async def _supervised(wanted: Wanted, state: Path, say: Say, ready: Ready) -> No
     else:
         say(f"Starting Asterisk {begun.started.version} …")
         await exchange.start_asterisk()
-        with contextlib.suppress(OSError):  # a full disk; what is there from before may do
-            starting.keep(begun.started)
     with contextlib.suppress(OSError):
         exchange.bridge.adopt()
     await _kept(exchange, wanted, own, say, ready)

@@ -12,7 +12,9 @@ from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.files import put_aside, replace_file
 
-FILE = "started.json"
+NAME = "started.json"
+FILE = f"etc/{NAME}"
+"""In the run folder, beside the configuration that it tells of."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +53,14 @@ class Started:
 _FORM = TypeAdapter(Started)
 
 
+def written(started: Started) -> str:
+    """As `last` reads it."""
+    return _FORM.dump_json(started, indent=1).decode()
+
+
 def keep(started: Started) -> None:
     """Write it beside Asterisk's configuration. Raises `OSError`."""
-    text = _FORM.dump_json(started, indent=1).decode()
-    replace_file(started.settings.folder / FILE, text)
+    replace_file(started.settings.folder / FILE, written(started))
 
 
 def last(run_folder: Path) -> Started | None:

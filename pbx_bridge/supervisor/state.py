@@ -71,5 +71,5 @@ class State:
         if part not in self._troubles:
             return Finding(part, True, "as it should be", 0.0)
         since, why = self._troubles[part]
-        told = f"{why} (since {since.astimezone():%Y-%m-%d %H:%M:%S})"
+        told = f"{why} (since {since.astimezone().isoformat(timespec='seconds')})"
         return Finding(part, False, told, 0.0)

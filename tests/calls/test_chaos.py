@@ -154,7 +154,7 @@ class Chaos:
         death.until = time.monotonic() + await self.kept.reached(40) + 0.5
 
     async def start_is_forgotten(self) -> None:
-        (self.kept.state / "asterisk/started.json").write_bytes(GARBAGE)
+        (self.kept.state / "asterisk/etc/started.json").write_bytes(GARBAGE)
         (self.kept.state / "exchange.json").write_bytes(GARBAGE)
         await self.bridge_dies()
 

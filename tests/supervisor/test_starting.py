@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +47,7 @@ def quiet(_: str) -> None:
 
 def test_what_was_started_is_known_afterwards(tmp_path: Path) -> None:
     started = Started(("asterisk",), "22.10.1", settings(tmp_path), 9753)
+    (tmp_path / FILE).parent.mkdir()
     keep(started)
     assert last(tmp_path) == started
     held = json.loads((tmp_path / FILE).read_text())
@@ -53,6 +56,7 @@ def test_what_was_started_is_known_afterwards(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"{}", b'{"program": 1}'])
 def test_a_damaged_note_of_it_is_put_aside(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / FILE).parent.mkdir()
     (tmp_path / FILE).write_bytes(damage)
     assert last(tmp_path) is None
     (aside,) = tmp_path.glob(f"{FILE}.damaged-*")
@@ -81,16 +85,24 @@ def test_whatever_can_not_be_read_the_last_configuration_serves(
     wanted: Wanted, file: str, damage: bytes
 ) -> None:
     before = running.begin(wanted, None, quiet).started
-    keep(before)
     (wanted.config.parent / file).write_bytes(damage)
     assert wanted.folder() == before.settings.folder.parent
     begun = running.begin(wanted, last(before.settings.folder), quiet)
     assert begun.started == before
     assert begun.trouble
-    shutil.rmtree(before.settings.etc)
+    before.settings.config.unlink()
     with pytest.raises(Exception, match=r"\S") as refused:
         running.begin(wanted, before, quiet)
     assert str(refused.value) == begun.trouble, "where there is none, the trouble itself is told"
+
+
+def test_ports_and_configuration_are_written_together(wanted: Wanted) -> None:
+    """A start that came to nothing after it leaves the two as they belong together."""
+    first = running.begin(wanted, None, quiet).started
+    second = running.begin(wanted, None, quiet).started
+    assert first.settings.sip_port != second.settings.sip_port
+    assert last(second.settings.folder) == second
+    assert f":{second.settings.sip_port}" in (second.settings.etc / "pjsip.conf").read_text()
 
 
 def test_without_anything_from_before_the_trouble_is_told(wanted: Wanted) -> None:
@@ -122,3 +134,9 @@ def test_too_little_room_is_told_with_its_figures_and_a_start_from_before_goes_o
 def test_the_version_is_told() -> None:
     told = CliRunner().invoke(app, ["--version"])
     assert (told.exit_code, told.stdout) == (0, f"pbx-bridge {pbx_bridge.__version__}\n")
+
+
+def test_whoever_closes_all_that_we_could_speak_to_hears_nothing(tmp_path: Path) -> None:
+    """Not a traceback: telephones that don't come up for want of a terminal."""
+    words = f"{sys.executable} -m pbx_bridge --version <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", words], check=False).returncode == 0
