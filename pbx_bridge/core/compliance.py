@@ -218,10 +218,11 @@ def _figures(facts: Facts) -> Mapping[str, _Found]:
     over = sum(minutes > ALLOWANCE_MIN for minutes in facts.minutes.values())
     owed = sum(one.owed.total_seconds() for one in facts.broken) / 60
     level = calls.service_level
+    ran = len(events) + calls.offered + len(facts.short)  # 0: no exchange in all that time
     return {
         "S1": _Found(calls.untold + calls.untold_short, calls.offered),
         "S2": _Found(calls.offered, calls.offered, met=True),
-        "S3": _Found(nobody),
+        "S3": _Found(nobody, ran),
         "S4": _told(facts, About.CHANGE),
         "S5": _told(facts, About.CHANGE, cause="raised"),
         "S6": _Found(over, len(facts.minutes)),
@@ -234,8 +235,8 @@ def _figures(facts: Facts) -> Mapping[str, _Found]:
         "S15": _Found(_count(events, ReferralCancelled), 0, judged=False),
         "S16": _Found(returns.late + returns.overdue, returns.opened),
         "S17": _Found(_listed(events, About.GAP), len(set_)),
-        "S18": _Found(sum(one.seconds for one in facts.short)),
-        "S19": _Found(_count(events, ShieldLifted), judged=False),
+        "S18": _Found(sum(one.seconds for one in facts.short), ran),
+        "S19": _Found(_count(events, ShieldLifted), ran, judged=False),
         "S20": _told(facts, About.UNPLANNED),
         "S21": _Found(
             None if level is None else round(level * 100, 1),
