@@ -60,6 +60,8 @@ DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
 SOCKET = "bridge.sock"
 SUPERVISOR_SOCKET = "supervisor.sock"
+SUPERVISOR_LOCK = "supervisor.lock"
+"""Held by who keeps the exchange of a state folder."""
 BRIDGE_LOCK = "bridge.lock"
 """Held by the bridge that runs with a state folder."""
 

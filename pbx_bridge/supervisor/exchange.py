@@ -12,8 +12,10 @@ from typing import Self
 
 from pbx_bridge.asterisk import running
 from pbx_bridge.asterisk.process import AsteriskProcess
-from pbx_bridge.bootstrap import secure
+from pbx_bridge.bootstrap import SUPERVISOR_LOCK, secure
 from pbx_bridge.config.site import Site
+from pbx_bridge.locks import Lock
+from pbx_bridge.ports import PbxUnavailable
 from pbx_bridge.supervisor.child import BridgeProcess
 from pbx_bridge.supervisor.ports import doors, not_held
 from pbx_bridge.supervisor.preparing import PortsTaken, prepare
@@ -71,9 +73,12 @@ class Exchange:
         running.save(self.running, self.state)
 
     async def stop(self) -> None:
-        """End both."""
-        await self.bridge.stop()
-        await self.asterisk.stop()
+        """End both, also one that was not met yet."""
+        for process in (self.bridge, self.asterisk):
+            with contextlib.suppress(PbxUnavailable, OSError):
+                if not process.running:
+                    process.adopt()
+            await process.stop()
         with contextlib.suppress(OSError):
             (self.state / running.FILE).unlink()
 
@@ -107,9 +112,16 @@ async def exchange(
     say: Callable[[str], None],
     clock: datetime | None = None,
 ) -> AsyncIterator[Unattended]:
-    """An exchange for a demonstration or a test; stopped, both processes, at the end."""
+    """An exchange for a demonstration or a test; stopped, both processes, at the end.
+
+    Raises `LockHeld` where another one is kept in the same state folder.
+    """
     await asyncio.to_thread(secure, site.deployment, say)
-    started = await asyncio.to_thread(prepare, site, say, clock)
-    say(f"Starting Asterisk {started.version} …")
-    async with Unattended(config, site, started) as up:
-        yield up
+    lock = Lock(site.deployment.state / SUPERVISOR_LOCK)
+    try:
+        started = await asyncio.to_thread(prepare, site, say, clock)
+        say(f"Starting Asterisk {started.version} …")
+        async with Unattended(config, site, started) as up:
+            yield up
+    finally:
+        lock.release()

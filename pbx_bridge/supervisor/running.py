@@ -15,7 +15,7 @@ import structlog
 
 from pbx_bridge.adapters import control
 from pbx_bridge.asterisk.process import AsteriskProcess, runs_in
-from pbx_bridge.bootstrap import secure, supervisor_socket
+from pbx_bridge.bootstrap import SUPERVISOR_LOCK, secure, supervisor_socket
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.state import Part
 from pbx_bridge.files import own_folder
@@ -32,7 +32,6 @@ from pbx_bridge.supervisor.started import Started
 from pbx_bridge.supervisor.state import State
 from pbx_bridge.wire.backoff import delays
 
-LOCK = "supervisor.lock"
 RUN_FOLDER = "asterisk"
 STOP_TIMEOUT_S = 60.0
 
@@ -183,7 +182,7 @@ async def stop(state: Path, say: Say) -> None:
 
     Raises `PbxUnavailable` when there is none, `PbxRejected` when it is another's to end.
     """
-    pid = holder(state / LOCK)
+    pid = holder(state / SUPERVISOR_LOCK)
     if pid is None:
         await _stop_orphans(state, say)
         return
@@ -234,7 +233,7 @@ def _closed(wanted: Wanted, state: Path, say: Say) -> None:
 @contextlib.contextmanager
 def _held(state: Path) -> Iterator[None]:
     try:
-        lock = Lock(state / LOCK)
+        lock = Lock(state / SUPERVISOR_LOCK)
     except LockHeld as held:
         raise PbxRejected(
             f"an exchange runs already with the state folder {state} (pid {held.pid}); "
