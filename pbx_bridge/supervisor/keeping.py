@@ -94,7 +94,7 @@ class Supervisor:
                 try:
                     await self._exchange.start_asterisk()
                 except (PbxUnavailable, PbxRejected, OSError) as error:
-                    self._state.trouble(Part.ASTERISK, str(error))
+                    self._state.trouble(Part.ASTERISK, _words(error))
                     await asyncio.sleep(next(waits))
                     continue
                 log.info("asterisk_back", pid=asterisk.pid)
@@ -127,8 +127,8 @@ class Supervisor:
             try:
                 await self._exchange.start_bridge()
             except (PbxUnavailable, PbxRejected, OSError) as error:
-                outage = outage or self._state.lost(Part.BRIDGE, str(error))
-                self._state.trouble(Part.BRIDGE, str(error))
+                outage = outage or self._state.lost(Part.BRIDGE, _words(error))
+                self._state.trouble(Part.BRIDGE, _words(error))
                 async with self._stand_in():
                     await asyncio.sleep(next(waits))
                 continue
@@ -238,3 +238,11 @@ class Supervisor:
             log.warning("outage_not_told", part=outage.part, why=str(error))
             return False
         return str(answer["outcome"]) == Why.COMMAND_DONE
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for people."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f" ({error.filename})" if error.filename else ""
+    return f"this machine can't start it: {error.strerror or error}{where}; it is tried again"
