@@ -154,9 +154,11 @@ def _status_text(found: Any) -> str:
     if found["flood_since"] is not None:
         rows.append(f"  FLOOD of requests that are refused, since {found['flood_since']}")
     bridge = found["bridge"]
+    half = bridge["decision_ms_p50"]
     rows.append(
         f"  bridge {bridge['pid']}: {bridge['decided']} decisions, "
-        f"{bridge['left_to_fallback']} left to the fallback, p50 {bridge['decision_ms_p50']} ms"
+        f"{bridge['left_to_fallback']} left to the fallback"
+        f"{'' if half is None else f', p50 {half} ms'}"
     )
     return "\n".join(rows)
 
