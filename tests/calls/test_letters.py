@@ -20,7 +20,7 @@ async def waiting(stage: Stage) -> int:
 
 
 async def arrived(box: Box, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):  # what couldn't be delivered is tried again after half a minute
         while len(box.letters) < count:
             await asyncio.sleep(0.1)
 
