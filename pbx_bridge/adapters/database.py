@@ -29,6 +29,7 @@ import structlog
 
 from pbx_bridge.files import put_aside
 from pbx_bridge.ports import JournalDamaged, JournalUnavailable
+from pbx_bridge.sqlite_errors import is_damaged, is_out_of_reach
 
 log = structlog.get_logger(__name__)
 
@@ -60,19 +61,6 @@ _RESTORE = (
     "{path} was damaged: {why}. Stop the exchange and restore it from a backup (pbx-bridge restore "
     "--force); until then calls have the fallback"
 )
-_OUT_OF_REACH = {
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_NOTADB,
-}
 
 
 def _heartbeat_table(database: sqlite_utils.Database) -> None:
@@ -283,14 +271,14 @@ class Database:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            if _damaged(error) or _out_of_reach(error):
+            if is_damaged(error) or is_out_of_reach(error):
                 raise self._unavailable(error) from error
             if at_start:
                 raise self._damage(error) from error
             raise
 
     def _unavailable(self, error: Exception) -> JournalUnavailable:
-        if _damaged(error):
+        if is_damaged(error):
             return self._damage(error)
         return JournalUnavailable(f"{self.path}: {error}; check free space, rights and the disk")
 
@@ -370,7 +358,7 @@ class Database:
             outcome = _Outcome(job.run(self._connection))
         except Exception as error:
             # SQLite may have ended the whole transaction by itself: nobody's part is stored.
-            if not self._connection.in_transaction or _out_of_reach(error):
+            if not self._connection.in_transaction or is_out_of_reach(error):
                 raise
             self._connection.execute("ROLLBACK TO job")
             outcome = _Outcome(error=error)
@@ -398,17 +386,3 @@ class Database:
             log.info("database_back", path=str(self.path), lost=self.lost)
         else:
             log.error("database_unavailable", path=str(self.path), why=str(why))
-
-
-def _damaged(error: Exception) -> bool:
-    """Whether what stands in the file can't be read, however often it is tried."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if isinstance(error, UnicodeDecodeError):  # Python reads SQLite's own words about it
-        return True
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _out_of_reach(error: Exception) -> bool:
-    """Whether the file can't be used now, as opposed to a statement that is wrong."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _OUT_OF_REACH

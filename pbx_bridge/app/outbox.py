@@ -15,7 +15,7 @@ import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.core import delivery, mailboxes, notices, telling
+from pbx_bridge.core import delivery, mailboxes, telling
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import EXCHANGE, SettleNotices
 from pbx_bridge.core.delivery import Tried
@@ -142,7 +142,7 @@ class Outbox:
         for notice in self._waiting(channel):
             if delivery.left_s(self._tried.get(notice.id), now) > 0:
                 continue
-            if notices.is_stale(notice, now) or notices.may_be_sent(notice, exchange, now):
+            if delivery.is_stale(notice, now) or delivery.may_be_sent(notice, exchange, now):
                 yield notice
 
     def _rest_s(self, channel: Channel) -> float:
@@ -168,7 +168,7 @@ class Outbox:
         if notice.id in self._gone:
             await self._settle(notice, self._gone[notice.id])
             return trouble
-        if notices.is_stale(notice, now):
+        if delivery.is_stale(notice, now):
             await self._settle(notice, "its time has passed")
             return trouble
         if not trouble:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
-from pbx_bridge.core import absence, attendance, locks, notices
+from pbx_bridge.core import absence, attendance, delivery, locks
 from pbx_bridge.core.model import Language, Line
 from pbx_bridge.core.returning import outline
 from pbx_bridge.core.state import Channel, Exchange
@@ -62,7 +62,7 @@ def exchange_status(exchange: Exchange, clock: Clock, language: Language) -> Map
             "waiting": sum(one.channel is not Channel.LIST for one in exchange.outbox.values()),
             "to_be_heard": [
                 {"id": one.id, "about": one.about, "person": one.person}
-                for one in notices.to_be_heard(exchange, now)
+                for one in delivery.to_be_heard(exchange, now)
             ],
             "undeliverable": [
                 {"to": exchange.outbox[id_].to, "about": exchange.outbox[id_].about, "why": why}

@@ -15,8 +15,7 @@ from pathlib import Path
 import structlog
 
 from pbx_bridge.files import put_aside
-
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+from pbx_bridge.sqlite_errors import is_damaged
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +66,7 @@ def _damage(file: Path) -> str | None:
             (found,) = connection.execute("PRAGMA quick_check").fetchone()
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        if file.is_file() and getattr(error, "sqlite_errorcode", None) not in DAMAGED:
+        if file.is_file() and not is_damaged(error):
             return None  # a full disk or the like is no damage
         return str(error)
     return None if found == "ok" else str(found)

@@ -19,7 +19,7 @@ from fakes.journal import FakeJournal
 
 from pbx_bridge.app import waking
 from pbx_bridge.app.office import Office
-from pbx_bridge.core import absence, delivery, locks, meters, notices, returning
+from pbx_bridge.core import absence, delivery, locks, meters, returning
 from pbx_bridge.core.breaking import break_of
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
@@ -194,7 +194,7 @@ async def test_f30_a_notice_that_waits_is_tried_again_within_its_rest(
     assert held
     for notice in held.values():
         assert not delivery.is_given_up(notice, town.now + step)
-        assert not notices.is_stale(notice, town.now + step)
+        assert not delivery.is_stale(notice, town.now + step)
 
 
 @pytest.mark.parametrize("step", STEPS)

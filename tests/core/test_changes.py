@@ -12,11 +12,12 @@ from pbx_bridge.adapters.journal.codec import decode, encode
 from pbx_bridge.core.changes import Change, Kind, changes, summary
 from pbx_bridge.core.commands import EXCHANGE as BY_ITSELF
 from pbx_bridge.core.commands import Refusal, TakeUpPlan
+from pbx_bridge.core.delivery import to_be_heard
 from pbx_bridge.core.events import PlanInForce
 from pbx_bridge.core.folding import fold, under
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Plan, Raised, Season, Span
-from pbx_bridge.core.notices import due, to_be_heard
+from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.telling import spoken

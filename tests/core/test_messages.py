@@ -18,11 +18,12 @@ from pbx_bridge.core.call import Call, Listen, Voicemail
 from pbx_bridge.core.codes import HearMessages, read
 from pbx_bridge.core.commands import EXCHANGE as ITSELF
 from pbx_bridge.core.commands import Refusal, TakeMessage
+from pbx_bridge.core.delivery import is_moot, may_be_sent
 from pbx_bridge.core.events import MessageLeft, ReturnDue
 from pbx_bridge.core.folding import fold, fresh
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language
-from pbx_bridge.core.notices import due, is_moot, may_be_sent
+from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import About, Channel, Exchange, Notice
 from pbx_bridge.core.telling import spoken, subject

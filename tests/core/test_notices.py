@@ -22,10 +22,11 @@ from pbx_bridge.core.commands import (
     SettleNotices,
     SignOut,
 )
+from pbx_bridge.core.delivery import is_moot
 from pbx_bridge.core.events import NoticeDropped, NoticeDue, PhoneLost
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
-from pbx_bridge.core.notices import due, is_moot
+from pbx_bridge.core.notices import due
 from pbx_bridge.core.state import About, Channel, Exchange, Lost, Notice
 
 LEAVES = SignOut("vaxel", "111", by="111")

@@ -18,8 +18,8 @@ from pbx_bridge.core.commands import (
     SignOut,
 )
 from pbx_bridge.core.confirming import status_of
+from pbx_bridge.core.delivery import to_be_heard
 from pbx_bridge.core.model import Guard, Person, ReferralReason
-from pbx_bridge.core.notices import to_be_heard
 from pbx_bridge.core.room import NOTE, Room
 from pbx_bridge.core.routes import REFUSED, Route, drafts, obey, obeyed, result_of, say
 from pbx_bridge.core.routes.messages import messages_route
