@@ -50,4 +50,5 @@ def test_f42_what_grows_beyond_its_bound_is_told_for_each_of_them() -> None:
     ],
 )
 def test_f42_a_call_that_failed_or_is_missing_is_told(wrong: dict[str, object], told: str) -> None:
-    assert any(told in one for one in replace(made_up(0.0), **wrong).complaints())  # type: ignore[arg-type]
+    spoiled = replace(made_up(0.0), **wrong)  # type: ignore[arg-type]  # its fields, by name
+    assert any(told in one for one in spoiled.complaints())

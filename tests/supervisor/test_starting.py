@@ -16,6 +16,7 @@ from asterisk.norrskar import settings
 from typer.testing import CliRunner
 
 import pbx_bridge
+from pbx_bridge.asterisk import locate
 from pbx_bridge.asterisk.locate import Located
 from pbx_bridge.cli.app import app
 from pbx_bridge.config.problems import ConfigError
@@ -37,7 +38,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
     (tmp_path / "s").mkdir()
     ports = dict.fromkeys(("sip", "ari", "ami", "agi", "operations"), 0)
     found = Located(("/bin/asterisk",), None, None, None, None)
-    monkeypatch.setattr(preparing.locate, "locate", lambda *_, **__: found)  # type: ignore[attr-defined]
+    monkeypatch.setattr(locate, "locate", lambda *_, **__: found)
     return Wanted(Path(config), tmp_path / "s", {f"{name}_port": 0 for name in ports})
 
 
