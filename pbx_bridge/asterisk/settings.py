@@ -140,11 +140,6 @@ class Settings:
         return self.run / "asterisk.ctl"
 
     @property
-    def pid_file(self) -> Path:
-        """Written by Asterisk itself."""
-        return self.run / "asterisk.pid"
-
-    @property
     def astdb(self) -> Path:
         """Folder of AstDB: the mirror, queue members, registrations."""
         return self.folder / "astdb"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from pbx_bridge.core.absence import absence, absences, back_at, working_hours
 from pbx_bridge.core.hours import is_open, next_opening
-from pbx_bridge.core.model import Line, Person, Unit
+from pbx_bridge.core.model import Person, Unit
 from pbx_bridge.core.state import Consent, Exchange
-from pbx_bridge.core.timetable import line_open, line_opens
+from pbx_bridge.core.timetable import line_open
 
 MOST_LOOKS = 100
 """Openings and returns that are looked at for when a unit can be reached."""
@@ -94,11 +94,6 @@ def unit_back_at(exchange: Exchange, unit: Unit, now: datetime) -> datetime | No
         else:
             moment = next_opening(schedule, plan, moment)
     return None
-
-
-def line_again(exchange: Exchange, line: Line, now: datetime) -> datetime | None:
-    """When the line is answered again: `now` while it is open, None when never."""
-    return now if line_open(exchange, line, now) else line_opens(exchange, line, now)
 
 
 def _instant(moment: datetime) -> datetime:
