@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import structlog
 
@@ -52,6 +53,8 @@ class Supervisor:
         self.bridge_ready = asyncio.Event()
         """Set while the bridge decides."""
         self._reload = asyncio.Event()
+        self._sources: tuple[Path, ...] = ()
+        """Of the configuration, as they were when it was read last."""
 
     async def run(self) -> None:
         """Keep both until cancelled. Trouble of any kind is a line of the log, and a retry."""
@@ -182,11 +185,12 @@ class Supervisor:
     async def _keep_configuration(self) -> None:
         """Give Asterisk the configuration of a changed plan; calls go on."""
         await self._render()
-        async for _ in changes(self._wanted.sources, self._reload):
+        async for _ in changes(lambda: self._sources, self._reload):
             await self._render()
 
     async def _render(self) -> None:
         settings = self._exchange.settings
+        self._sources = await asyncio.to_thread(self._wanted.sources)
         try:
             site = await asyncio.to_thread(self._wanted.site)
             changed = await asyncio.to_thread(render_into, settings.etc, site, settings)
