@@ -38,7 +38,7 @@ bench: setup ## Benchmarks, side by side with the native dialplan
 	$(BIN)/python -m benchmarks
 
 setup: $(READY)
-	@$(BIN)/python -m pbx_bridge.asterisk.packages
+	@$(BIN)/python -m pbx_bridge.asterisk.renewing
 
 $(READY): requirements.txt pyproject.toml
 	@echo "Making $(VENV) and installing the pinned dependencies …"

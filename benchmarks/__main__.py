@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from benchmarks import alone, rates, table
+from benchmarks import alone, rates, registering, table
 from benchmarks.stand import Stand, stand
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.cli.logs import log_to_stderr
@@ -33,10 +34,12 @@ def main(
 
 
 async def _measure(extent: rates.Extent) -> table.Results:
-    async with asyncio.timeout(MOST_S), stand() as one:
+    async with stand() as one, asyncio.timeout(MOST_S):
         found = await rates.side_by_side(one, extent, _say)
         tops = await rates.ceilings(one, extent, _say)
-        return await _with_parts(one, found, tops)
+        results = await _with_parts(one, found, tops)
+    _say("telephones that come back …")
+    return replace(results, registering=await registering.measured())
 
 
 async def _with_parts(

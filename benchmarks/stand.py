@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -66,9 +67,20 @@ class Stand:
         return int(status["bridge"]["decided"])
 
 
-def sample(state: Path) -> Site:
-    """The sample municipality, on any free ports."""
-    deployment = read_deployment(CONFIG, state)
+def sample(folder: Path) -> Site:
+    """The sample municipality, on any free ports; the phone that is called takes many at once."""
+    for part in ("dialplan", "voicemail"):
+        shutil.copytree(CONFIG.parent / part, folder / part)
+    people = folder / "dialplan" / "people.yaml"
+    waits = f"\n{PERSON}:\n  call_waiting: true\n"
+    text = people.read_text(encoding="utf-8").replace(f"\n{PERSON}:\n", waits)
+    people.write_text(text, encoding="utf-8")
+    return sample_in(Path(shutil.copy(CONFIG, folder)), folder / "state")
+
+
+def sample_in(config: Path, state: Path) -> Site:
+    """The municipality of another folder."""
+    deployment = read_deployment(config, state)
     free = deployment.but(sip_port=0, ari_port=0, ami_port=0, agi_port=0, operations_port=0)
     return read_site(free, SystemClock(ZoneInfo("UTC")).now().date())
 
@@ -82,24 +94,29 @@ def working_hours(site: Site) -> datetime:
 
 
 @asynccontextmanager
-async def stand() -> AsyncIterator[Stand]:
-    """Everything up and the phone registered; nothing is left at the end."""
+async def stand(native: str = f"Dial(PJSIP/{PERSON},20)") -> AsyncIterator[Stand]:
+    """Everything up and the phone registered; nothing is left at the end.
+
+    `native` is what the dialplan alone does with `NATIVE`, with the trunk's name for `{trunk}`.
+    """
     async with AsyncExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="pbx-bench-")))
-        site = sample(folder / "state")
-        _write_native(site.deployment.state / "asterisk" / "etc")
+        site = sample(folder)
+        trunk = next(iter(site.plan.trunks))
+        etc = site.deployment.state / "asterisk" / "etc"
+        _write_native(etc, native.format(trunk=trunk))
         now = working_hours(site)
-        up = await parts.enter_async_context(exchange(CONFIG, site, print, now))
+        up = await parts.enter_async_context(exchange(folder / CONFIG.name, site, print, now))
         one = Stand(up, tuple(sipp_program()), folder, now)
         await parts.enter_async_context(_phone(one))
         yield one
 
 
-def _write_native(etc: Path) -> None:
+def _write_native(etc: Path, native: str) -> None:
     """Asterisk reads the extensions of the site's own after ours."""
     etc.mkdir(mode=0o700, parents=True)
     (etc / "extensions_local.conf").write_text(
-        f"[from-trunk](+)\nexten => {NATIVE},1,Dial(PJSIP/{PERSON},20)\n", encoding="ascii"
+        f"[from-trunk](+)\nexten => {NATIVE},1,{native}\n", encoding="ascii"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.alone import Coverage, Decides, Record, Storage
 from benchmarks.rates import Ceiling, Side
+from benchmarks.registering import Registering
 
 README = Path(__file__).parent / "README.md"
 _BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
@@ -38,6 +39,7 @@ class Results:
     version: str
     """Asterisk's."""
     at: datetime
+    registering: Registering | None = None
 
 
 def text(results: Results) -> str:
@@ -153,6 +155,11 @@ def _alone(results: Results) -> Iterator[str]:
     yield from _row("figures of a month (85,000 calls)", f"{kept.month_s:.2f} s")
     yield from _row("figures of a year (1,000,000 calls)", f"{kept.year_s:.2f} s")
     yield from _row("memory that the year's figures take", f"{kept.memory_mb:.0f} MB")
+    if came := results.registering:
+        yield from _row(f"{came.devices} devices register at once: all", f"{came.all_s:.2f} s")
+        yield from _row("of these the middle one", f"{came.median_ms:.0f} ms")
+        rings = f"{came.rings_ms:.0f} ms, {came.slowest_rings_ms:.0f} ms at most"
+        yield from _row("from registering anew, and being called at once, to ringing", rings)
 
 
 def _values(side: Side) -> tuple[float, ...]:

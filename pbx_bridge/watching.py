@@ -12,7 +12,7 @@ from pbx_bridge.adapters.record import event_of, harmless
 from pbx_bridge.adapters.speech import MANIFEST, read_manifest
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.config.site import Site
-from pbx_bridge.core.numbers import national, target
+from pbx_bridge.core.numbers import number, target
 from pbx_bridge.core.record import CelEvent
 from pbx_bridge.core.timeline import Timeline
 from pbx_bridge.wire import cel
@@ -82,12 +82,12 @@ class Watch:
         plan = self._site.plan
         if (line := plan.lines.get(endpoint)) is not None:
             return line.title[self._site.deployment.language]
-        number = target(national(endpoint, plan.dialling), plan)
-        if number is None:
+        found = target(number(endpoint, plan.dialling), plan)
+        if found is None:
             return ""
-        if (person := plan.people.get(number.target)) is not None:
+        if (person := plan.people.get(found.target)) is not None:
             return person.name
-        answers = plan.lines.get(number.target)  # none for the voice menu
+        answers = plan.lines.get(found.target)  # none for the voice menu
         return answers.title[self._site.deployment.language] if answers is not None else ""
 
 

@@ -31,6 +31,8 @@ SPOOL = "asterisk/spool/voicemail"
 NOTES = "asterisk/spool/notes"
 KEPT = ("secrets.json", "pseudonym.key")
 """Files beside the database, where they are."""
+LOCKS = ".lock"
+"""End of the names of files that say who works with the folder."""
 SUMS = "SHA256SUMS"
 LARGEST_DATABASE = 1 << 40
 LARGEST_KEPT = 16 << 20
@@ -100,14 +102,16 @@ def restore(
     anchors: Iterable[Head] = (),
     force: bool = False,
     opened: Sealing | None = None,
+    telephones_work: bool = False,
 ) -> Head:
     """Put a backup into an empty state folder, once all of it is verified; the journal's head.
 
-    With `force`, what is in the folder is moved into one below it first. `anchors` that lie
+    With `force`, what is in the folder is moved into one below it first; while `telephones_work`
+    only what the bridge alone uses is replaced, and messages stay as they are. `anchors` that lie
     beyond the backup's head say nothing against it; `opened` opens one that is sealed. Raises
     `BackupFailed`, and leaves what is there untouched then; `OSError`.
     """
-    there = list(state.iterdir()) if state.exists() else []
+    there = [one for one in state.iterdir() if one.suffix != LOCKS] if state.exists() else []
     if there and not force:
         raise BackupFailed(
             f"{state}: is not empty; --force moves what is there aside, --state names another one"
@@ -125,6 +129,10 @@ def restore(
         say("verifying …")
         head = _verified(new / database)
         _verified(new / database, [one for one in anchors if one.seq <= head.seq])
+        if telephones_work:
+            there = [one for one in there if _is_the_bridges(one.name, database)]
+            shutil.rmtree(new / "asterisk", ignore_errors=True)
+            say("the telephones work: messages and spoken notes stay as they are")
         if there:
             aside = state / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
             aside.mkdir(mode=0o700)
@@ -135,6 +143,11 @@ def restore(
         for one in sorted(new.iterdir(), key=lambda one: one.name == database):
             one.replace(state / one.name)
     return head
+
+
+def _is_the_bridges(name: str, database: str) -> bool:
+    """Whether no telephone needs a file of the state folder at this moment."""
+    return name in (*KEPT, head_file(Path(database)).name) or name.startswith(database)
 
 
 def _unpack(file: Path, folder: Path, database: str, say: Say) -> None:

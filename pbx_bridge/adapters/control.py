@@ -107,9 +107,14 @@ def _json(answer: Answer, status: int = 200) -> web.Response:
     return web.Response(body=to_json(answer), status=status, content_type="application/json")
 
 
-async def ask(path: Path, question: str, body: Mapping[str, object] | None = None) -> Any:
+async def ask(
+    path: Path,
+    question: str,
+    body: Mapping[str, object] | None = None,
+    patience_s: float = ASK_TIMEOUT_S,
+) -> Any:
     """Ask the running bridge. Raises `PbxUnavailable` when none runs, `PbxRejected` if refused."""
-    timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=patience_s)
     connector = aiohttp.UnixConnector(str(path))
     try:
         async with (

@@ -44,7 +44,7 @@ class Pseudonyms:
         self._key = key
 
     def __call__(self, number: str) -> str:
-        """The pseudonym of a number in the form in which it was signalled."""
+        """The pseudonym of a number in its one form."""
         return hmac.new(self._key, number.encode(), sha256).hexdigest()[:DIGITS]
 
 

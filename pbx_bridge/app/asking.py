@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.core.devices import endpoints
 from pbx_bridge.core.questions import Question, cannot, may_be_asked, open_questions
 from pbx_bridge.ports import Clock, NoticeDelayed, PbxUnavailable, Telephony
 
@@ -90,14 +91,15 @@ class Asking:
     async def _ring(self, question: Question) -> None:
         """Ring up. Whose phone isn't there has the time to see the question elsewhere."""
         plan = self._office.exchange.plan
+        asked = plan.people[question.to]
         variables = {
             "PBX_DIALLED": question.dialled,
             "PBX_PHONE": question.to,
-            "PBX_LANG": plan.people[question.to].language,
+            "PBX_LANG": asked.language,
         }
         shown = (question.person, plan.people[question.person].name)
         try:
-            await self._telephony.ring_up(question.to, variables, RING_SECONDS, shown)
+            await self._telephony.ring_up(endpoints(asked), variables, RING_SECONDS, shown)
         except NoticeDelayed as error:
             self._say_not_rung(question, error)
 

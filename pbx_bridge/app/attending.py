@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.waking import rest_s
-from pbx_bridge.core import alarms
+from pbx_bridge.core import alarms, phantoms
 from pbx_bridge.core.commands import CountAttendants, SeePhone
+from pbx_bridge.core.devices import extension_of
 from pbx_bridge.core.state import AFTER_CALLS, Lost
 from pbx_bridge.ports import Clock, Missed, PbxRejected, PbxUnavailable, Phones, Rewired, Taken
 
 RETRY_S = 1.0
+SUSPECT_LOOK_S = 2.0
+"""Until it is looked again whether the call of a phone that has vanished has ended."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +40,8 @@ class Attending:
         self._rewired = True
         """Whether phones may have come or gone since they were looked at."""
         self._watched = frozenset[str]()
+        self._suspects: Mapping[str, float] = {}
+        """Calls of phones that have vanished, by channel, since when."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -49,6 +55,7 @@ class Attending:
                         await self._look()
                         await self._count()
                         rest = rest_s(self._office.exchange, begun, self._clock.now())
+                        rest = min(rest, SUSPECT_LOOK_S) if self._suspects else rest
                     except (PbxUnavailable, PbxRejected) as error:
                         log.debug("phones_not_seen", why=str(error)[:200])
                         rest = RETRY_S
@@ -83,23 +90,38 @@ class Attending:
     async def _look(self) -> None:
         """Compare the phones that matter with what is known of them."""
         watched = alarms.watched(self._office.exchange.plan)
-        if not self._rewired and watched == self._watched:
+        if not (self._rewired or self._suspects) and watched == self._watched:
             return
         self._rewired, self._watched = False, watched
         try:
-            there = await self._phones.reachable()
+            devices = await self._phones.reachable()
+            calls = {
+                channel: endpoint
+                for channel, endpoint in (await self._phones.calls()).items()
+                if extension_of(endpoint) in watched
+            }
+            self._suspects = phantoms.suspects(self._suspects, calls, devices, time.monotonic())
+            there = frozenset(map(extension_of, devices))
             for hook in self.on_seen:
                 hook(there)
+            phantom = {extension_of(calls[channel]) for channel in self._suspects}
             for extension in sorted(watched):
-                known = self._lost(extension)
-                if extension not in there and known is not Lost.UNREACHABLE:
-                    await self._office.obey(SeePhone(extension, Lost.UNREACHABLE))
-                    await self._phones.stop_ringing(extension)
-                elif extension in there and known is Lost.UNREACHABLE:
-                    await self._office.obey(SeePhone(extension, None))
+                await self._see(extension, extension in there, extension in phantom)
         except PbxUnavailable:
             self._rewired = True
             raise
+
+    async def _see(self, extension: str, is_there: bool, is_phantom: bool) -> None:
+        """Whoever seems to talk on a phone that has vanished can't be rung, though another phone of
+        theirs is there, or that one again: Asterisk takes them for busy."""
+        known = self._lost(extension)
+        counts = is_there and not is_phantom
+        if not counts and known is not Lost.UNREACHABLE:
+            await self._office.obey(SeePhone(extension, Lost.UNREACHABLE))
+        elif counts and known is Lost.UNREACHABLE:
+            await self._office.obey(SeePhone(extension, None))
+        if not is_there and known is not Lost.UNREACHABLE:
+            await self._phones.stop_ringing(extension)
 
     async def _count(self) -> None:
         """Raise and clear alarms; a command is given only where something has changed."""

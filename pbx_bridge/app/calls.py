@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -48,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 FALLBACK = "fallback"
 """The step of a channel about which nothing could be decided: the dialplan goes on alone."""
+_DIALLED = re.compile(r"[+0-9*#]+", re.ASCII)
+"""What a dialplan lets through as dialled; anything else can only be told so."""
 LAST_TIMINGS = 1000
 MOST_AT_ONCE = 300
 """Decisions under way at the same time; who comes then waits, and has the fallback after its
@@ -297,19 +300,14 @@ class Calls:
         self.meters.rules[decision.why] += 1
 
 
-def sent_by(channel: str, plan: Plan) -> str:
-    """The extension whose phone, as Asterisk names its channel, has sent a caller on; "" where
-    it is nobody's."""
-    extension = channel.removeprefix("PJSIP/").rpartition("-")[0]
-    return extension if channel.startswith("PJSIP/") and extension in plan.people else ""
-
-
 def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> Call:
     """The call behind an offer, with what its channel carries.
 
     Raises `ValueError` when the carried state is not ours.
     """
-    dialled = numbers.national(offer.variables.get("PBX_DIALLED", ""), plan.dialling)
+    dialled = offer.variables.get("PBX_DIALLED", "")
+    if _DIALLED.fullmatch(dialled):
+        dialled = numbers.known_as(dialled, plan.dialling)
     phone = offer.variables.get("PBX_PHONE", "")
     person = plan.people.get(phone)
     number = numbers.target(dialled, plan)
@@ -317,11 +315,7 @@ def arrived(offer: Offer, plan: Plan, pin_of: Callable[[str], str] = no_pin) -> 
     if person is None and number is not None and number.kind is TargetKind.MENU:
         speaks = numbers.owner(offer.caller, plan) or number
     own = phone if person is not None else ""
-    outside = number is None and numbers.classify(dialled, plan.dialling)
-    if not own and outside is numbers.Class.NATIONAL:
-        # A phone sends a caller on to a number outside: a call of that phone's (S6).
-        own = sent_by(offer.variables.get("BLINDTRANSFER", ""), plan)
-    caller = numbers.signalled(offer.caller)
+    caller = numbers.number(offer.caller, plan.dialling)
     fresh = Call(dialled, caller, own, speaks.language, linkedid=offer.linkedid)
     call = calls.decode(offer.variables.get("PBX_CALL", ""), fresh)
     result = offer.variables.get("PBX_RESULT", "")

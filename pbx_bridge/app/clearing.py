@@ -50,9 +50,9 @@ class Clearing:
         logs = await self._logs.clear(periods.numbers)
         return {"messages": messages, "notes": notes, "sentences": sentences, "logs": logs}
 
-    async def forget(self, numbers: Collection[str]) -> int:
-        """Delete the messages that these numbers have left. Raises `PbxUnavailable`, `OSError`."""
-        return await self._delete([one for one in await self._all() if one.caller in numbers])
+    async def forget(self, is_theirs: retention.IsTheirs) -> int:
+        """Delete the messages that somebody has left. Raises `PbxUnavailable`, `OSError`."""
+        return await self._delete([one for one in await self._all() if is_theirs(one.caller)])
 
     async def _all(self) -> list[Message]:
         found: list[Message] = []

@@ -103,12 +103,13 @@ class Erasing:
         An open return of theirs is deleted: nobody is to call them. Raises `JournalUnavailable`,
         `PbxUnavailable`, `OSError`; asked again it goes on.
         """
-        forms = numbers.forms(number, self._office.exchange.plan.dialling)
-        counts = {"messages": await self._clearing.forget(forms), "log": 0, "numbers": 0}
-        for form in forms:
+        dialling = self._office.exchange.plan.dialling
+        is_theirs = numbers.same_as(number, dialling)
+        counts = {"messages": await self._clearing.forget(is_theirs), "log": 0, "numbers": 0}
+        for form in numbers.forms(number, dialling):
             for what, count in (await self._record.forget(form)).items():
                 counts[what] += count
-        counts["journal"] = await self._office.forget(forms)
+        counts["journal"] = await self._office.forget(is_theirs)
         now = self._clock.now().astimezone(UTC)
         await self._journal.append(now, [DataErased("number", now, sum(counts.values()))])
         return counts

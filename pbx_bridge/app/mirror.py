@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.app.waking import rest_s
+from pbx_bridge.core import devices
 from pbx_bridge.core.likely import likely
-from pbx_bridge.core.mirror import FAMILIES, Picture, picture
+from pbx_bridge.core.mirror import FAMILIES, Picture, left, picture
 from pbx_bridge.core.model import Plan
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.state import Exchange, all_but
 from pbx_bridge.core.trace import MOBILE_CONTEXT
 from pbx_bridge.ports import (
     Clock,
@@ -48,6 +49,8 @@ class Mirror:
         self._held: Mapping[tuple[str, str], str] = {}
         self._stored: dict[tuple[str, str], str] = {}
         """What Asterisk was seen to hold, and was given since."""
+        self._one_at_a_time = asyncio.Lock()
+        """For whoever changes what Asterisk holds."""
         self._doubted = True
         """Whether it may hold something else: then all is read, which takes its time."""
 
@@ -80,6 +83,23 @@ class Mirror:
                 if self.kept.is_set():
                     self._kept_at = time.monotonic()
                 self.kept.clear()
+
+    async def run_spent(self) -> None:
+        """Tell Asterisk at once, until cancelled, how much is left of the caps (S27): a bridge that
+        dies lifts none. Whatever fails here is done by the next `keep`."""
+        with self._office.listening(all_but("spent")) as changed:
+            while True:
+                await changed.wait()
+                changed.clear()
+                try:
+                    async with self._one_at_a_time:
+                        for key, value in left(self._office.exchange, self._clock.now()):
+                            if self._stored.get(key) != value:
+                                await self._switch.put(*key, value)
+                                self._stored[key] = value
+                except (PbxUnavailable, PbxRejected) as error:
+                    self._doubted = True
+                    log.debug("mirror_waits", why=str(error))
 
     def _warn(self, event: str, why: Exception) -> None:
         """Once, until it is over or something else is wrong."""
@@ -117,7 +137,11 @@ class Mirror:
         wanted = picture(exchange, self._clock.now())
         corrections, refusals = await self._members(wanted, exchange)
         self._held = await self._spoken(wanted)
-        corrections += await self._values(self._held)
+        async with self._one_at_a_time:
+            now = self._clock.now()
+            corrections += await self._values(
+                {**self._held, **dict(left(self._office.exchange, now))}
+            )
         if refusals:
             raise refusals[0]
         if not self._office.changed.is_set():
@@ -178,7 +202,7 @@ class Mirror:
         shall = dict(_queued(wanted, exchange.plan))
         refusals: list[PbxRejected] = []
         corrections = 0
-        for member in shall.keys() | held.keys():
+        for member in _in_order(shall.keys() | held.keys(), shall.keys()):
             if member in shall and shall[member][0] == held.get(member):
                 continue
             corrections += 1
@@ -192,12 +216,28 @@ class Mirror:
         return corrections - len(refusals), refusals
 
 
+def _in_order(
+    members: Iterable[QueueMember], stay: Collection[QueueMember]
+) -> Sequence[QueueMember]:
+    """Who comes before who goes: no queue is ever emptier than it shall be. Only whose state is
+    read elsewhere from now on goes first, as they can't be in a queue twice."""
+    known = {(one.queue, one.interface) for one in stay}
+
+    def turn(member: QueueMember) -> int:
+        if member in stay:
+            return 1
+        return 0 if (member.queue, member.interface) in known else 2
+
+    return sorted(members, key=turn)
+
+
 def _queued(wanted: Picture, plan: Plan) -> Iterator[tuple[QueueMember, tuple[int, str]]]:
     """Yield the members of the queues with penalty and name. The mobile of a backup rings as
     well; who answers it must press 1."""
     for (line, extension), penalty in wanted.members.items():
         person = plan.people[extension]
-        yield QueueMember(line, f"PJSIP/{extension}"), (penalty, person.name)
+        member = QueueMember(line, devices.member(extension), devices.state(extension))
+        yield member, (penalty, person.name)
         if person.rings_mobile and person.mobile and extension in plan.lines[line].backups:
             mobile = f"Local/{person.mobile}@{MOBILE_CONTEXT}/n"
             yield QueueMember(line, mobile), (penalty, person.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence, sentence
-from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, Exchange, changed
+from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, OF_CALLS, Exchange, changed
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,10 @@ class _Listener:
     """Parts of the state that don't concern it."""
 
 
+async def _as_it_is(command: Command) -> Command:
+    return command
+
+
 class Office:
     """Holds the live state; every change waits for the one before, also `use` and `forget`."""
 
@@ -57,6 +61,8 @@ class Office:
         self.exchange = exchange
         self.changed = asyncio.Event()
         """Set whenever what callers meet has changed; the mirror waits for it and clears it."""
+        self.complete: Callable[[Command], Awaitable[Command]] = _as_it_is
+        """Adds what the shell knows and who commands doesn't say, before it is judged."""
         self._listeners: list[_Listener] = [_Listener(self.changed, AFTER_CALLS)]
         self._journal = journal
         self._clock = clock
@@ -67,8 +73,9 @@ class Office:
 
     async def obey(self, command: Command) -> Outcome:
         """Carry out `command`. It is done when its events are durable, not before; those that
-        change nothing but what is looked up are durable soon."""
+        change nothing but what each call changes are durable soon."""
         async with self._one_at_a_time:
+            command = await self.complete(command)
             now = self._clock.now()
             answer = handle(command, self.exchange, now)
             try:
@@ -83,7 +90,8 @@ class Office:
                 after = fold(self.exchange, answer)
                 told = due(answer, self.exchange, after, now, has_mail=self._has_mail)
                 events, after = (*answer, *told), fold(after, told)
-                if changed(self.exchange, after) == LOOKED_UP:
+                parts = changed(self.exchange, after)
+                if parts and parts <= OF_CALLS:
                     self._journal.note(now, events)  # each answered call; no commit of its own
                 elif events:
                     await self._journal.append(now, events)
@@ -107,24 +115,24 @@ class Office:
         async with self._one_at_a_time:
             self._set(under(plan, self.exchange))
 
-    async def forget(self, numbers: Collection[str]) -> int:
-        """Delete what journal and state hold of somebody outside, known by any of `numbers`.
+    async def forget(self, is_theirs: retention.IsTheirs) -> int:
+        """Delete what journal and state hold of somebody outside, whose numbers are known.
 
         The command under way is waited for, and what it has just learnt is deleted too. Returns
         how many entries; raises `JournalUnavailable`, and asked again it goes on.
         """
         # A long journal is read while commands go on; only what has come since is read alone.
-        last, count = await self._erased(numbers, after=0)
+        last, count = await self._erased(is_theirs, after=0)
         async with self._one_at_a_time:
-            _, late = await self._erased(numbers, after=last)
-            self._set(retention.forgotten(self.exchange, numbers))
+            _, late = await self._erased(is_theirs, after=last)
+            self._set(retention.forgotten(self.exchange, is_theirs))
         return count + late
 
-    async def _erased(self, numbers: Collection[str], after: int) -> tuple[int, int]:
-        """Erase the entries after a row that tell of `numbers`: the last row that was looked at,
+    async def _erased(self, is_theirs: retention.IsTheirs, after: int) -> tuple[int, int]:
+        """Erase the entries after a row that tell of somebody: the last row that was looked at,
         and how many were erased."""
         entries = await self._journal.select(retention.WITH_NUMBERS, after=after)
-        rows = list(retention.tells_of(((one.seq, one.event) for one in entries), numbers))
+        rows = list(retention.tells_of(((one.seq, one.event) for one in entries), is_theirs))
         if rows:
             await self._journal.erase(rows)
         return max((one.seq for one in entries), default=after), len(rows)

@@ -19,6 +19,7 @@ from pbx_bridge.core import delivery, mailboxes, telling
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import EXCHANGE, SettleNotices
 from pbx_bridge.core.delivery import Tried
+from pbx_bridge.core.devices import endpoints
 from pbx_bridge.core.model import Language, Plan
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import AFTER_CALLS, OUTSIDE, About, Channel, Notice
@@ -216,7 +217,7 @@ class Outbox:
         person, zone = plan.people[notice.to], plan.organisation.zone
         text = "\n".join(self._lines(notice, person.language, zone))
         if notice.channel is Channel.MESSAGE:
-            await self._telephony.message(notice.to, text)
+            await self._telephony.message(endpoints(person), text)
         elif self._mail is None:
             raise NoticeRefused("config.yaml names no mail server")
         else:

@@ -12,7 +12,7 @@ from datetime import UTC
 import structlog
 
 from pbx_bridge.app.office import Office
-from pbx_bridge.core import returning
+from pbx_bridge.core import limits, outside, returning
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import RemindOfReturns
 from pbx_bridge.core.latency import Outcome
@@ -84,12 +84,17 @@ class Recording:
             for journey in ended:
                 if journey.outcome is not Outcome.HELD:
                     self._meters.ended[journey.outcome] += 1
-                command = returning.noted(journey, self._office.exchange.plan)
-                if command is None:
-                    continue
-                outcome = await self._office.obey(command)
-                if outcome.why is Why.COMMAND_FAILED:
-                    return False
+                plan = self._office.exchange.plan
+                for one in (
+                    limits.noted(journey, plan),
+                    returning.noted(journey, plan),
+                    outside.noted(journey),
+                ):
+                    if one is None:
+                        continue
+                    outcome = await self._office.obey(one)
+                    if outcome.why is Why.COMMAND_FAILED:
+                        return False
             await self._record.settle(ended)
         return True
 

@@ -10,7 +10,16 @@ from datetime import datetime
 from pathlib import Path
 
 from pbx_bridge.app.calls import Tally
-from pbx_bridge.core import absence, attendance, delivery, locks
+from pbx_bridge.core import (
+    absence,
+    attendance,
+    blocks,
+    delivery,
+    devices,
+    limits,
+    locks,
+    outside,
+)
 from pbx_bridge.core.model import Language, Line
 from pbx_bridge.core.returning import outline
 from pbx_bridge.core.state import Channel, Exchange
@@ -52,10 +61,41 @@ def exchange_status(exchange: Exchange, clock: Clock, language: Language) -> Map
             for one in held
             if one.until.timestamp() > now.timestamp()
         ],
+        "trunks": [
+            {
+                "trunk": name,
+                "troubles": {
+                    what: _iso(at.astimezone(now.tzinfo))
+                    for what, at in outside.troubles_of(exchange, name).items()
+                },
+            }
+            for name in plan.trunks
+        ],
         "flood_since": _iso(exchange.flood_since),
+        "without_sound": [
+            {
+                "endpoint": endpoint,
+                "name": plan.people[devices.extension_of(endpoint)].name,
+                "since": _iso(since),
+            }
+            for endpoint, since in exchange.without_sound.items()
+        ],
         "pin_locks": [
             {"extension": extension, "own_mobile_only": own, "until": _iso(lock.until)}
             for extension, own, lock in locks.locked(exchange.wrong_pins, plan, now)
+        ],
+        "capped": [
+            {"who": who or "all", "until": _iso(until)}
+            for who, until in limits.capped(exchange, now)
+        ],
+        "blocked": [
+            {
+                "extension": extension,
+                "device": one.device,
+                "since": _iso(one.at.astimezone(now.tzinfo)),
+                "by": one.by,
+            }
+            for extension, one in blocks.all_blocks(exchange)
         ],
         "returns": [outline(one) for one in exchange.returns.values()],
         "notices": {

@@ -51,11 +51,14 @@ def variables(
     match step:
         case Ring(extensions, seconds):
             detail = "&".join(extensions)
-            found = {"PBX_TARGET": _targets(step), "PBX_SECONDS": str(seconds)}
+            mobiles = "".join(f"&Local/{one}@{MOBILE_CONTEXT}/n" for one in step.mobiles)
+            found = {"PBX_PEOPLE": "-".join(extensions), "PBX_SECONDS": str(seconds)}
+            found["PBX_MOBILES"] = mobiles
             found |= _shown(step.shown, step.sought, people)
-        case Dial(number, trunk, seconds):
+        case Dial(number, seconds, longest):
             detail = number
-            found = {"PBX_TARGET": f"PJSIP/{number}@{trunk}", "PBX_SECONDS": str(seconds)}
+            found = {"PBX_TARGET": number, "PBX_SECONDS": str(seconds)}
+            found["PBX_LONGEST"] = str(longest or "")
         case Say():
             detail = sounds
             found = {"PBX_AUDIO": files}
@@ -68,7 +71,8 @@ def variables(
             found = {"PBX_TARGET": files, "PBX_SECONDS": str(seconds)}
         case Queue(line, seconds, shown, backups, together):
             detail = line
-            found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)} | _shown(shown)
+            found = {"PBX_TARGET": line, "PBX_SECONDS": str(seconds)}
+            found |= _shown(shown, step.sought, people)
             found |= {"PBX_BACKUPS": str(backups), "PBX_TOGETHER": str(together)}
         case Hold(line, number, dials, shown, backups, seconds):
             detail = line
@@ -88,13 +92,6 @@ def variables(
         when = f"{when or '|'}|{after}"
     found["PBX_NOTE"] = f"{kind(step)}|{decision.why}|{detail}{when}"
     return found
-
-
-def _targets(ring: Ring) -> str:
-    """Phones, and mobiles by way of the question whether a human has answered (F22)."""
-    phones = [f"PJSIP/{extension}" for extension in ring.extensions]
-    mobiles = [f"Local/{number}@{MOBILE_CONTEXT}/n" for number in ring.mobiles]
-    return "&".join(phones + mobiles)
 
 
 def _shown(shown: str, sought: str = "", people: Mapping[str, Person] = NOBODY) -> dict[str, str]:

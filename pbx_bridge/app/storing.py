@@ -12,6 +12,7 @@ import structlog
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import attendance
+from pbx_bridge.core.devices import endpoints
 from pbx_bridge.core.events import RecordGap
 from pbx_bridge.core.sentences import sentence
 from pbx_bridge.ports import (
@@ -87,10 +88,10 @@ class Storing:
         exchange = self._office.exchange
         plan = exchange.plan
         told = sentence("notice-not-stored")
-        for extension in attendance.attendants(exchange, plan.switchboard, now):
-            language = plan.people[extension].language
-            text = self._voice.letter(told, language, plan.organisation.zone)
+        for extension in attendance.rung(exchange, plan.switchboard, now):
+            person = plan.people[extension]
+            text = self._voice.letter(told, person.language, plan.organisation.zone)
             try:
-                await self._telephony.message(extension, text)
+                await self._telephony.message(endpoints(person), text)
             except (NoticeDelayed, PbxUnavailable) as error:
                 log.info("storage_alarm_not_shown", why=type(error).__name__)

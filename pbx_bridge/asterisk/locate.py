@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -19,6 +19,12 @@ from pbx_bridge.ports import PbxRejected, PbxUnavailable, ProtocolError
 VERSION_TIMEOUT_S = 10
 ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where Asterisk is installed; not on every user's path."""
+MODULE_FOLDERS = tuple(
+    folder / "asterisk/modules"
+    for folder in (*Path("/usr/lib").glob("*-linux-gnu*"), Path("/usr/lib64"), Path("/usr/lib"))
+)
+OPUS = ("codec_opus.so", "codec_opus_open_source.so")
+"""The makers' own, and the one that Debian builds."""
 MUSIC_FOLDERS = (Path("/usr/share/asterisk/moh"), Path("/var/lib/asterisk/moh"))
 
 Say = Callable[[str], None]
@@ -37,6 +43,8 @@ class Located:
     data: Path | None
     moh: Path | None
     """Folder of music; `None` when there is none."""
+    opus: str = ""
+    """The module that transcodes Opus, which not every build has; "" for none."""
     private: PrivateCopy | None = None
     """The copy it is of, with espeak-ng and SIPp beside it."""
 
@@ -91,7 +99,8 @@ def _system(environment: Mapping[str, str]) -> Located:
         raise PbxUnavailable(
             "no Asterisk is installed on this machine; install one or start with --asterisk private"
         )
-    return Located((program,), version_of((program,)), None, None, _music(MUSIC_FOLDERS))
+    version, opus = version_of((program,)), _opus(MODULE_FOLDERS)
+    return Located((program,), version, None, None, _music(MUSIC_FOLDERS), opus)
 
 
 def _private(say: Say, allow_older: bool, copies: Path) -> Located:
@@ -100,7 +109,8 @@ def _private(say: Say, allow_older: bool, copies: Path) -> Located:
     version = version_of(program)
     require(version, allow_older=allow_older)
     _name_english(copy.data / "sounds")
-    return Located(program, version, copy.modules, copy.data, _music([copy.data / "moh"]), copy)
+    music, opus = _music([copy.data / "moh"]), _opus([copy.modules])
+    return Located(program, version, copy.modules, copy.data, music, opus, copy)
 
 
 def _name_english(sounds: Path) -> None:
@@ -137,3 +147,7 @@ def _known(found: Located) -> Version:
 
 def _music(folders: list[Path] | tuple[Path, ...]) -> Path | None:
     return next((folder for folder in folders if any(folder.glob("*.wav"))), None)
+
+
+def _opus(folders: Iterable[Path]) -> str:
+    return next((one for folder in folders for one in OPUS if (folder / one).is_file()), "")

@@ -1,4 +1,4 @@
-"""A private copy of Asterisk, espeak-ng and SIPp, for machines that have none.
+"""A private copy of Asterisk, espeak-ng and what tests call with, for machines that have none.
 
 Debian's stable releases carry no Asterisk; the suite named here does. The packages are
 downloaded with an apt state of our own and unpacked into a folder: the system is not
@@ -24,11 +24,12 @@ PACKAGES = (
     "asterisk",
     "asterisk-core-sounds-en-wav",
     "asterisk-moh-opsound-wav",
+    "baresip-core",
     "espeak-ng",
     "sip-tester",
 )
-PROGRAMS = ("asterisk", "espeak-ng", "sipp")
-"""Of those packages, that are started."""
+PROGRAMS = ("asterisk", "baresip", "espeak-ng", "sipp")
+"""Of those packages, that are started. baresip is a telephone for tests alone."""
 DOWNLOAD = ("--download-only", "--no-install-recommends")
 COMPLETE = ".complete"
 """In a copy that is whole; names the files of its packages, one a line (nothing in old ones)."""
@@ -104,6 +105,14 @@ class PrivateCopy:
                 return [str(self._named(name)), "--library-path", self.libraries, str(path)]
         raise CopyFailed(f"{self.root}: the copy has no program {name!r}")
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Programs that it doesn't have: those that came into use after it was made."""
+        folders = [self.root / folder for folder in ("usr/bin", "usr/sbin")]
+        return tuple(
+            name for name in PROGRAMS if not any((one / name).is_file() for one in folders)
+        )
+
     def _named(self, name: str) -> Path:
         """The loader under a program's name; under its own where no link can be made."""
         link = self.root / "named" / name
@@ -138,6 +147,11 @@ class PrivateCopy:
         return self.root / "usr/share/asterisk"
 
     @property
+    def phone_modules(self) -> Path:
+        """The modules of baresip."""
+        return self.root / "usr/lib/baresip/modules"
+
+    @property
     def speech_data(self) -> Path:
         """The folder that holds espeak-ng-data."""
         return next(self.root.glob("usr/lib/*-linux-gnu*/espeak-ng-data")).parent
@@ -165,7 +179,7 @@ def bring(folder: Path, say: Say) -> PrivateCopy:
         return copy
     root = folder / FIRST
     fetch(folder, root, say)
-    say(f"Asterisk, espeak-ng and SIPp are in {root}")
+    say(f"Asterisk, espeak-ng, SIPp and baresip are in {root}")
     return PrivateCopy(root)
 
 
@@ -186,7 +200,7 @@ def fetch(folder: Path, root: Path, say: Say, *, unless: Collection[str] = ()) -
         install = ["apt-get", *options, "-qy", "install", *DOWNLOAD, *PACKAGES]
         if unless and set(unless) == _offered(_run([*install, "--print-uris"], APT_TIMEOUT_S)):
             return False
-        say("Downloading Asterisk, espeak-ng and SIPp (about 100 MB) …")
+        say("Downloading Asterisk, espeak-ng, SIPp and baresip (about 100 MB) …")
         _run(install, APT_TIMEOUT_S)
         archives = sorted((work / "cache/archives").glob("*.deb"))
         _unpack(archives, root, say)
@@ -292,17 +306,3 @@ def _run(command: Sequence[str], timeout_s: int) -> str:
         said = (done.stderr or done.stdout).strip().splitlines()[-5:]
         raise CopyFailed(f"{command[0]} failed (exit {done.returncode}): " + "; ".join(said))
     return done.stdout
-
-
-def main() -> None:
-    """Bring what the machine lacks: `python -m pbx_bridge.asterisk.packages`."""
-    if all(shutil.which(program) for program in ("asterisk", "espeak-ng", "sipp")):
-        return
-    try:
-        bring(default_folder(), lambda words: print(words, flush=True))
-    except CopyFailed as error:
-        raise SystemExit(f"{error}") from None
-
-
-if __name__ == "__main__":
-    main()

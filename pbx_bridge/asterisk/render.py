@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -14,13 +14,18 @@ from markupsafe import Markup
 
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
-from pbx_bridge.core import security
+from pbx_bridge.core import blocks, security, sound, trunks
 from pbx_bridge.core.alarms import watched
+from pbx_bridge.core.callingcodes import BY_CODE
+from pbx_bridge.core.countries import Class
+from pbx_bridge.core.devices import all_endpoints, endpoints
+from pbx_bridge.core.lamps import circles
 from pbx_bridge.core.mailboxes import heard
 from pbx_bridge.core.model import Person, Plan
-from pbx_bridge.core.numbers import LONGEST_CALLER
+from pbx_bridge.core.numbers import LONGEST_CALLER, called_as
 from pbx_bridge.files import replace_files
 from pbx_bridge.wire import cel
+from pbx_bridge.wire.sip import in_uri
 
 ARI_USER = "pbx-bridge"
 AMI_USER = "pbx-bridge"
@@ -30,10 +35,9 @@ CHANNEL_VARIABLES = (
     "PBX_DIALLED",
     "PBX_PHONE",
     "PBX_JOINED",
-    "BLINDTRANSFER",
+    "PBX_LINKED",
 )
-"""What a call carries of its own, and who has sent it on, shown by ARI in every event of its
-channel."""
+"""What a call carries of its own, shown by ARI in every event of its channel."""
 MANAGER_EVENTS = (
     "AgentConnect",
     "AgentRingNoAnswer",
@@ -45,7 +49,14 @@ MANAGER_EVENTS = (
     "QueueMemberPause",
     "QueueMemberRemoved",
     "QueueMemberStatus",
+    "Registry",
+    "UserEvent",
 )
+MANAGER_EVENTS_WITH = (
+    ("Hangup", "Cause", sound.NO_SOUND_IN_COMMON),
+    ("Newstate", "ChannelStateDesc", "Up"),
+)
+"""Of these only the ones with that value of a header: each call has many of them."""
 SECURITY_EVENTS = tuple(sorted(security.KINDS))
 CEL_EVENTS = (
     "CHAN_START",
@@ -76,7 +87,7 @@ _NOTHING = "; Written by pbx-bridge: nothing is set here, but Asterisk wants the
 _SUFFIX = ".j2"
 _WORD = re.compile(r"[A-Za-z0-9_+-]{1,60}")
 _CODE = re.compile(r"[*#][0-9*#]{1,20}", re.ASCII)
-_PORT = re.compile(r"[0-9]{1,5}")
+_AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 _ACTIVE = {"\r": "a line break", "\n": "a line break", "\0": "a NUL", ";": "a semicolon"}
 _ACTIVE_IN_DIALPLAN = {"$": "a $"}
 _ACTIVE_IN_QUOTES = {'"': "a quotation mark", "\\": "a backslash", "<": "a <", ">": "a >"}
@@ -92,28 +103,50 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
     A value never becomes syntax: every one is checked as it is written, in every template.
     Raises `Unwritable`.
     """
+    together = circles(plan)
+    devices = [device for _, _, device in all_endpoints(plan)]
     values = {
         **settings.extra,
         "plan": plan,
         "settings": settings,
         "secrets": secrets,
         "mailboxes": mailboxes(plan),
+        "rings": {who: endpoints(person) for who, person in plan.people.items()},
+        "endpoints": tuple(all_endpoints(plan)),
         "heard": {who: _heard(plan, person) for who, person in plan.people.items()},
         "attending": watched(plan),
+        "ice": any(device.ice for device in devices),
         "ari_user": ARI_USER,
         "ami_user": AMI_USER,
         "channel_variables": CHANNEL_VARIABLES,
         "longest_caller": LONGEST_CALLER,
+        "called": {digits: called_as(digits, plan.dialling) for digits in plan.numbers},
+        "circles": together,
+        "circles_of": {
+            who: [name for name, held in together.items() if who in held] for who in plan.people
+        },
+        "blocked_family": blocks.PASSWORDS,
+        "barred_family": blocks.MOBILES,
+        "countries": BY_CODE,
         "manager_events": (*MANAGER_EVENTS, *SECURITY_EVENTS),
+        "manager_events_with": MANAGER_EVENTS_WITH,
         "cel_events": CEL_EVENTS,
         "cel_date_format": cel.DATE_FORMAT,
         "cel_mapping": cel.MAPPING,
+        "ways_out": {kind: trunks.ways(plan.trunks, plan.routes, kind) for kind in trunks.KINDS},
+        "own_numbers": plan.own_numbers,
+        "kinds_dialled": _kinds_dialled(plan),
+        "emergency_forms": trunks.emergency_forms,
+        "known_by": trunks.networks,
+        "watch": trunks.watch,
+        "trunks_apart": _trunks_apart(plan, settings),
     }
-    if plan.trunk.username and not secrets.trunk:
-        raise Unwritable(
-            f"pjsip.conf: trunk {plan.trunk.name!r} has the user name {plan.trunk.username!r} but "
-            'no password; write it behind "trunk" in secrets.json in the state folder'
-        )
+    for trunk in plan.trunks.values():
+        if trunk.transport not in {protocol for _, protocol, _ in settings.sip_doors}:
+            raise Unwritable(
+                f"pjsip_trunks.conf: trunk {trunk.name!r} goes by {trunk.transport} and the "
+                f"exchange doesn't; write {trunk.transport}_port into config.yaml under asterisk:"
+            )
     templates = _environment()
     return dict.fromkeys(UNUSED, _NOTHING) | {
         name.removesuffix(_SUFFIX): templates.get_template(name).render(values)
@@ -138,6 +171,32 @@ def _held(file: Path) -> str | None:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _kinds_dialled(plan: Plan) -> tuple[tuple[str, str, int], ...]:
+    """What is dialled for each kind of number: the extension or pattern of a dialplan, the kind,
+    and how many digits stand in place of the `+` of a number abroad. The longest prefix that fits
+    is Asterisk's choice."""
+    dialling = plan.dialling
+    return (
+        *((number, Class.EMERGENCY, 0) for number in dialling.emergency),
+        *((number, Class.SERVICE, 0) for number in dialling.services),
+        *((f"_{prefix}!", kind, 0) for prefix, kind in dialling.series.items()),
+        *(
+            (f"_{prefix}X!", Class.ABROAD, len(prefix))
+            for prefix in dialling.international_prefixes
+        ),
+        ("_+X!", Class.ABROAD, 0),
+        ("_[!-~]!", Class.UNKNOWN, 0),
+    )
+
+
+def _trunks_apart(plan: Plan, settings: Settings) -> bool:
+    """Whether no phone calls from an address of an operator's: those of this machine are its
+    phones' too."""
+    here = ip_address(settings.sip_host)
+    known = [one for trunk in plan.trunks.values() for one in trunks.networks(trunk)]
+    return not any(here in ip_network(one) for one in known if trunks.is_network(one))
 
 
 def _heard(plan: Plan, person: Person) -> str:
@@ -165,8 +224,21 @@ def _environment() -> Environment:
         "quoted": _quoted,
         "authority": _authority,
         "secret": _secret,
+        "uri_host": in_uri,
     }
+    templates.globals["astdb"] = _astdb
     return templates
+
+
+def _astdb(key: str) -> str:
+    """What AstDB holds under `family/key`, "" where it holds nothing, for the dialplan.
+
+    A channel whose variables ARI has set reads nothing by DB() any more ("Dangerous function DB
+    read blocked", Asterisk 22.10.1): its thread counts as ARI's for as long as it lives, and a
+    caller on the way whose bridge died met lines and people as if nothing were known of them.
+    DB_EXISTS() is none of the functions that are refused, and leaves the value in DB_RESULT.
+    """
+    return Markup(f"${{SET(DB_RESULT=)}}${{DB_EXISTS({key}):1}}${{DB_RESULT}}")  # noqa: S704 - its parts are checked where they are written
 
 
 @pass_context
@@ -229,16 +301,14 @@ def _quoted(context: Context, value: str) -> str:
 
 @pass_context
 def _authority(context: Context, value: str) -> str:
-    """An IPv4 address with or without a port. A name could block SIP for seconds."""
-    host, colon, port = value.partition(":")
+    """An address with or without a port. A name could block SIP for seconds."""
+    match = _AUTHORITY.fullmatch(value)
     try:
-        IPv4Address(host)
-    except AddressValueError:
-        host = ""
-    if not host or (colon and not _PORT.fullmatch(port)):
+        ip_address((match[1] or match[2]) if match else "")
+    except ValueError:
         raise Unwritable(
-            f"{_file(context)}: {value!r} must be an IPv4 address, with :port where it isn't 5060"
-        )
+            f"{_file(context)}: {value!r} must be an IP address, with :port where it isn't 5060"
+        ) from None
     return value
 
 

@@ -19,10 +19,13 @@ from pbx_bridge.asterisk.packages import (
     COMPLETE,
     CURRENT,
     FIRST,
+    PROGRAMS,
     CopyFailed,
     PrivateCopy,
     Say,
+    bring,
     current,
+    default_folder,
     fetch,
 )
 from pbx_bridge.asterisk.version import Version, accepted
@@ -58,6 +61,21 @@ def renew(folder: Path, say: Say) -> tuple[Version, Version] | None:
             raise
         say(f"Asterisk {now} is in {new.root}")
         return before, now
+
+
+def complete(folder: Path, say: Say) -> None:
+    """Bring the private copy, and another one in the place of one that lacks a program.
+
+    Where the mirror can't be reached the old one stays, which carries calls as before. Raises
+    `CopyFailed` where there is none.
+    """
+    if not (lacking := bring(folder, say).lacking):
+        return
+    say(f"The private copy has no {', '.join(lacking)} yet")
+    try:
+        renew(folder, say)
+    except CopyFailed as error:
+        say(f"It stays without, which only tests miss: {error}")
 
 
 def _tried(copy: PrivateCopy, before: Version) -> Version:
@@ -121,3 +139,17 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise CopyFailed(f"{folder}: is being updated already") from None
         yield
+
+
+def main() -> None:
+    """Bring what the machine lacks: `python -m pbx_bridge.asterisk.renewing`."""
+    if all(shutil.which(program) for program in PROGRAMS):
+        return
+    try:
+        complete(default_folder(), lambda words: print(words, flush=True))
+    except CopyFailed as error:
+        raise SystemExit(f"{error}") from None
+
+
+if __name__ == "__main__":
+    main()

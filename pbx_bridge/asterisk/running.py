@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from pbx_bridge.ports import PbxUnavailable
 
 FILE = "exchange.json"
 MOST_PORT = 65535
+Door = tuple[str, str, int]
+"""A way in by SIP: udp, tcp or tls, the address, and the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ class Running:
     version: str
     has_broadcast: bool
     clock_offset_s: int
+    sip_tcp_port: int | None = None
+    """None, here and below: that door is closed."""
+    sip_tls_port: int | None = None
+    sip_host6: str = ""
     operations_port: int = 0
     """Of the bridge's metrics and health, 0 for any free one."""
 
@@ -58,14 +65,39 @@ class Running:
         return self.folder / "spool/voicemail/default"
 
     @property
+    def certificate(self) -> Path:
+        """What phones are shown by the TLS door."""
+        return self.folder / "etc/certificate.pem"
+
+    @property
     def instance(self) -> str:
         """What this exchange calls itself towards SIP."""
         return instance_of(self.folder)
 
     @property
+    def sip_doors(self) -> tuple[Door, ...]:
+        """Every way to it."""
+        hosts = (self.sip_host, self.sip_host6)
+        return doors(hosts, self.sip_port, self.sip_tcp_port, self.sip_tls_port)
+
+    @property
     def sip(self) -> tuple[str, int]:
         """Where phones and trunk find Asterisk."""
         return self.sip_host, self.sip_port
+
+
+def doors(
+    hosts: Iterable[str | None], udp: int, tcp: int | None, tls: int | None
+) -> tuple[Door, ...]:
+    """The doors of an exchange at its addresses; None is none of that kind."""
+    ports = {"udp": udp, "tcp": tcp, "tls": tls}
+    return tuple(
+        (way, host, port)
+        for host in hosts
+        if host
+        for way, port in ports.items()
+        if port is not None
+    )
 
 
 _RUNNING = TypeAdapter(Running)
@@ -82,7 +114,8 @@ def load(state: Path) -> Running:
     try:
         held = json.loads((state / FILE).read_text(encoding="utf-8"))
         found = _RUNNING.validate_python(held)
-        ports = (found.sip_port, found.http_port, found.ami_port, found.fastagi_port)
+        extra = (found.sip_tcp_port or 0, found.sip_tls_port or 0)
+        ports = (*extra, found.sip_port, found.http_port, found.ami_port, found.fastagi_port)
         if any(not 0 <= one <= MOST_PORT for one in (*ports, found.operations_port)):
             raise ValueError(ports)
         return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pbx_bridge.core.devices import all_endpoints
 from pbx_bridge.core.model import Plan
 from pbx_bridge.files import PRIVATE, replace_file
 
@@ -31,16 +32,22 @@ class Secrets:
     ari: str
     ami: str
     phones: Mapping[str, str]
-    """SIP password by extension."""
+    """SIP password by endpoint, which is a device's user name."""
     mailboxes: Mapping[str, str]
     """PIN by mailbox, digits. The first one: its owner may have changed it since."""
     pins: Mapping[str, str]
     """PIN by extension, digits: proves to the voice menu who calls."""
     trunk: str = ""
-    """The operator's password, written into the file by a technician; "" where none is asked."""
+    """The password of each trunk without one in `trunks`, written by a technician."""
 
     lookup: str = ""
     """What Asterisk proves itself with to our FastAGI server."""
+    trunks: Mapping[str, str] = field(default_factory=dict)
+    """Operators' passwords by the trunk's name, written into the file by a technician."""
+
+    def trunk_password(self, name: str) -> str:
+        """What a trunk's operator wants to hear from us, "" where nobody has written it."""
+        return self.trunks.get(name) or self.trunk
 
     def __repr__(self) -> str:
         mailboxes, pins = len(self.mailboxes), len(self.pins)
@@ -64,11 +71,12 @@ def load(file: Path, plan: Plan) -> Secrets:
     complete = Secrets(
         ari=known.ari or _password(),
         ami=known.ami or _password(),
-        phones={who: _password() for who in plan.people} | dict(known.phones),
+        phones={one: _password() for one, *_ in all_endpoints(plan)} | dict(known.phones),
         mailboxes={box: _pin() for box in mailboxes(plan)} | dict(known.mailboxes),
         pins={who: _pin() for who in plan.people} | dict(known.pins),
         trunk=known.trunk,
         lookup=known.lookup or _password(),
+        trunks=known.trunks,
     )
     if file.is_file() and _stored(complete) == _stored(known):
         file.chmod(PRIVATE)
@@ -78,9 +86,36 @@ def load(file: Path, plan: Plan) -> Secrets:
     return complete
 
 
+def trunks_without(file: Path, plan: Plan) -> tuple[str, ...]:
+    """Trunks with a user name whose password nobody has written: their operator lets nothing in
+    that it asks a password for. None where there is no file yet. Raises `SecretsUnreadable`."""
+    if not file.exists():
+        return ()
+    written = _read(file).trunk_password
+    named = (one.name for one in plan.trunks.values() if one.username)
+    return tuple(name for name in named if not written(name))
+
+
 def pin(file: Path, extension: str) -> str:
     """The PIN of a person as it is now, "" for none. Raises `SecretsUnreadable`."""
     return _read(file).pins.get(extension, "")
+
+
+def password(file: Path, endpoint: str) -> str:
+    """The SIP password of an endpoint as it is now, "" for none. Raises `SecretsUnreadable`."""
+    return _read(file).phones.get(endpoint, "")
+
+
+def renew(file: Path, endpoints: Collection[str], pins: Collection[str]) -> None:
+    """Make new passwords of endpoints and new PINs of extensions, in the place of known ones.
+
+    Raises `SecretsUnreadable`, `OSError`.
+    """
+    known = _read(file)
+    fresh = {one: _password() for one in endpoints if one in known.phones}
+    renewed = {one: _pin() for one in pins if one in known.pins}
+    found = replace(known, phones={**known.phones, **fresh}, pins={**known.pins, **renewed})
+    replace_file(file, json.dumps(_stored(found), indent=1))
 
 
 def _stored(secret: Secrets) -> dict[str, object]:
@@ -91,6 +126,7 @@ def _stored(secret: Secrets) -> dict[str, object]:
         "mailboxes": dict(secret.mailboxes),
         "pins": dict(secret.pins),
         "trunk": secret.trunk,
+        "trunks": dict(secret.trunks),
         "lookup": secret.lookup,
     }
 
@@ -109,6 +145,7 @@ def _read(file: Path) -> Secrets:
             pins=_texts(held.get("pins", {})),  # none in files from before there was a menu
             trunk=str(held.get("trunk", "")),
             lookup=str(held.get("lookup", "")),  # as above
+            trunks=_texts(held.get("trunks", {})),
         )
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise SecretsUnreadable(_NONE_OF_OURS.format(file=file)) from None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pathlib import Path
 
 SOCKET_PATH_BYTES = 107
@@ -29,6 +29,13 @@ class Settings:
     rtp_last: int = 10999
     sip_host: str = "127.0.0.1"
     """IPv4 address that phones and trunk reach; also told to them as the address of sound."""
+    sip_tcp_port: int | None = None
+    """SIP over TCP; None: that door is closed."""
+    sip_tls_port: int | None = None
+    sip_host6: str = ""
+    """IPv6 address with the same doors as `sip_host`; "": none."""
+    opus: str = ""
+    """The module that transcodes Opus; "" where this Asterisk has none."""
     control_host: str = "127.0.0.1"
     """Loopback address of ARI, AMI and FastAGI."""
     modules: Path | None = None
@@ -60,6 +67,8 @@ class Settings:
                 f"sip_host {self.sip_host}: give the one address that phones reach; "
                 "it is also told to them as the address of sound"
             )
+        if self.sip_host6:
+            IPv6Address(self.sip_host6)
         if not _ipv4("control_host", self.control_host).is_loopback:
             raise ValueError(f"control_host {self.control_host}: must be a loopback address")
         if self.rtp_last - self.rtp_first < 3:
@@ -103,6 +112,30 @@ class Settings:
     def log_file(self) -> Path:
         """Notices, warnings and errors of Asterisk."""
         return self.log / "messages.log"
+
+    @property
+    def certificate(self) -> Path:
+        """What phones are shown by the TLS door."""
+        return self.etc / "certificate.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        """Of that certificate."""
+        return self.etc / "certificate.key"
+
+    @property
+    def sip_doors(self) -> tuple[tuple[str, str, str], ...]:
+        """The doors of SIP: a name, the protocol, and the address with its port."""
+        hosts = [("", self.sip_host)]
+        if self.sip_host6:
+            hosts.append(("6", f"[{self.sip_host6}]"))
+        ports = {"udp": self.sip_port, "tcp": self.sip_tcp_port, "tls": self.sip_tls_port}
+        return tuple(
+            (f"{protocol}{family}", protocol, f"{host}:{port}")
+            for family, host in hosts
+            for protocol, port in ports.items()
+            if port is not None
+        )
 
     @property
     def console_file(self) -> Path:

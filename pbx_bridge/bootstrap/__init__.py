@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pbx_bridge.bootstrap.alone import block_alone
 from pbx_bridge.bootstrap.folders import secure
 from pbx_bridge.bootstrap.health import LEAST_FREE_BYTES
 from pbx_bridge.bootstrap.parts import (
@@ -23,6 +24,7 @@ __all__ = [
     "SECRETS",
     "SUPERVISOR_LOCK",
     "Bridge",
+    "block_alone",
     "bridge",
     "changes",
     "control_socket",

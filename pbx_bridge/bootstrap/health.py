@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, timedelta
 
 from pbx_bridge.adapters import control
 from pbx_bridge.app.health import Kept, examine
@@ -47,11 +48,14 @@ class Health:
             "history": self._history_is_whole,
             "record": self._record_is_followed,
             "mirror": self._mirror_is_kept,
+            "trunks": self._trunks_are_well,
             "speech": self._speaks,
             "messages": self._mailboxes_are_read,
             "public": self._timetable_is_published,
             "disk": self._has_space,
         }
+        if self._parts.has_certificate:
+            checks["certificate"] = self._certificate_holds
         if supervisor_socket(self._parts.deployment.state).exists():
             checks["supervisor"] = self._is_kept
         if self._parts.deployment.anchor is not None:
@@ -80,6 +84,14 @@ class Health:
         if ill := [f"{one['part']}: {one['what']}" for one in told["parts"] if not one["well"]]:
             raise Ill("; ".join(ill))
         return "keeps Asterisk and the bridge"
+
+    async def _certificate_holds(self) -> str:
+        until = self._parts.certificate()
+        assert until is not None
+        left = until - self._parts.clock.now().astimezone(UTC)
+        if left <= timedelta(0):
+            raise Ill(f"over since {until:%Y-%m-%d}: phones that look at it stay away; renew it")
+        return f"lasts until {until:%Y-%m-%d} ({left.days} days)"
 
     async def _stores(self) -> str:
         """As the watch over storage knows: whoever asks causes no write."""
@@ -111,6 +123,14 @@ class Health:
         if self._parts.mirror.age_s > MIRROR_LIMIT_S:
             raise Ill("Asterisk's state is behind; see the bridge's log")
         return "Asterisk holds the present state"
+
+    async def _trunks_are_well(self) -> str:
+        """As the watch over them knows; calls are tried over each all the same."""
+        exchange = self._parts.office.exchange
+        if exchange.trunk_troubles:
+            told = sorted(f"{name} is {what}" for name, what in exchange.trunk_troubles)
+            raise Ill(f"{'; '.join(told)}: calls take the others, where there are any")
+        return f"nothing is known against {', '.join(exchange.plan.trunks)}"
 
     async def _speaks(self) -> str:
         await self._parts.speech.file(HEALTH_WORDS, Language.SV)
@@ -145,5 +165,8 @@ class Health:
             )
         free = shutil.disk_usage(self._parts.deployment.state).free
         if free < LEAST_FREE_BYTES:
-            raise Ill(f"{free // 2**20} MiB free for {self._parts.deployment.state}; make room")
+            raise Ill(
+                f"{free // 2**20} MiB free for {self._parts.deployment.state}, "
+                f"{LEAST_FREE_BYTES // 2**20} MiB are needed; make room"
+            )
         return f"{free // 2**20} MiB free"

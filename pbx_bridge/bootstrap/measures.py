@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pbx_bridge.bootstrap.parts import Parts
-from pbx_bridge.core.meters import Measure, of_exchange, of_meters, of_security
-from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.core.meters import Measure, of_exchange, of_meters, of_security, of_trunks
+from pbx_bridge.ports import Ill, PbxRejected, PbxUnavailable
 
 
 async def measure(parts: Parts) -> list[Measure]:
@@ -19,10 +19,17 @@ async def measure(parts: Parts) -> list[Measure]:
     tally, gap = parts.calls.tally, parts.storing.gap_since
     gap_s = 0.0 if gap is None else (now - gap).total_seconds()
     mirror = parts.mirror.is_current
+    certificate: list[Measure] = []
+    with suppress(Ill):
+        if (until := parts.certificate()) is not None:
+            left_s = until.timestamp() - now.timestamp()
+            certificate.append(Measure("certificate_seconds_left", "Of the TLS door's", left_s))
     return [
+        *certificate,
         *of_meters(parts.meters),
         *of_exchange(exchange, waiting, now),
         *of_security(parts.refused()),
+        *of_trunks(exchange.plan, parts.carrying.failed, parts.carrying.refused),
         *(
             Measure("link_up", "1 while Asterisk is reached", up, {"link": link})
             for link, up in parts.links.items()

@@ -11,27 +11,41 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pbx_bridge.adapters.ami import Ami, AmiLogs, AmiMailboxes, AmiPhones, AmiSwitch
+from pbx_bridge.adapters.ami import (
+    Ami,
+    AmiBarrier,
+    AmiLogs,
+    AmiMailboxes,
+    AmiPhones,
+    AmiSwitch,
+    AmiTrunks,
+)
 from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.anchors import Anchors
 from pbx_bridge.adapters.journal.store import SqliteJournal
+from pbx_bridge.adapters.lamps import CustomLamps
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.notes import SpokenNotes
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
-from pbx_bridge.adapters.sip import SipProbe
+from pbx_bridge.adapters.registrar import SipRegistrar
+from pbx_bridge.adapters.sip import SipDoor, SipProbe
 from pbx_bridge.adapters.speech import EspeakSpeech, recordings_by_text
 from pbx_bridge.adapters.website import Website
 from pbx_bridge.app.asking import Asking
 from pbx_bridge.app.attending import Attending
+from pbx_bridge.app.blocking import Blocking
 from pbx_bridge.app.calls import Calls
+from pbx_bridge.app.carrying import Carrying
 from pbx_bridge.app.clearing import Clearing
+from pbx_bridge.app.doors import Doors
 from pbx_bridge.app.erasing import Erasing
 from pbx_bridge.app.guarding import Guarding
 from pbx_bridge.app.inbox import Inbox
+from pbx_bridge.app.lighting import Lighting
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.outbox import Outbox
@@ -47,9 +61,11 @@ from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.secrets import Secrets
+from pbx_bridge.bootstrap.certificate import lasts_until
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site
-from pbx_bridge.core import security
+from pbx_bridge.core import blocking, blocks, numbers, security
+from pbx_bridge.core.devices import endpoints
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
 from pbx_bridge.core.meters import Meters
 from pbx_bridge.core.model import Language
@@ -82,11 +98,13 @@ class Logins:
 class Parts:
     """Everything that a bridge is made of; what is open is closed by `stack`."""
 
-    def __init__(self, site: Site, running: Running, clock: SystemClock, stack: AsyncExitStack):
+    def __init__(  # noqa: PLR0915 - one statement a part
+        self, site: Site, running: Running, clock: SystemClock, stack: AsyncExitStack
+    ):
         deployment = site.deployment
         state = deployment.state
         held = secrets.load(state / SECRETS, site.plan)
-        logins = _logins(deployment, held)
+        own = logins(deployment, held)
         self.lookup_key = held.lookup
         self.deployment = deployment
         self.clock = clock
@@ -105,9 +123,7 @@ class Parts:
         self.messages = SpoolMessages(running.messages, clock.offset_s)
         self.voice = Voice(self.speech, site.prompts, running.notes, self.messages.file)
         self.ari = Ari(
-            AriAddress(
-                running.control_host, running.http_port, logins.ari_user, logins.ari_password
-            ),
+            AriAddress(running.control_host, running.http_port, own.ari_user, own.ari_password),
             step_context=STEP_CONTEXT,
             decide_context=DECIDE_CONTEXT,
             announce_context=ANNOUNCE_CONTEXT,
@@ -116,9 +132,9 @@ class Parts:
         self.ami = Ami(
             running.control_host,
             running.ami_port,
-            user=logins.ami_user,
-            secret=logins.ami_password,
-            events=("agent", "security"),
+            user=own.ami_user,
+            secret=own.ami_password,
+            events=("agent", "call", "security", "user"),
             counted=security.KINDS,
         )
         self.phones = AmiPhones(self.ami)
@@ -141,9 +157,26 @@ class Parts:
                 lambda: self.space.may_record,
             ),
         )
-        self.mirror = Mirror(AmiSwitch(self.ami), self.office, self.voice, clock)
+        self.blocking = Blocking(
+            AmiBarrier(self.ami, clock, SipRegistrar(*running.sip).unregister),
+            self.office,
+            clock,
+            partial(secrets.password, state / SECRETS),
+        )
+        self.office.complete = self.blocking.completed
+        self.ami.on_connect(self.blocking.asterisk_back)
+        switch = AmiSwitch(self.ami)
+        self.mirror = Mirror(switch, self.office, self.voice, clock)
+        self.lighting = Lighting(
+            CustomLamps(switch.stored, self.ari.set_function), self.office, clock
+        )
+        self.ari.on_connect.append(self.lighting.asterisk_back)
         self.guarding = Guarding(self.refused, self.office, clock)
+        self.has_certificate = running.sip_tls_port is not None
+        self.certificate = partial(lasts_until, running)
+        self.doors = Doors(self.phones, self.certificate, self.office)
         self.attending = Attending(self.phones, self.office, clock)
+        self.carrying = Carrying(AmiTrunks(self.ami), self.office, clock, running.sip[0])
         website = Website(
             deployment.public,
             site.plan.organisation.language,
@@ -161,6 +194,7 @@ class Parts:
             self.database,
             clock.offset_s,
             Pseudonyms(deployment.privacy.key),
+            lambda text: numbers.known_as(text, self.office.exchange.plan.dialling),
         )
         notes = SpokenNotes(running.notes)
         self.erasing = Erasing(
@@ -176,7 +210,7 @@ class Parts:
             deployment.privacy.periods,
         )
         self.recording = Recording(self.ari, self.tail, self.office, clock, self.meters)
-        self.phones_reach = SipProbe(*running.sip, running.instance)
+        self.phones_reach = SipProbe([SipDoor(*one) for one in running.sip_doors], running.instance)
         self.storing = Storing(
             self.database, self.journal, self.ari, self.office, self.voice, clock
         )
@@ -187,6 +221,20 @@ class Parts:
         for event, count in self.ami.counted.items():
             found[security.KINDS[event]] += count
         return found
+
+    def renew_secrets(self, person: str, device: str) -> None:
+        """Make new passwords for a telephone of somebody's, or all and a PIN (`blocks.ALL`).
+
+        Raises `SecretsUnreadable`, `OSError`.
+        """
+        plan = self.office.exchange.plan
+        meant = blocking.meant(plan, person, device)
+        every = endpoints(plan.people[person])
+        secrets.renew(
+            self.deployment.state / SECRETS,
+            [one for one in every if meant in (blocks.ALL, one)],
+            [person] if meant in (blocks.ALL, blocks.MOBILE) else [],
+        )
 
     @property
     def links(self) -> dict[str, bool]:
@@ -243,7 +291,8 @@ def _mail(deployment: Deployment, clock: SystemClock) -> SmtpMail | None:
     )
 
 
-def _logins(deployment: Deployment, held: Secrets) -> Logins:
+def logins(deployment: Deployment, held: Secrets) -> Logins:
+    """Who the bridge is to the Asterisk of a deployment."""
     if deployment.external is not None:
         ari, ami = deployment.external.ari, deployment.external.ami
         return Logins(

@@ -29,20 +29,24 @@ from pbx_bridge.bootstrap.health import Health
 from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.bootstrap.parts import Parts, control_socket
 from pbx_bridge.config.problems import ConfigError
-from pbx_bridge.config.site import Site, fingerprints, newest_change, read_site
+from pbx_bridge.config.site import Site, Stamp, fingerprints, read_site, stamp
 from pbx_bridge.core import differences
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
     EXCHANGE,
     AcceptLoss,
+    BlockPhone,
     Command,
     NoteLoss,
     NotePlan,
+    Refusal,
     ReportOutage,
     TakeUpPlan,
+    UnblockPhone,
     technician,
 )
 from pbx_bridge.core.events import BridgeStarted, DataRead, LinkLost
+from pbx_bridge.core.handling import handle
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
@@ -78,6 +82,7 @@ class Bridge:
                 "live": self._live,
                 "status": self._status,
                 "command": self._command,
+                "found": self._found,
                 "reload": self._reload,
                 "erase": self._erase,
                 "accept": self._accept,
@@ -127,8 +132,13 @@ class Bridge:
                     ("ami", self.parts.ami.run()),
                     ("calls", self.parts.calls.run()),
                     ("mirror", self.parts.mirror.run()),
+                    ("blocking", self.parts.blocking.run()),
+                    ("lighting", self.parts.lighting.run()),
+                    ("caps", self.parts.mirror.run_spent()),
                     ("attending", self.parts.attending.run()),
                     ("guarding", self.parts.guarding.run()),
+                    ("doors", self.parts.doors.run()),
+                    ("carrying", self.parts.carrying.run()),
                     ("asking", self.parts.asking.run()),
                     ("publishing", self.parts.publishing.run()),
                     ("outbox", self.parts.outbox.run()),
@@ -217,11 +227,23 @@ class Bridge:
             if isinstance(getattr(command, name), datetime) and not getattr(command, name).tzinfo:
                 raise ValueError(f"{name}: {value!r} has no time zone; write one, as in +02:00")
         outcome = await self.parts.office.obey(command)
+        if isinstance(command, BlockPhone | UnblockPhone) and outcome.refusal is None:
+            with suppress(PbxUnavailable, PbxRejected):  # it is tried again until it holds
+                await self.parts.blocking.enforce()
         language = self.parts.deployment.language
         now = self.parts.clock.now()
         said = [self.parts.voice.text(one, language, now) for one in outcome.spoken]
         clause = outcome.refusal.clause if outcome.refusal else ""
         return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
+
+    async def _found(self, body: Mapping[str, Any], who: str = UNKNOWN) -> Mapping[str, object]:
+        """End a lost telephone's block, with new passwords: the old ones never work again."""
+        values = {"person": str(body["person"]), "device": str(body["device"])}
+        command = UnblockPhone(**values, by=technician(who))
+        exchange = self.parts.office.exchange
+        if not isinstance(handle(command, exchange, self.parts.clock.now()), Refusal):
+            await asyncio.to_thread(self.parts.renew_secrets, **values)
+        return await self._command({"command": "UnblockPhone", "values": values}, who)
 
     async def _note_reading(
         self, body: Mapping[str, Any], who: str = UNKNOWN
@@ -296,16 +318,16 @@ async def changes(
     sources: Callable[[], Iterable[Path]], wanted: asyncio.Event
 ) -> AsyncIterator[None]:
     """Yield whenever a file of the plan has changed, or `wanted` was set."""
-    seen = await asyncio.to_thread(_newest, sources)
+    seen = await asyncio.to_thread(_stamp, sources)
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(WATCH_INTERVAL_S):
                 await wanted.wait()
-        newest = await asyncio.to_thread(_newest, sources)
-        if newest is None:
+        found = await asyncio.to_thread(_stamp, sources)
+        if found is None:
             continue
-        if newest != seen or wanted.is_set():
-            seen = newest
+        if found != seen or wanted.is_set():
+            seen = found
             wanted.clear()
             yield
 
@@ -319,10 +341,10 @@ def admit_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _newest(sources: Callable[[], Iterable[Path]]) -> float | None:
-    """When a file was last written; None at a moment when one can't be looked at."""
+def _stamp(sources: Callable[[], Iterable[Path]]) -> Stamp | None:
+    """Of the files as they are; None at a moment when one can't be looked at."""
     try:
-        return newest_change(sources())
+        return stamp(sources())
     except OSError:
         return None
 

@@ -26,7 +26,9 @@ from pbx_bridge.cli import (
     cover,
     keeping,
     lines,
+    losing,
     people,
+    permitting,
     privacy,
     reporting,
     returns,
@@ -75,7 +77,11 @@ def _options(
     """A telephone exchange that keeps the policy by itself."""
 
 
-for part in (running, seeing, reporting, returns, privacy, keeping, cover, lines, people, calling):
+for part in (
+    *(running, seeing, reporting, returns, privacy, keeping, cover, lines, people, losing),
+    permitting,
+    calling,
+):
     part.register(app)
 
 

@@ -12,19 +12,22 @@ from datetime import UTC, datetime
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.journal.anchors import read_anchors
 from pbx_bridge.adapters.journal.chain import Broken, head_file, verify_file
-from pbx_bridge.asterisk import locate, running
+from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.packages import CopyFailed, current, default_folder
+from pbx_bridge.asterisk.secrets import SecretsUnreadable
 from pbx_bridge.asterisk.version import open_advisories
 from pbx_bridge.bootstrap import (
     LEAST_FREE_BYTES,
+    SECRETS,
     control_socket,
     database_file,
     espeak,
     supervisor_socket,
 )
-from pbx_bridge.cli.options import readable, today
+from pbx_bridge.cli.options import readable, site_of, today
 from pbx_bridge.config.deployment import Deployment, Mode
-from pbx_bridge.config.site import site_problems
+from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.config.site import all_problems
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 OLD_COPY_DAYS = 60
@@ -44,6 +47,7 @@ def examine(deployment: Deployment) -> list[Finding]:
     """Every part, the ones that others need first."""
     parts: tuple[Callable[[Deployment], Iterator[Finding]], ...] = (
         _configuration,
+        _passwords,
         _asterisk,
         _speech,
         _disk,
@@ -61,9 +65,21 @@ def examine(deployment: Deployment) -> list[Finding]:
 
 
 def _configuration(deployment: Deployment) -> Iterator[Finding]:
-    problems = site_problems(deployment, today())
+    problems = all_problems(deployment, today())
     what = f"{len(problems)} problems, first: {problems[0]}" if problems else "no problems"
     yield Finding("configuration", not problems, what)
+
+
+def _passwords(deployment: Deployment) -> Iterator[Finding]:
+    file = deployment.state / SECRETS
+    with suppress(ConfigError):  # told by the part before
+        try:
+            lacking = secrets.trunks_without(file, site_of(deployment).plan)
+        except SecretsUnreadable as error:
+            yield Finding("passwords", False, str(error))
+            return
+        missing = f'none of {", ".join(lacking)} behind "trunks" in {file}'
+        yield Finding("passwords", not lacking, missing if lacking else "every trunk has its own")
 
 
 def _asterisk(deployment: Deployment) -> Iterator[Finding]:
@@ -104,6 +120,8 @@ def _disk(deployment: Deployment) -> Iterator[Finding]:
     folder = next(one for one in (deployment.state, *deployment.state.parents) if one.exists())
     free = shutil.disk_usage(folder).free
     what = f"{free // 2**20} MiB free for {deployment.state}"
+    if free < LEAST_FREE_BYTES:
+        what += f", {LEAST_FREE_BYTES // 2**20} MiB are needed; make room"
     yield Finding("disk", free >= LEAST_FREE_BYTES, what)
 
 
@@ -148,5 +166,8 @@ def _bridge(deployment: Deployment) -> Iterator[Finding]:
     found = asyncio.run(control.ask(control_socket(deployment.state), "status"))
     for one in found["parts"]:
         yield Finding(one["part"], bool(one["well"]), f"{one['what']} ({one['ms']:g} ms)")
+    mute = [f"{one['endpoint']} ({one['name']})" for one in found["without_sound"]]
+    what = f"registered, but without a codec or key in common: {', '.join(mute)}"
+    yield Finding("devices", not mute, what if mute else "none is known that can't talk")
     failed = found["bridge"]["left_to_fallback"]
     yield Finding("decisions", failed == 0, f"{failed} calls were left to the fallback")

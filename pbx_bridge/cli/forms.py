@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pbx_bridge.cli.gathering import Found, name_of
 from pbx_bridge.core import chart, compliance, ledger, report
 from pbx_bridge.core.grouping import By
-from pbx_bridge.core.inert import cell
+from pbx_bridge.core.inert import cell, shown
+from pbx_bridge.core.model import Permit
 
 MINUTE = timedelta(minutes=1)
 
@@ -36,6 +37,7 @@ def as_text(found: Found) -> str:
         ledger.as_text(facts.short, facts.broken, found.plan),
         returned,
         "\n".join(["Outgoing minutes", *(minutes or ["  none"])]),
+        "\n".join(["Permits", *(map(_permit, found.permits)), f"  {len(found.caps)} caps reached"]),
         compliance.as_text(found.clauses),
     ]
     return "\n\n".join(parts) + "\n"
@@ -59,8 +61,28 @@ def as_dict(found: Found) -> dict[str, object]:
             who: {month: round(spent, 2) for month, spent in months.items()}
             for who, months in found.minutes.items()
         },
+        "permits": [
+            {
+                "person": one.person,
+                "calls": list(one.calls),
+                "until": one.until.isoformat(timespec="minutes"),
+                "approved_by": one.approved_by,
+                "by": one.by or "plan",
+            }
+            for one in found.permits
+        ],
+        "caps_reached": [
+            {"person": one.person or "all", "at": one.at.isoformat(timespec="seconds")}
+            for one in found.caps
+        ],
         "clauses": compliance.as_dict(found.clauses),
     }
+
+
+def _permit(permit: Permit) -> str:
+    calls, until = ", ".join(permit.calls), permit.until.isoformat(" ", timespec="minutes")
+    who = shown(permit.approved_by)
+    return f"  {permit.person:<6} {calls:<18} until {until}, approved by {who}"
 
 
 def as_csv(found: Found) -> str:

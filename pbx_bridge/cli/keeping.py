@@ -7,7 +7,9 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +30,13 @@ from pbx_bridge.adapters.journal.export import export_lines
 from pbx_bridge.asterisk.packages import default_folder
 from pbx_bridge.asterisk.process import runs_in
 from pbx_bridge.asterisk.renewing import renew
-from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
+from pbx_bridge.bootstrap import (
+    BRIDGE_LOCK,
+    DATABASE,
+    SUPERVISOR_LOCK,
+    control_socket,
+    database_file,
+)
 from pbx_bridge.cli.gathering import From, To, period
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -46,9 +54,13 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.files import PRIVATE
+from pbx_bridge.locks import Lock, LockHeld
 from pbx_bridge.ports import PbxRejected
 
 PROGRESS_ROWS = 100_000
+LOCK_WAIT_S = 10.0
+LOCK_POLL_S = 0.1
+BRIDGE_WORKS = "{}: a bridge works with it; stop the exchange first"
 PASSPHRASE = "PBX_BRIDGE_PASSPHRASE"  # noqa: S105 - a name
 """In the environment."""
 
@@ -170,24 +182,27 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `backup` wrote.", exists=True)],
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.", exists=True, dir_okay=False)],
     force: Annotated[
         bool, typer.Option("--force", help="Move aside what is in the state folder.")
     ] = False,
     identity: Annotated[
         Path | None,
         typer.Option(
-            help="File of the private key that opens it (AGE-SECRET-KEY-1…).", exists=True
+            help="File of the private key that opens it (AGE-SECRET-KEY-1…).",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
     config: Config = CONFIG,
     state: State = None,
 ) -> None:
-    """Put a backup into an empty state folder, once it is verified."""
-    deployment = deployment_of(config, state)
-    if _is_open(control_socket(deployment.state)) or runs_in(deployment.state / "asterisk"):
-        raise PbxRejected(f"{deployment.state}: an exchange works with it; stop it first")
+    """Put a backup into an empty state folder, once it is verified.
+
+    Into one where telephones work, without a bridge: what the bridge needs, and no messages.
+    """
+    deployment = deployment_of(config, state, begins=True)
     anchors = list(_anchors(deployment, ()))
     unseal: backups.Sealing | None = None
     if sealing.is_sealed(file):
@@ -195,12 +210,14 @@ def restore(
         asked = sealing.wants_passphrase(file)
         words = _passphrase(passphrase_file, confirm=False) if asked else ""
         unseal = partial(sealing.unseal, identities=keys, passphrase=words)
-    head = backups.restore(
-        *(file, deployment.state, DATABASE, _progress),
-        anchors=anchors,
-        force=force,
-        opened=unseal,
-    )
+    with _without_a_bridge(deployment.state) as telephones_work:
+        head = backups.restore(
+            *(file, deployment.state, DATABASE, _progress),
+            anchors=anchors,
+            force=force,
+            opened=unseal,
+            telephones_work=telephones_work,
+        )
     sys.stdout.write(f"{deployment.state}: restored and verified\n")
     lost = max((one.seq for one in anchors), default=0)
     if lost > head.seq:
@@ -251,6 +268,40 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
     if not sys.stdin.isatty():
         raise PbxRejected(f"a passphrase is needed: set {PASSPHRASE}, or name a --passphrase-file")
     return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+@contextmanager
+def _without_a_bridge(state: Path) -> Iterator[bool]:
+    """Keep bridges away from a state folder; whether telephones work with it.
+
+    A bridge whose journal is damaged is tried again and again, each time for a moment. Raises
+    `PbxRejected` while one works.
+    """
+    if not (state.is_dir() and any(state.iterdir())):
+        yield False
+        return
+    if _is_open(control_socket(state)):
+        raise PbxRejected(BRIDGE_WORKS.format(state))
+    with ExitStack() as held:
+        held.callback(_free(state / BRIDGE_LOCK).release)
+        try:
+            held.callback(Lock(state / SUPERVISOR_LOCK).release)
+        except LockHeld:
+            yield True
+        else:
+            yield runs_in(state / "asterisk")
+
+
+def _free(file: Path) -> Lock:
+    """A lock, once its holder has released it. Raises `PbxRejected`."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            return Lock(file)
+        except LockHeld:
+            if time.monotonic() > deadline:
+                raise PbxRejected(BRIDGE_WORKS.format(file.parent)) from None
+            time.sleep(LOCK_POLL_S)
 
 
 def _is_open(door: Path) -> bool:

@@ -26,10 +26,10 @@ from pbx_bridge.bootstrap import control_socket, database_file
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import did_you_mean
 from pbx_bridge.config.site import Site, read_deployment, read_site
-from pbx_bridge.core import numbers
+from pbx_bridge.core import devices, numbers
 from pbx_bridge.core.events import DataRead
 from pbx_bridge.core.folding import NEUTRAL, fold, fresh, under
-from pbx_bridge.core.model import Person
+from pbx_bridge.core.model import Device, Person
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.files import logged_in, user_name
 from pbx_bridge.ports import JournalDamaged, PbxRejected, PbxUnavailable
@@ -40,8 +40,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 CONFIG = Path("config.yaml")
 
 
-def deployment_of(config: Path, state: Path | None) -> Deployment:
-    """The deployment that a command works with."""
+def deployment_of(config: Path, state: Path | None, *, begins: bool = False) -> Deployment:
+    """The deployment that a command works with, in a folder that is there unless it `begins` one.
+
+    Raises `ConfigError`, `PbxRejected` for a folder that was named and isn't there.
+    """
+    if state is not None and not begins and not state.is_dir():
+        raise PbxRejected(f"{state}: there is no such folder; name an exchange's --state")
     return read_deployment(config, state)
 
 
@@ -73,9 +78,20 @@ def person_of(site: Site, extension: str) -> Person:
     return person
 
 
+def device_of(person: Person, name: str) -> Device:
+    """The first device where no `name` is given. Raises `PbxRejected` when there is no such one."""
+    found = devices.named(person, name)
+    if found is None:
+        known = [one.name for one in person.devices if one.name]
+        hint = did_you_mean(name, known, "see devices: in dialplan/people.yaml")
+        raise PbxRejected(f"{person.name} ({person.extension}) has no device {name!r}, {hint}")
+    return found
+
+
 def number_of(site: Site, text: str) -> str:
     """A telephone number as the exchange knows it. Raises `PbxRejected` for what is none."""
-    if found := numbers.cleaned(text, site.plan.dialling):
+    found = numbers.number(text, site.plan.dialling)
+    if found:
         return found
     raise PbxRejected(f"{text!r} is no telephone number; write it as 0401234567 or +358401234567")
 

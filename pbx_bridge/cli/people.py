@@ -35,7 +35,7 @@ from pbx_bridge.core.wording import render
 from pbx_bridge.ports import PbxRejected
 
 CLOCK, DAY = "%H:%M", "%Y-%m-%d"
-MOMENTS = (CLOCK, DAY, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+MOMENTS = (CLOCK, DAY, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
 WRITTEN = "14:30, 2026-08-03 or 2026-08-03T14:30"
 
 
@@ -124,7 +124,11 @@ def obey(
     """Have the bridge obey, print its answer, and leave with 0 when it was done."""
     socket = control_socket(deployment.state)
     body = {"command": command, "values": dict(values)}
-    answer = asyncio.run(control.ask(socket, "command", body))
+    tell(asyncio.run(control.ask(socket, "command", body)), as_json=as_json)
+
+
+def tell(answer: Mapping[str, object], *, as_json: bool) -> NoReturn:
+    """Print how a command went, and leave with 0 when it was done."""
     if as_json:
         show(answer)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -77,7 +77,7 @@ def calls(
         one
         for one in found
         if outcome in ("", one.outcome)
-        and number in ("", numbers.national(one.dialled, plan.dialling))
+        and number in ("", numbers.number(one.dialled, plan.dialling))
     ]
     if as_json:
         show([_as_dict(one) for one in found])
@@ -102,13 +102,14 @@ def subject(
 def _known(number: str, site: Site) -> dict[str, list[dict[str, object]]]:
     """What is kept of a number outside: calls, messages, entries of the journal."""
     forms = numbers.forms(number, site.plan.dialling)
-    left = asyncio.run(_messages_of(forms, site))
+    is_theirs = numbers.same_as(number, site.plan.dialling)
+    left = asyncio.run(_messages_of(is_theirs, site))
     with reading(site.deployment.state) as connection:
         if connection is None:
             return {"calls": [], "messages": left, "journal": []}
         journeys = [one for form in forms for one in read_of_number(connection, form)]
         entries = list(read_entries(connection, retention.WITH_NUMBERS, unreadable=passed_over()))
-    rows = set(retention.tells_of(((one.seq, one.event) for one in entries), forms))
+    rows = set(retention.tells_of(((one.seq, one.event) for one in entries), is_theirs))
     journal = [
         {"row": one.seq, "at": one.at.isoformat(), "kind": encode(one.event)[0]}
         | json.loads(encode(one.event)[1])
@@ -149,8 +150,13 @@ def erase(
 
 
 def _ask_first(number: str, site: Site) -> None:
-    """Show how much there is, and have it agreed to. Raises `PbxRejected`, `typer.Abort`."""
+    """Show how much there is, if anything, and have it agreed to.
+
+    Raises `PbxRejected`, `typer.Abort`.
+    """
     counts = {what: len(found) for what, found in _known(number, site).items()}
+    if not any(counts.values()):
+        return
     told = (
         f"of {number} there are {counts['calls']} calls with their details, "
         f"{counts['messages']} messages and {counts['journal']} entries of the journal"
@@ -167,7 +173,7 @@ def new_pseudonyms(config: Config = CONFIG, state: State = None) -> None:
     sys.stdout.write(f"{deployment.privacy.key}: new; the bridge uses it from its next start\n")
 
 
-async def _messages_of(forms: Collection[str], site: Site) -> list[dict[str, object]]:
+async def _messages_of(is_theirs: retention.IsTheirs, site: Site) -> list[dict[str, object]]:
     """What these numbers have left in mailboxes; the sound is the file named."""
     try:
         held = running.load(site.deployment.state)
@@ -184,7 +190,7 @@ async def _messages_of(forms: Collection[str], site: Site) -> list[dict[str, obj
         }
         for mailbox in await spool.mailboxes()
         for one in await spool.held(mailbox) or ()
-        if one.caller in forms
+        if is_theirs(one.caller)
     ]
 
 

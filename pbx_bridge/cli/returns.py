@@ -59,7 +59,7 @@ def returns(
     site = site_of(deployment_of(config, state))
     note_reading(site, f"returns {sought}".strip(), "returns")
     exchange, now = exchange_of(site), clock_of(site).now()
-    number = numbers.cleaned(sought, site.plan.dialling)
+    number = numbers.number(sought, site.plan.dialling)
     is_caller = bool(number) and number not in site.plan.people
     wanted = _wanted(site, "" if is_caller else number or sought)
     found = sorted(

@@ -19,6 +19,7 @@ from pbx_bridge.adapters import control
 from pbx_bridge.asterisk import locate, running, secrets
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap import BRIDGE_LOCK, SECRETS, bridge, control_socket, secure
+from pbx_bridge.cli.doors import listed, typed_in
 from pbx_bridge.cli.logs import LogFormat, log_to_stderr
 from pbx_bridge.cli.options import (
     CONFIG,
@@ -26,6 +27,8 @@ from pbx_bridge.cli.options import (
     Config,
     State,
     deployment_of,
+    device_of,
+    exchange_of,
     note_reading,
     person_of,
     show,
@@ -33,8 +36,10 @@ from pbx_bridge.cli.options import (
 )
 from pbx_bridge.config.deployment import Deployment, Mode
 from pbx_bridge.config.problems import ConfigError
+from pbx_bridge.core import devices
+from pbx_bridge.core.blocks import block_of
 from pbx_bridge.locks import Lock, LockHeld
-from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.ports import PbxRejected
 from pbx_bridge.processes import call_this_process
 from pbx_bridge.supervisor import Exchange, Wanted, render_into, settings_for, supervise
 from pbx_bridge.supervisor import stop as stopped
@@ -86,9 +91,8 @@ def up(
 
 
 def _print_ready(up_: Exchange) -> None:
-    host, port = up_.running.sip
     _say(
-        f"READY sip={host}:{port} ari={up_.running.http_port} ami={up_.running.ami_port} "
+        f"READY {listed(up_.running)} ari={up_.running.http_port} ami={up_.running.ami_port} "
         f"agi={up_.running.fastagi_port} operations={up_.running.operations_port} "
         f"asterisk={up_.asterisk.pid} bridge={up_.bridge.pid} state={up_.state}"
     )
@@ -107,7 +111,7 @@ def stop(
 
 def serve(config: Config = CONFIG, state: State = None) -> None:
     """Run the bridge alone, beside an Asterisk that is up."""
-    deployment = deployment_of(config, state)
+    deployment = deployment_of(config, state, begins=True)
     log_to_stderr(deployment.log_level, LogFormat(deployment.log_format))
     secure(deployment, _warn)
     call_this_process("pbx-bridge")
@@ -137,6 +141,9 @@ def _where(deployment: Deployment) -> Running:
     return Running(
         sip_host=deployment.external.host,
         sip_port=deployment.sip_port,
+        sip_tcp_port=deployment.doors.tcp_port,
+        sip_tls_port=deployment.doors.tls_port,
+        sip_host6=deployment.doors.ipv6,
         control_host=deployment.external.host,
         http_port=deployment.ari_port,
         ami_port=deployment.ami_port,
@@ -156,7 +163,7 @@ def render(
     state: State = None,
 ) -> None:
     """Write Asterisk's configuration, for those who run their own."""
-    deployment = deployment_of(config, state)
+    deployment = deployment_of(config, state, begins=True)
     site = site_of(deployment)
     found = locate.Located((), None, None, None, None)
     settings = settings_for(deployment, found, None, site.plan)
@@ -180,6 +187,9 @@ def reload(config: Config = CONFIG, state: State = None, as_json: AsJson = False
 
 def phone(
     extension: Annotated[str, typer.Argument(help="Whose phone, e.g. 101.")],
+    device: Annotated[
+        str, typer.Argument(help="Which of their devices, e.g. softphone; none: the first.")
+    ] = "",
     config: Config = CONFIG,
     state: State = None,
     as_json: AsJson = False,
@@ -188,24 +198,29 @@ def phone(
     deployment = deployment_of(config, state)
     site = site_of(deployment)
     person = person_of(site, extension)
+    chosen = device_of(person, device)
+    user = devices.endpoint(person, chosen)
     secure(deployment, _warn)
-    note_reading(site, f"phone {extension}", "password and PIN", begin=True)
+    note_reading(site, f"phone {user}", "password and PIN", begin=True)
+    if (lost := block_of(exchange_of(site), extension, user)) is not None:
+        since = f"{lost.at:%Y-%m-%d %H:%M} UTC"
+        again = f"`pbx-bridge found {extension} {lost.device}".rstrip()
+        _warn(f"This telephone is blocked as lost since {since}; {again}` makes new passwords")
     held = secrets.load(deployment.state / SECRETS, site.plan)
-    host, port = deployment.host, deployment.sip_port
-    with contextlib.suppress(PbxUnavailable):
-        host, port = running.load(deployment.state).sip
     typed = {
         "name": person.name,
-        "user": extension,
-        "secret": held.phones[extension],
-        "server": f"{host}:{port}",
-        "transport": "UDP",
+        "device": chosen.name,
+        "user": user,
+        "secret": held.phones[user],
+        **typed_in(deployment, chosen),
         "pin": held.pins[extension],
     }
     if as_json:
         show(typed)
     else:
-        _say("\n".join(f"{key:<10} {value}" for key, value in typed.items()))
+        _say("\n".join(f"{key:<10} {value}" for key, value in typed.items() if value))
+        if others := [one.name for one in person.devices if one != chosen]:
+            _say(f"also for    {', '.join(others)}: pbx-bridge phone {extension} {others[0]}")
 
 
 def _say_if_root() -> None:

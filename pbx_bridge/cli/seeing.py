@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -28,10 +27,11 @@ from pbx_bridge.cli.options import (
     site_of,
     today,
 )
+from pbx_bridge.cli.people import WRITTEN, read_moment
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError, Problem
-from pbx_bridge.config.site import site_problems
-from pbx_bridge.core import numbers
+from pbx_bridge.config.site import all_problems
+from pbx_bridge.core import codes, numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.model import TargetKind
@@ -51,7 +51,7 @@ def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False)
     """Read all that technicians write, and show every problem with file and line."""
     problems: Sequence[Problem]
     try:
-        problems = site_problems(deployment_of(config, state), today())
+        problems = all_problems(deployment_of(config, state, begins=True), today())
     except ConfigError as error:
         problems = error.problems
     if as_json:
@@ -63,7 +63,7 @@ def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False)
 
 def explain(
     number: Annotated[str, typer.Argument(help="A number, an extension or a feature code.")],
-    at: Annotated[datetime | None, typer.Option(help="Another moment than now.")] = None,
+    at: Annotated[str, typer.Option(help=f"{WRITTEN}: another moment than now.")] = "",
     from_: Annotated[
         str, typer.Option("--from", help="Caller's number; an extension calls from its phone.")
     ] = "",
@@ -74,10 +74,18 @@ def explain(
     """Show what would happen to a call, and which rule says so. Nothing rings."""
     site = site_of(deployment_of(config, state))
     plan = site.plan
-    now = clock_of(site).now() if at is None else at.replace(tzinfo=plan.organisation.zone)
-    dialled = numbers.cleaned(number, plan.dialling) or "".join(number.split())
+    now = clock_of(site).now()
+    if at:
+        now = read_moment(at, now)
+    dialled = numbers.number(number, plan.dialling) or "".join(number.split())
     from_ = number_of(site, from_) if from_ else ""
     person = plan.people.get(from_)
+    hides: bool | None = None
+    if person is not None:
+        dialled, hides = codes.after_identity(dialled, plan)
+        dialled = numbers.known_as(dialled, plan.dialling)
+    if dialled in plan.dialling.emergency:
+        hides = None  # never: the centre is shown whom it can ring back
     found = numbers.target(dialled, plan)
     language = plan.organisation.language if found is None else found.language
     call = Call(
@@ -100,7 +108,8 @@ def explain(
         ahead = opening or next(line_openings(exchange, line, now), None)
         if ahead is not None:
             _print(f"{line.name} is {'open' if opening else 'closed'}: {row(ahead)}")
-    _print(f"{dialled} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
+    shown = {None: "", True: ", our number withheld,", False: ", our number shown,"}[hides]
+    _print(f"{dialled}{shown} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
     for count, one in enumerate(way, 1):
         _print(f"{count:>3}. {one.what}  [{one.why}]")
 
@@ -150,7 +159,21 @@ def _status_text(found: Any) -> str:
         + " (from their own mobile)" * one["own_mobile_only"]
         for one in found["pin_locks"]
     ]
+    rows += [
+        f"  {one['who']} may call out no more until {one['until']}: the cap is reached"
+        for one in found["capped"]
+    ]
+    rows += [
+        f"  {one['extension']} LOST, {one['device'] or 'all of it'} blocked since {one['since']} "
+        f"by {one['by']}"
+        for one in found["blocked"]
+    ]
     rows += [f"  ILL {one['part']}: {one['what']}" for one in found["parts"] if not one["well"]]
+    rows += [
+        f"  NO SOUND with {one['endpoint']} ({one['name']}) since {one['since']}: it is registered "
+        "and has no codec or key in common with what people.yaml gives it"
+        for one in found["without_sound"]
+    ]
     if found["flood_since"] is not None:
         rows.append(f"  FLOOD of requests that are refused, since {found['flood_since']}")
     bridge = found["bridge"]
@@ -165,7 +188,7 @@ def _status_text(found: Any) -> str:
 
 def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
     """Look at every part the exchange needs, and say what is ill and what to do."""
-    findings = examine(deployment_of(config, state))
+    findings = examine(deployment_of(config, state, begins=True))
     if as_json:
         show([{"part": one.part, "well": one.well, "what": one.what} for one in findings])
     else:

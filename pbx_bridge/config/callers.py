@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pbx_bridge.config import fields
-from pbx_bridge.config.numbering import reserved
+from pbx_bridge.config.numbering import ours, reserved
 from pbx_bridge.config.problems import Problem
-from pbx_bridge.config.schema import DiallingShape, PersonShape
+from pbx_bridge.config.schema import PersonShape
 from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.config.written import Written
+from pbx_bridge.core.model import Dialling
+from pbx_bridge.core.numbers import number
 
 
-def caller(text: str, country_code: str) -> str:
-    """An extension as it is, a number in national form. Raises `ValueError` for anything else."""
-    return text if EXTENSION.fullmatch(text) else fields.national(text, country_code)
+def caller(text: str, dialling: Dialling) -> str:
+    """An extension as it is, a number in its one form. Raises `ValueError` for anything else."""
+    if EXTENSION.fullmatch(text):
+        return text
+    found = number(text, dialling)
+    return found if found.startswith("+") else fields.national(text, dialling)
 
 
 def caller_problems(written: Written) -> Iterator[Problem]:
@@ -26,25 +31,14 @@ def caller_problems(written: Written) -> Iterator[Problem]:
             yield written.problem("people", (extension, "rings_mobile"), what, hint)
     if written.trunks is None:
         return
-    dialling = written.trunks.dialling
-    ours = _ours(written, dialling)
-    yield from _mobiles(written, dialling, ours)
+    dialling = written.trunks.dialling.dialling()
+    own = ours(written, dialling)
+    yield from _mobiles(written, dialling, own)
     for extension, person in written.people.items():
-        yield from _vip(written, extension, person, dialling, ours)
+        yield from _vip(written, extension, person, dialling, own)
 
 
-def _ours(written: Written, dialling: DiallingShape) -> set[str]:
-    """The municipality's own numbers, as far as they can be read."""
-    found: set[str] = set()
-    for text in written.names("numbers") or ():
-        try:
-            found.add(fields.national(text, dialling.country_code))
-        except ValueError:
-            continue  # told where it stands
-    return found
-
-
-def _mobiles(written: Written, dialling: DiallingShape, ours: set[str]) -> Iterator[Problem]:
+def _mobiles(written: Written, dialling: Dialling, own: set[str]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for extension, person in written.people.items():
         if person.mobile is None:
@@ -55,7 +49,7 @@ def _mobiles(written: Written, dialling: DiallingShape, ours: set[str]) -> Itera
             yield written.problem("people", place, what, "write their own mobile's")
             continue
         try:
-            mobile = fields.national(person.mobile, dialling.country_code)
+            mobile = fields.national(person.mobile, dialling)
         except ValueError as error:
             yield written.problem("people", place, str(error))
             continue
@@ -63,7 +57,7 @@ def _mobiles(written: Written, dialling: DiallingShape, ours: set[str]) -> Itera
             what = f'"{person.mobile}" is the mobile phone of {first[mobile]} already'
             hint = "each needs a number of their own, for it tells who calls"
             yield written.problem("people", place, what, hint)
-        elif mobile in ours:
+        elif mobile in own:
             what = f'"{person.mobile}" is one of our own numbers'
             hint = "a call to it would come back, write their mobile's"
             yield written.problem("people", place, what, hint)
@@ -73,21 +67,21 @@ def _mobiles(written: Written, dialling: DiallingShape, ours: set[str]) -> Itera
 
 
 def _vip(
-    written: Written, extension: str, person: PersonShape, dialling: DiallingShape, ours: set[str]
+    written: Written, extension: str, person: PersonShape, dialling: Dialling, own: set[str]
 ) -> Iterator[Problem]:
     seen: set[str] = set()
     for at, text in enumerate(person.vip):
         place = (extension, "vip", at)
         try:
-            number = caller(text, dialling.country_code)
+            found = caller(text, dialling)
         except ValueError as error:
             yield written.problem("people", place, f"{error}, or an extension")
             continue
-        if number == extension:
+        if found == extension:
             yield written.problem("people", place, f"{extension} can't be their own VIP")
-        elif number in ours:
+        elif found in own:
             what = f'"{text}" is one of our own numbers, colleagues are known by extension'
             yield written.problem("people", place, what, "write the extension of who calls")
-        elif number in seen:
+        elif found in seen:
             yield written.problem("people", place, f'"{text}" stands here twice')
-        seen.add(number)
+        seen.add(found)

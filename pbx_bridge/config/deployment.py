@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -97,6 +97,23 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Doors:
+    """Ways of SIP beside UDP, each closed where nothing else is said."""
+
+    tcp_port: int | None = None
+    """None: closed; 0 here and below: any free port."""
+    tls_port: int | None = None
+    ipv6: str = ""
+    """An IPv6 address on which the same ports are open; "" for none."""
+    certificate: Path | None = None
+    """PEM, with those that vouch for it behind; None: one of our own making."""
+    key: Path | None = None
+    """Of that certificate, PEM without a passphrase."""
+    written: tuple[str, int] = field(default=("", 0), compare=False)
+    """File and line that name the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Where the exchange runs; every path is absolute."""
 
@@ -108,6 +125,7 @@ class Deployment:
     ari_port: int
     ami_port: int
     agi_port: int
+    doors: Doors
     allow_older_asterisk: bool
     most_calls: int
     """Callers from outside at once."""
@@ -157,9 +175,16 @@ class Deployment:
         agi_port: int | None = None,
         operations_port: int | None = None,
     ) -> Deployment:
-        """The deployment with what is given instead of its own."""
+        """The deployment with what is given instead of its own; 0 as `sip_port` holds for every
+        door of SIP that is open."""
+        doors = self.doors
+        if sip_port == 0:
+            tcp = doors.tcp_port if doors.tcp_port is None else 0
+            tls = doors.tls_port if doors.tls_port is None else 0
+            doors = replace(doors, tcp_port=tcp, tls_port=tls)
         return replace(
             self,
+            doors=doors,
             mode=mode or self.mode,
             sip_port=self.sip_port if sip_port is None else sip_port,
             ari_port=self.ari_port if ari_port is None else ari_port,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from os.path import normpath
 from pathlib import Path, PurePath
 from typing import Annotated, Literal, Self
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pbx_bridge.config.deployment import (
     Deployment,
+    Doors,
     External,
     Login,
     MailServer,
@@ -19,9 +20,9 @@ from pbx_bridge.config.deployment import (
     Privacy,
     Security,
 )
-from pbx_bridge.config.nodes import document, read, shown
+from pbx_bridge.config.nodes import Document, document, read, shown
 from pbx_bridge.config.problems import ConfigError
-from pbx_bridge.config.schema import Shape
+from pbx_bridge.config.shape import Shape
 from pbx_bridge.config.typed import typed
 from pbx_bridge.config.values import Mail, Mapped
 from pbx_bridge.core.model import Language
@@ -48,7 +49,24 @@ def _address(text: str) -> str:
     return str(address)
 
 
+def _address6(text: str) -> str:
+    """One IPv6 address, or none."""
+    if not text:
+        return ""
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no IPv6 address, write one like 2001:db8::10') from None
+    if address.is_unspecified:
+        raise ValueError("write the one address that phones reach, not ::")
+    if address.is_link_local or address.scope_id is not None:
+        raise ValueError(f'"{text}" is of one link only; write a unique local or global one')
+    return str(address)
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
+Closed = BeforeValidator(lambda value: None if value == "" else value)
+"""Nothing written: the door is closed."""
 FilePath = Annotated[str, AfterValidator(_written_out)]
 
 
@@ -92,6 +110,11 @@ class _Asterisk(Shape):
     mode: Mode = Mode.AUTO
     host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     sip_port: Port = 5060
+    tcp_port: Annotated[Port | None, Closed] = None
+    tls_port: Annotated[Port | None, Closed] = None
+    host_ipv6: Annotated[str, AfterValidator(_address6)] = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
     ari_port: Port = 8088
     ami_port: Port = 5038
     allow_older_asterisk: bool = False
@@ -108,6 +131,23 @@ class _Asterisk(Shape):
         if self.mode is Mode.EXTERNAL and not (self.ari_port and self.ami_port):
             raise ValueError("mode external needs the real ari_port and ami_port, not 0")
         return self
+
+    @model_validator(mode="after")
+    def _doors_are_sound(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together, write both or neither")
+        if self.tls_certificate and self.tls_port is None:
+            raise ValueError("tls_certificate is for nothing while tls_port is empty")
+        if self.tcp_port and self.tcp_port == self.tls_port:
+            raise ValueError("tcp_port and tls_port can't be the same")
+        return self
+
+    def doors(self, base: Path, file: Document) -> Doors:
+        certificate, key = (
+            _path(base, one) if one else None for one in (self.tls_certificate, self.tls_key)
+        )
+        written = file.file, file.line(("asterisk", "tls_certificate"))
+        return Doors(self.tcp_port, self.tls_port, self.host_ipv6, certificate, key, written)
 
 
 class _Folders(Shape):
@@ -225,10 +265,10 @@ def load_deployment(path: Path) -> Deployment:
         problems += found
     if config is None or problems:
         raise ConfigError(problems)
-    return _deployment(config, path.resolve().parent)
+    return _deployment(config, path.resolve().parent, file)
 
 
-def _deployment(config: _Config, base: Path) -> Deployment:
+def _deployment(config: _Config, base: Path, file: Document) -> Deployment:
     asterisk, folders, speech = config.asterisk, config.folders, config.speech
     external = None
     if asterisk.mode is Mode.EXTERNAL and asterisk.external is not None:
@@ -241,6 +281,7 @@ def _deployment(config: _Config, base: Path) -> Deployment:
         ari_port=asterisk.ari_port,
         ami_port=asterisk.ami_port,
         agi_port=config.agi_port,
+        doors=asterisk.doors(base, file),
         allow_older_asterisk=asterisk.allow_older_asterisk,
         most_calls=asterisk.most_calls,
         security_log=asterisk.security_log,

@@ -9,14 +9,16 @@ import re
 from datetime import date, time, timedelta
 from typing import Literal
 
-from pbx_bridge.core.model import Span
+from pbx_bridge.core import numbers
+from pbx_bridge.core.model import Dialling, Span
 
 DAY_MINUTES = 24 * 60
 _CLOCK = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
 _DAY = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
 _LENGTH = re.compile(r"([0-9]{1,4}) ?(min|h)")
-_SPACING = str.maketrans("", "", " \u00a0-()/")
-_NATIONAL = re.compile(r"0[1-9][0-9]{3,11}")
+_AFTER_PREFIX = re.compile(r"[1-9][0-9]{3,11}")
+_WITHOUT_PREFIX = re.compile(r"[0-9]{5,9}")
+"""A Norwegian one of five digits may begin with 0."""
 LEAP_YEAR = 2024
 RestOfDay = Literal["rest of day"]
 REST_OF_DAY: RestOfDay = "rest of day"
@@ -119,12 +121,11 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-def national(text: str, country_code: str) -> str:
+def national(text: str, dialling: Dialling) -> str:
     """Read `018 000 101` or `+358 18 000 101` as `018000101`, the form of all our tables."""
-    digits = text.translate(_SPACING)
-    for prefix in (f"+{country_code}", f"00{country_code}"):
-        if digits.startswith(prefix):
-            digits = "0" + digits.removeprefix(prefix).removeprefix("0")
-    if not _NATIONAL.fullmatch(digits):
-        raise ValueError(f'"{text}" is no number of +{country_code}, write it like 018 000 101')
+    digits, trunk = numbers.number(text, dialling), dialling.trunk_prefix
+    pattern = _AFTER_PREFIX if trunk else _WITHOUT_PREFIX
+    if not (digits.startswith(trunk) and pattern.fullmatch(digits.removeprefix(trunk))):
+        code = dialling.country_code
+        raise ValueError(f'"{text}" is no number of +{code}, write it like 018 000 101')
     return digits

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.problems import Problem
-from pbx_bridge.config.schema import DiallingShape
 from pbx_bridge.config.written import Written
+from pbx_bridge.core.classes import classify
+from pbx_bridge.core.countries import Class
+from pbx_bridge.core.model import Dialling
 
 
 def numbering_problems(written: Written) -> Iterator[Problem]:
     """Digits that lead nowhere, or to two places."""
-    dialling = written.trunks.dialling if written.trunks else None
+    dialling = written.trunks.dialling.dialling() if written.trunks else None
     if dialling is not None:
         yield from _numbers(written, dialling)
         for extension in written.people:
@@ -41,12 +43,12 @@ def _targets(written: Written) -> Iterator[Problem]:
             yield written.problem("numbers", (text, "ask_language"), what, hint)
 
 
-def _numbers(written: Written, dialling: DiallingShape) -> Iterator[Problem]:
-    """Numbers in national form, each once; the caller id is one of them."""
+def _numbers(written: Written, dialling: Dialling) -> Iterator[Problem]:
+    """Numbers in national form, each once."""
     first: dict[str, str] = {}
     for text in sorted(written.names("numbers") or (), key=lambda one: _line(written, one)):
         try:
-            digits = fields.national(text, dialling.country_code)
+            digits = fields.national(text, dialling)
         except ValueError as error:
             yield written.problem("numbers", (text,), str(error))
             continue
@@ -55,35 +57,34 @@ def _numbers(written: Written, dialling: DiallingShape) -> Iterator[Problem]:
             what = f'"{text}" is the same number as "{first[digits]}"'
             yield written.problem("numbers", (text,), what, f"see line {line}")
         first.setdefault(digits, text)
-    yield from _caller_id(written, dialling, set(first))
 
 
 def _line(written: Written, number: str) -> int:
     return written.documents["numbers"].line((number,))
 
 
-def _caller_id(written: Written, dialling: DiallingShape, numbers: set[str]) -> Iterator[Problem]:
-    assert written.trunks is not None
-    text = written.trunks.trunk.caller_id
-    place = ("trunk", "caller_id")
-    try:
-        digits = fields.national(text, dialling.country_code)
-    except ValueError as error:
-        yield written.problem("trunks", place, str(error))
-        return
-    if digits not in numbers and "numbers" not in written.unread:
-        hint = "write one of numbers.yaml, so that people can call back"
-        yield written.problem("trunks", place, f'"{text}" is none of our numbers', hint)
+def ours(written: Written, dialling: Dialling) -> set[str]:
+    """The municipality's own numbers, as far as they can be read."""
+    found: set[str] = set()
+    for text in written.names("numbers") or ():
+        try:
+            found.add(fields.national(text, dialling))
+        except ValueError:
+            continue  # told where it stands
+    return found
 
 
-def reserved(digits: str, dialling: DiallingShape) -> str:
+def reserved(digits: str, dialling: Dialling) -> str:
     """Why an extension or a number can't be dialled as one, "" when it can."""
     if digits in dialling.emergency:
         return f"{digits} is an emergency number"
-    for prefix in (*dialling.international_prefixes, *dialling.barred_prefixes):
+    if digits in dialling.services:
+        return f"{digits} is a service number ({dialling.country_code})"
+    for prefix in dialling.international_prefixes:
         if digits.startswith(prefix):
-            return f"{digits} begins like a call abroad or a barred number ({prefix})"
-    return ""
+            return f"{digits} begins like a call abroad ({prefix})"
+    premium = digits.startswith("0") and classify(digits, dialling) is Class.PREMIUM
+    return f"{digits} is a number that costs extra" if premium else ""
 
 
 def _line_codes(written: Written) -> Iterator[Problem]:
@@ -106,7 +107,7 @@ def _feature_codes(written: Written) -> Iterator[Problem]:
                 yield written.problem("codes", (other,), what, hint)
 
 
-def _mailboxes(written: Written, dialling: DiallingShape | None) -> Iterator[Problem]:
+def _mailboxes(written: Written, dialling: Dialling | None) -> Iterator[Problem]:
     boxes = written.mailboxes
     if boxes is None:
         return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.callers import caller, caller_problems
@@ -15,8 +16,10 @@ from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.reasons import reason_problems
 from pbx_bridge.config.references import reference_problems
 from pbx_bridge.config.schema import (
+    DeviceShape,
     NumberShape,
     OrganisationShape,
+    PermitShape,
     PersonShape,
     PhoneHoursShape,
     RaisedShape,
@@ -27,13 +30,17 @@ from pbx_bridge.config.schema import (
 )
 from pbx_bridge.config.soundness import soundness_problems
 from pbx_bridge.config.staffing import staffing_problems
+from pbx_bridge.config.trunks import trunk_problems, trunks_of
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core.model import (
+    USUAL,
     Codes,
+    Device,
     Dialling,
     Line,
     Number,
     Organisation,
+    Permit,
     Person,
     PhoneHours,
     Plan,
@@ -41,7 +48,6 @@ from pbx_bridge.core.model import (
     ReferralReason,
     Shift,
     TargetKind,
-    Trunk,
     Unit,
 )
 
@@ -77,6 +83,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
         *hours_problems(written),
         *reason_problems(written),
         *numbering_problems(written),
+        *trunk_problems(written),
         *caller_problems(written),
     }
     return sorted(found)
@@ -108,15 +115,12 @@ def _plan(written: Written, years: range) -> Plan:
         numbers=_numbers(written),
         reasons={digit: _reason(digit, reason) for digit, reason in written.reasons.items()},
         codes=Codes(**dict(codes)),
-        trunk=_trunk(written),
-        dialling=Dialling(
-            trunks.dialling.country_code,
-            tuple(trunks.dialling.emergency),
-            tuple(trunks.dialling.international_prefixes),
-            tuple(trunks.dialling.barred_prefixes),
-        ),
+        trunks=trunks_of(written),
+        dialling=trunks.dialling.dialling(),
+        limits=trunks.limits.limits(),
         holidays=closed_days(organisation, years),
         eves=eves(organisation, years),
+        routes={kind: tuple(names) for kind, names in trunks.routes.items()},
     )
 
 
@@ -130,6 +134,7 @@ def _organisation(organisation: OrganisationShape) -> Organisation:
         pin_for_known_mobiles=organisation.referrals.pin_for_known_mobiles,
         offer_seconds=organisation.referrals.offer_seconds,
         phone_hours=_phone_hours(organisation.phone_hours),
+        head_of_office=organisation.head_of_office or "",
     )
 
 
@@ -164,17 +169,26 @@ def _people(written: Written) -> dict[str, Person]:
     assert written.mailboxes is not None
     assert written.trunks is not None
     boxes = frozenset(written.mailboxes.people)
-    country_code = written.trunks.dialling.country_code
+    assert written.organisation is not None
+    dialling, zone = written.trunks.dialling.dialling(), written.organisation.zone
     return {
         extension: _person(
-            extension, person, written.units[person.unit], extension in boxes, country_code
+            *(extension, person, written.units[person.unit], extension in boxes),
+            dialling=dialling,
+            zone=zone,
         )
         for extension, person in written.people.items()
     }
 
 
 def _person(
-    extension: str, person: PersonShape, unit: UnitShape, mailbox: bool, country_code: str
+    extension: str,
+    person: PersonShape,
+    unit: UnitShape,
+    mailbox: bool,
+    *,
+    dialling: Dialling,
+    zone: ZoneInfo,
 ) -> Person:
     return Person(
         extension=extension,
@@ -191,12 +205,46 @@ def _person(
         ring_seconds=person.ring_seconds,
         hours=person.hours or unit.working_hours or unit.hours,
         shielded=person.shielded and not person.always_answers,
-        mobile=fields.national(person.mobile, country_code) if person.mobile else "",
+        mobile=fields.national(person.mobile, dialling) if person.mobile else "",
         rings_mobile=person.rings_mobile,
-        vip=frozenset(caller(text, country_code) for text in person.vip),
+        vip=frozenset(caller(text, dialling) for text in person.vip),
         push_through=person.push_through,
         always_answers=person.always_answers,
+        shows_own_number=person.shows_own_number,
+        may_call=_may_call(person, unit),
+        permits=tuple(_permit(extension, one, zone) for one in person.permits),
+        call_waiting=person.call_waiting,
+        devices=_devices(person.devices),
     )
+
+
+def _devices(written: Mapping[str, DeviceShape]) -> tuple[Device, ...]:
+    """Who has none written has one, which needs no name."""
+    found = tuple(
+        Device(
+            name,
+            one.place or "",
+            transport=one.transport,
+            encryption=one.encryption,
+            codecs=tuple(one.codecs),
+            ice=one.ice,
+            ipv6=one.ipv6,
+            keys=one.keys,
+        )
+        for name, one in written.items()
+    )
+    return found or (Device(),)
+
+
+def _may_call(person: PersonShape, unit: UnitShape) -> frozenset[str]:
+    """Their own, else their unit's, else the usual."""
+    written = unit.may_call if person.may_call is None else person.may_call
+    return USUAL if written is None else frozenset(written)
+
+
+def _permit(extension: str, permit: PermitShape, zone: ZoneInfo) -> Permit:
+    midnight = datetime.combine(permit.until + timedelta(days=1), time(), zone)
+    return Permit(extension, tuple(permit.calls), midnight, permit.approved_by)
 
 
 def _lines(written: Written) -> dict[str, Line]:
@@ -226,6 +274,7 @@ def _lines(written: Written) -> dict[str, Line]:
             phone_hours=line.phone_hours,
             approved_by=line.approved_by or "",
             mailbox=boxes.get(name, ""),
+            may_call=frozenset(line.may_call),
         )
         for name, line in written.lines.items()
     }
@@ -245,9 +294,10 @@ def _shift(shape: ShiftShape) -> Shift:
 def _numbers(written: Written) -> dict[str, Number]:
     assert written.organisation is not None
     assert written.trunks is not None
+    dialling = written.trunks.dialling.dialling()
     found: dict[str, Number] = {}
     for text, number in written.numbers.items():
-        digits = fields.national(text, written.trunks.dialling.country_code)
+        digits = fields.national(text, dialling)
         language = number.language or written.organisation.language
         kind, target = _target(number)
         found[digits] = Number(digits, kind, target, language, number.ask_language)
@@ -260,10 +310,3 @@ def _target(number: NumberShape) -> tuple[TargetKind, str]:
     if number.line is not None:
         return TargetKind.LINE, number.line
     return TargetKind.MENU, ""
-
-
-def _trunk(written: Written) -> Trunk:
-    assert written.trunks is not None
-    trunk, code = written.trunks.trunk, written.trunks.dialling.country_code
-    caller_id = fields.national(trunk.caller_id, code)
-    return Trunk(trunk.name, trunk.host, trunk.username or "", caller_id)

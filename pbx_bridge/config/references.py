@@ -59,6 +59,8 @@ def _of_the_organisation(written: Written) -> Iterator[Reference]:
     if written.organisation is None:
         return
     yield "organisation", ("switchboard",), written.organisation.switchboard, "lines"
+    if written.organisation.head_of_office is not None:
+        yield "organisation", ("head_of_office",), written.organisation.head_of_office, "people"
     phone_hours = written.organisation.phone_hours
     if phone_hours is not None:
         yield "organisation", ("phone_hours", "hours"), phone_hours.hours, "hours"

@@ -6,21 +6,22 @@ records (`organisation.yaml`, `codes.yaml` …) are one of these. Every value ar
 
 from __future__ import annotations
 
-import re
 from datetime import time
-from typing import Annotated, Any, get_args
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
+from pbx_bridge.config.shape import Shape
+from pbx_bridge.config.trunks_schema import TrunksShape, WayShape
 from pbx_bridge.config.values import (
     Blank,
+    Calls,
     Clock,
     Code,
     Day,
-    Digits,
+    DeviceName,
     Ends,
     Extension,
-    Host,
     Label,
     LineCode,
     Listed,
@@ -35,15 +36,16 @@ from pbx_bridge.config.values import (
     Texts,
     WaitSeconds,
     Zone,
-    matching,
 )
-from pbx_bridge.core.model import AtClosing, Guard, Language, Returns, Span, Week
-
-
-class Shape(BaseModel):
-    """A block of keys: unknown ones are refused, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+from pbx_bridge.core.media import Codec
+from pbx_bridge.core.model import (
+    AtClosing,
+    Guard,
+    Language,
+    Returns,
+    Span,
+    Week,
+)
 
 
 class HolidaysShape(Shape):
@@ -82,6 +84,7 @@ class OrganisationShape(Shape):
     """By `12-31` (every year) or `2026-05-15`."""
     referrals: Annotated[ReferralsShape, Mapped] = ReferralsShape()
     phone_hours: Annotated[PhoneHoursShape | None, Blank] = None
+    head_of_office: Annotated[Extension | None, Blank] = None
 
 
 class RaisedShape(Shape):
@@ -103,6 +106,8 @@ class UnitShape(Shape):
     minimum: Staff = 1
     raised: Annotated[dict[str, RaisedShape], Mapped] = {}
     guard: Guard = Guard.WARN
+    may_call: Calls | None = None
+    """None: usual numbers, without premium ones and abroad."""
 
 
 class DeputyShape(Shape):
@@ -110,6 +115,30 @@ class DeputyShape(Shape):
 
     extension: Extension
     agreed: Annotated[Day | None, Blank] = None
+
+
+class DeviceShape(WayShape):
+    """A telephone of somebody's, by its name."""
+
+    place: Annotated[Label | None, Blank] = None
+    codecs: Annotated[list[Codec], Listed] = []
+    ice: bool = False
+    ipv6: bool = False
+
+    @model_validator(mode="after")
+    def _codecs_stand_once(self) -> Self:
+        if len(set(self.codecs)) < len(self.codecs):
+            raise ValueError("codecs: one of them stands there twice")
+        return self
+
+
+class PermitShape(Shape):
+    """Numbers that somebody may call until a day, and who has agreed to it (S27)."""
+
+    calls: Annotated[Calls, Field(min_length=1)]
+    until: Day
+    """Included."""
+    approved_by: Label
 
 
 class PersonShape(Shape):
@@ -132,6 +161,12 @@ class PersonShape(Shape):
     """Numbers as people write them, and extensions."""
     push_through: bool = False
     always_answers: bool = False
+    shows_own_number: bool = True
+    may_call: Calls | None = None
+    """None: as their unit says."""
+    permits: Annotated[list[PermitShape], Listed] = []
+    call_waiting: bool = False
+    devices: Annotated[dict[DeviceName, Annotated[DeviceShape, Mapped]], Mapped] = {}
 
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -193,6 +228,8 @@ class LineShape(Shape):
     guard: Guard = Guard.REFUSE
     phone_hours: bool = False
     approved_by: Annotated[Label | None, Blank] = None
+    may_call: Calls = []
+    """What those who attend it may call besides."""
 
 
 class SeasonShape(WeekShape):
@@ -264,35 +301,16 @@ class CodesShape(Shape):
     hear_notices: Code = "*27#"
     hear_messages: Code = "*97"
     override: Code = "*29*"
+    lost_phone: Code = "*26*"
+    pick_up: Code = "*8"
     break_hours: Code = "*24*"
     resume_hours: Code = "#24*"
     hear_returns: Code = "*96#"
     promise: Code = "*95*"
-
-
-class TrunkShape(Shape):
-    """The way to the public network."""
-
-    name: Name
-    host: Host
-    username: Annotated[Label | None, Blank] = None
-    caller_id: str
-
-
-class DiallingShape(Shape):
-    """What may be dialled out."""
-
-    country_code: Annotated[str, matching(re.compile(r"[1-9][0-9]{0,2}"), "a country code")]
-    emergency: Annotated[list[Digits], Field(min_length=1)]
-    international_prefixes: Annotated[list[Digits], Listed]
-    barred_prefixes: Annotated[list[Digits], Listed]
-
-
-class TrunksShape(Shape):
-    """trunks.yaml."""
-
-    trunk: TrunkShape
-    dialling: DiallingShape
+    hide_number: Code = "#31#"
+    show_number: Code = "*31#"
+    permit: Code = "*25*"
+    revoke_permits: Code = "#25*"
 
 
 class MailboxesShape(Shape):
@@ -317,24 +335,3 @@ RECORDS: dict[str, type[Shape]] = {
     "trunks": TrunksShape,
     "mailboxes": MailboxesShape,
 }
-
-
-def shape_at(shape: Any, place: tuple[str | int, ...]) -> type[Shape] | None:
-    """The shape that stands at `place` inside `shape`, to say which keys it knows."""
-    for step in place:
-        if _is_shape(shape):
-            known = shape.model_fields.get(step)
-            shape = _present(known.annotation) if known else None
-        else:
-            shape = (get_args(shape) or (None,))[-1]  # an item of a list or a map
-    return shape if _is_shape(shape) else None
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Shape)
-
-
-def _present(annotation: Any) -> Any:
-    """`X | None` as X."""
-    choices = get_args(annotation)
-    return choices[0] if type(None) in choices else annotation

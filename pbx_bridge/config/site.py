@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.deployment_file import load_deployment
+from pbx_bridge.config.doors import door_problems
 from pbx_bridge.config.plan import check, load_plan
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.prompts import load_prompts, read_prompts
@@ -61,6 +62,12 @@ def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
 
 
+def all_problems(deployment: Deployment, today: date) -> list[Problem]:
+    """Those, and what is wrong with the doors: a bridge works whoever comes in by them."""
+    doors = door_problems(deployment.doors, deployment.dialplan, deployment.mailboxes)
+    return [*doors, *site_problems(deployment, today)]
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What tells one content of a file from another, and whose it is."""
@@ -80,12 +87,17 @@ def fingerprints(deployment: Deployment) -> Mapping[str, Fingerprint]:
     return found
 
 
-def newest_change(sources: Iterable[Path]) -> float:
-    """When one of these files, or a YAML file in one of these folders, was last written, in the
-    file system's time. Raises `OSError`."""
+Stamp = frozenset[tuple[str, int, int]]
+"""Place, moment of the last change and length of each file: another one tells another content,
+also where an older file has taken the place of a newer one."""
+
+
+def stamp(sources: Iterable[Path]) -> Stamp:
+    """Of these files, and of the YAML files in these folders. Raises `OSError`."""
     files = (
         file
         for source in sources
         for file in (source.rglob("*.yaml") if source.is_dir() else (source,))
     )
-    return max((file.stat().st_mtime for file in files), default=0.0)
+    held = ((file, file.stat()) for file in files)
+    return frozenset((str(file), one.st_mtime_ns, one.st_size) for file, one in held)

@@ -9,6 +9,7 @@ from pbx_bridge.config.circles import circles
 from pbx_bridge.config.problems import Problem
 from pbx_bridge.config.schema import PersonShape
 from pbx_bridge.config.written import Written
+from pbx_bridge.core.blocks import MOBILE
 
 
 def soundness_problems(written: Written, today: date) -> Iterator[Problem]:
@@ -35,6 +36,9 @@ def _person(
             hint = "leave agreed out, then they are asked each time"
             yield written.problem("people", (*place, "agreed"), what, hint)
         seen.add(deputy.extension)
+    if MOBILE in person.devices:
+        what = f'a device can\'t be called "{MOBILE}", that is the number behind mobile:'
+        yield written.problem("people", (extension, "devices", MOBILE), what, "choose another name")
     if person.foreman == extension:
         what = f"{extension} can't be their own foreman"
         yield written.problem("people", (extension, "foreman"), what, "leave it out at the top")

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from pbx_bridge.config.nodes import Document, Place, Tree
 from pbx_bridge.config.problems import Problem, did_you_mean
-from pbx_bridge.config.schema import Shape, shape_at
+from pbx_bridge.config.shape import Shape, shape_at
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
 

@@ -11,16 +11,23 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pbx_bridge.config import fields
+from pbx_bridge.core.classes import CLASSES, is_known
 from pbx_bridge.core.model import Language, Span, Text
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 """Names of units, lines, hours and reasons: they become keys in Asterisk's own database."""
 EXTENSION = re.compile(r"[1-9][0-9]{1,5}")
 DIGIT = re.compile(r"[0-9]")
+_DEVICE = re.compile(r"[a-z][a-z0-9]{0,19}")
+"""Without a hyphen, which stands between extension and device in the names that Asterisk knows."""
 _CODE = re.compile(r"[*#][*#0-9]{1,9}")
 _LINE_CODE = re.compile(r"[0-9]{1,4}")
 _MAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[A-Za-z0-9.-]{1,190}")
 _UNPRINTED = re.compile(r'[;<>"\\]')
+_SIP_USER = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?")
+_HOST_NAME = re.compile(r"(?=.{1,190}$)(?!.*\.\d+$)[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+)*")
+"""Letters, digits, - and . (RFC 1123), the last part no number: that is meant as an address."""
 SIP_PORT = 5060
 NOTES_LIMIT = 9
 
@@ -59,16 +66,40 @@ def _zone(text: object) -> ZoneInfo:
 
 
 def _host(text: str) -> str:
-    """An address and its port. A name would hang every call when DNS does."""
+    """An address or a name, and its port."""
     match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", text)
-    try:
-        address = ipaddress.ip_address((match[1] or match[3]) if match else "")
-        port = int((match[2] or match[4] or SIP_PORT) if match else 0)
-    except ValueError:
-        raise ValueError(f'"{text}" is no address, write one like 192.0.2.10:5060') from None
+    port = int((match[2] or match[4] or SIP_PORT) if match else SIP_PORT)
     if not 0 < port < 65536:
         raise ValueError(f"there is no port {port}")
+    if match is not None and match[3] and _HOST_NAME.fullmatch(match[3]):
+        return f"{match[3].lower()}:{port}"
+    try:
+        address = ipaddress.ip_address((match[1] or match[3]) if match else "")
+    except ValueError:
+        wanted = "write one like 192.0.2.10:5060 or sip.operator.example"
+        raise ValueError(f'"{text}" is no address, {wanted}') from None
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+_WIDEST = {4: 8, 6: 16}
+"""Bits of the mask, by the version of IP."""
+
+
+def _network(text: str) -> str:
+    """An address or a network; one with bits beyond its mask is a slip of the pen."""
+    wanted = "write an address like 192.0.2.10 or a network like 192.0.2.0/28"
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no address or network, {wanted}') from None
+    if network.prefixlen < _WIDEST[network.version]:
+        raise ValueError(f'"{text}" holds a great part of all addresses, {wanted}')
+    return str(network)
+
+
+def _one_or_many(value: object) -> object:
+    """`host: 192.0.2.10` is a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
 def _none(value: object) -> object:
@@ -109,15 +140,35 @@ def _spans(value: object) -> object:
     return fields.spans(value) if isinstance(value, str) else value
 
 
+def _callable(text: str) -> str:
+    if is_known(text):
+        return text
+    known = ", ".join(sorted(CLASSES))
+    raise ValueError(f'"{text}" is no class of numbers ({known}) and no country, as in SE')
+
+
 Label = Annotated[str, AfterValidator(_label)]
 Texts = Annotated[dict[Language, Label], AfterValidator(_all_languages)]
 Name = Annotated[str, matching(NAME, "a name of small letters a-z, digits, - and _")]
 Extension = Annotated[str, matching(EXTENSION, "an extension (2 to 6 digits, the first not 0)")]
+DeviceName = Annotated[
+    str, matching(_DEVICE, "a device's name (at most 20 letters a-z and digits, a letter first)")
+]
 Code = Annotated[str, matching(_CODE, "a feature code: * or # first, then digits, * and #")]
 LineCode = Annotated[str, matching(_LINE_CODE, "a line's code (1 to 4 digits)")]
 Mail = Annotated[str, matching(_MAIL, "a mail address")]
 Digits = Annotated[str, matching(re.compile(r"\+|[0-9]{1,15}"), "digits")]
+Series = Annotated[
+    str,
+    AfterValidator(lambda text: text.replace(" ", "").replace("-", "")),
+    matching(re.compile(r"[0-9]{1,15}"), "digits"),
+]
+"""First digits of numbers, as `0600 1`."""
 Host = Annotated[str, AfterValidator(_host)]
+Hosts = Annotated[list[Host], Field(min_length=1), BeforeValidator(_one_or_many)]
+Network = Annotated[str, AfterValidator(_network)]
+SipUser = Annotated[str, matching(_SIP_USER, "a user name of SIP")]
+Domain = Annotated[str, matching(_DOMAIN, "a domain")]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Day = Annotated[date, BeforeValidator(_day)]
 Clock = Annotated[time, BeforeValidator(_clock)]
@@ -131,3 +182,6 @@ RingSeconds = Annotated[int, Field(ge=5, le=120)]
 WaitSeconds = Annotated[int, Field(ge=5, le=3600)]
 Staff = Annotated[int, Field(ge=1, le=99)]
 OfferSeconds = Annotated[int, Field(ge=20, le=600)]
+Calls = Annotated[list[Annotated[str, AfterValidator(_callable)]], BeforeValidator(_listed)]
+"""Classes of numbers and countries that may be called."""
+Count = Annotated[int, Field(ge=1, le=100_000)]

@@ -25,10 +25,10 @@ from pbx_bridge.config.schema import (
     OrganisationShape,
     PersonShape,
     ReasonShape,
-    Shape,
-    TrunksShape,
     UnitShape,
 )
+from pbx_bridge.config.shape import Shape
+from pbx_bridge.config.trunks_schema import TrunksShape
 from pbx_bridge.config.typed import typed
 from pbx_bridge.config.values import DIGIT, EXTENSION, NAME
 

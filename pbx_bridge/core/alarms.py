@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pbx_bridge.core import attendance
+from pbx_bridge.core import attendance, blocks
 from pbx_bridge.core.commands import CountAttendants, Refusal, SeePhone
 from pbx_bridge.core.events import Event, LineShort, LineStaffed, PhoneFound, PhoneLost
 from pbx_bridge.core.model import Plan
@@ -21,12 +21,14 @@ def watched(plan: Plan) -> frozenset[str]:
     )
 
 
-def see_phone(command: SeePhone, exchange: Exchange, now: datetime) -> Answer:
-    """A loss is noted once; a phone that can't be reached outweighs calls left ringing."""
+def see_phone(command: SeePhone, exchange: Exchange, now: datetime) -> tuple[Event, ...]:
+    """A loss is noted once; a phone that can't be reached outweighs calls left ringing, and one
+    that is blocked isn't found."""
     known = exchange.losses.get(command.person)
     at = now.astimezone(UTC)
     if command.lost is None:
-        return () if known is None else (PhoneFound(command.person, at),)
+        gone = known is None or blocks.is_blocked(exchange, command.person)
+        return () if gone else (PhoneFound(command.person, at),)
     if known is not None and known.cause in (command.lost, Lost.UNREACHABLE):
         return ()
     return (PhoneLost(command.person, command.lost, at),)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from itertools import chain
 
-from pbx_bridge.core import roster
+from pbx_bridge.core import blocks, roster
 from pbx_bridge.core.absence import absence
 from pbx_bridge.core.model import Line, Plan, Raised
 from pbx_bridge.core.state import Consent, Exchange
@@ -102,7 +102,8 @@ def is_short(exchange: Exchange, line: Line, now: datetime) -> bool:
 
 def queue(exchange: Exchange, line: Line, now: datetime) -> dict[str, int]:
     """The queue's members with their penalty: 0 for whoever attends, and for the backups that
-    attend in place of others; 1 for the backup that is rung next, and so on."""
+    attend in place of others; 1 for the backup that is rung next, and so on. Whose telephones are
+    lost is none (S26)."""
     members = dict.fromkeys(attendants(exchange, line, now), 0)
     if is_short(exchange, line, now):
         members |= dict.fromkeys(staffing(exchange, line, now).joined, 0)
@@ -110,7 +111,13 @@ def queue(exchange: Exchange, line: Line, now: datetime) -> dict[str, int]:
     for penalty, one in enumerate(standing, 1):
         if absence(exchange, one, now) is None:
             members[one] = penalty
-    return members
+    return {one: rank for one, rank in members.items() if not blocks.is_blocked(exchange, one)}
+
+
+def rung(exchange: Exchange, line: Line, now: datetime) -> tuple[str, ...]:
+    """Those at whose telephones its calls ring first: whoever attends it, and the backups that
+    attend in place of others. What the line has to know at once is told to them."""
+    return tuple(one for one, penalty in queue(exchange, line, now).items() if penalty == 0)
 
 
 def required(line: Line, plan: Plan, now: datetime) -> int:
@@ -169,4 +176,6 @@ def _edges(exchange: Exchange, now: datetime) -> Iterator[datetime]:
 
 def _able(exchange: Exchange, extension: str, now: datetime) -> bool:
     """Whether a backup can be rung."""
+    if blocks.is_blocked(exchange, extension):
+        return False
     return extension not in exchange.losses and absence(exchange, extension, now) is None

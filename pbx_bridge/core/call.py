@@ -24,6 +24,8 @@ LONGEST_STATE = 4096
 LONGEST_RESULT = 32
 PLACE_HELD = "SUCCESS"
 """Asterisk's word for a place that is held (ORIGINATE_STATUS)."""
+PLACE_HELD_ALREADY = "HELD"
+"""The dialplan's word for a number that has a place in that line by an earlier call."""
 LANGUAGE_ASKED = StepId("ask", "language")
 CHOICES = tuple(StepId("ask", name) for name in ("choice", "choice-again", "choice-last"))
 """Where whoever has reached nobody may choose, each time in a call."""
@@ -37,6 +39,8 @@ class Why(StrEnum):
 
     PERSON_RINGS = "person-rings"
     PERSON_ABSENT = "person-absent"
+    PERSON_BLOCKED = "person-blocked"
+    """Their telephone is lost."""
     PERSON_OFF_DUTY = "person-off-duty"
     PERSON_INSISTED = "person-insisted"
     PERSON_VIP = "person-vip"
@@ -74,13 +78,19 @@ class Why(StrEnum):
     COVER_ASKED = "cover-asked"
     OFFER_MADE = "offer-made"
     SHIELD_LIFTED = "shield-lifted"
+    PHONE_BLOCKED = "phone-blocked"
+    """Who calls uses a telephone that is lost."""
     MENU = "menu"
     PIN_ASKED = "pin-asked"
     COMMAND_DONE = "command-done"
     COMMAND_REFUSED = "command-refused"
     COMMAND_FAILED = "command-failed"
     EMERGENCY = "emergency"
+    """Carried by Asterisk alone (`pbx-bridge-emergency`); the bridge only tells of it."""
+    EMERGENCY_FAILED = "emergency-failed"
     OUTGOING = "outgoing"
+    OUTGOING_PERMITTED = "outgoing-permitted"
+    OUTGOING_CAPPED = "outgoing-capped"
     OUTGOING_BARRED = "outgoing-barred"
     OUTGOING_BUSY = "outgoing-busy"
     OUTGOING_FAILED = "outgoing-failed"
@@ -119,9 +129,9 @@ class Call:
     """One caller's way through the exchange, up to now."""
 
     dialled: str
-    """Digits, `*` and `#` as dialled; national form where it is a number."""
+    """Digits, `*` and `#` as dialled; in its one form (`numbers.number`) where it is a number."""
     caller: str = ""
-    """Caller's number as signalled, "" when withheld. Never trusted."""
+    """Caller's number in its one form (`numbers.number`), "" when withheld. Never trusted."""
     phone: str = ""
     """Extension whose phone calls (authenticated by Asterisk), "" from a trunk."""
     language: Language = Language.SV
@@ -167,11 +177,12 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Carry the call to a number outside, over a trunk."""
+    """Carry the call to a number outside, over the trunks that its kind of number takes."""
 
     number: str
-    trunk: str
     seconds: int = 60
+    longest: int = 0
+    """Seconds after which it ends, by a cap (S27); 0 for calls without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +224,8 @@ class Queue:
     """How many of the line's backups may be rung where nobody else can be."""
     together: int = 0
     """How many of them ring at the same time as those who attend, also where these are rung."""
+    sought: str = ""
+    """Extension of the person whom the caller sought, "" when it was the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +236,7 @@ class Hold:
 
     line: str
     number: str
-    """The caller's, in national form, or their extension."""
+    """The caller's, in its one form (`numbers.number`), or their extension."""
     dials: str
     """How Asterisk calls them."""
     shown: str

@@ -4,7 +4,8 @@
 digit R; `*23*R#` where the reason has an end of its own; `*23*R*BEGINNING**END#` one that
 begins later; a last `*N` chooses the note. `*230*EXT*R*…#` does it for a colleague. `#23#` and
 `#230*EXT#` cancel the referral of now, `#23*HHMM#` and `#23*MMDD#` the planned one that begins
-then. `*97` asks for one's own messages, `*97*L` for those of the line with code L.
+then. `*97` asks for one's own messages, `*97*L` for those of the line with code L. `*26*EXT#`
+blocks all telephones of a colleague who has lost one, `*26*EXT*N#` their Nth alone.
 
 Four digits alone are read as the reason expects (a clock time for lunch, a date for holiday),
 and the other way where that is impossible; the confirmation speaks it back.
@@ -12,21 +13,25 @@ and the other way where that is impossible; the confirmation speaks it back.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pbx_bridge.core import absence, consent, covering, ends, mailboxes, typed
+from pbx_bridge.core import absence, consent, covering, ends, lamps, mailboxes, permits, typed
 from pbx_bridge.core.commands import (
     AnswerCover,
     AnswerForward,
+    BlockPhone,
     BreakPhoneHours,
     CancelReferral,
     Command,
+    GrantPermit,
     LiftShield,
     OfferForward,
     Promise,
     ResumePhoneHours,
+    RevokePermits,
     SetReferral,
     SignIn,
     SignOut,
@@ -55,6 +60,13 @@ class Returns:
 
 
 @dataclass(frozen=True, slots=True)
+class PickUp:
+    """The code takes what rings at a colleague's; Asterisk does that by itself."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class HearMessages:
     """The code asks for the messages of a mailbox that its owner may hear."""
 
@@ -66,9 +78,19 @@ def is_code(digits: str) -> bool:
     return digits.startswith(("*", "#"))
 
 
+def after_identity(digits: str, plan: Plan) -> tuple[str, bool | None]:
+    """What is dialled behind `#31#` or `*31#`, and whether our number is withheld for it (None:
+    neither was dialled). Asterisk carries it out by itself, so a bridge never meets them."""
+    for code, hides in ((plan.codes.hide_number, True), (plan.codes.show_number, False)):
+        rest = digits.removeprefix(code)
+        if rest != digits and rest[:1] in ("+", *string.digits):
+            return rest, hides
+    return digits, None
+
+
 def read(
     digits: str, person: Person, exchange: Exchange, now: datetime
-) -> Command | Ask | Hear | HearMessages | Returns | Sentence:
+) -> Command | Ask | Hear | HearMessages | PickUp | Returns | Sentence:
     """What `person` asks with a code; a `Sentence` says why it can't be understood."""
     codes, plan, own = exchange.plan.codes, exchange.plan, person.extension
     match digits:
@@ -92,9 +114,13 @@ def read(
         (planned, lambda rest: _cancel([own, *rest.split("*")], own, exchange, now)),
         (codes.offer_forward, lambda rest: OfferForward(own, rest, by=own)),
         (codes.override, lambda rest: LiftShield(rest, by=own)),
+        (codes.pick_up.removesuffix("#"), lambda rest: _pick_up(rest, own, plan)),
+        (codes.lost_phone, lambda rest: _lost(rest.split("*"), own, plan)),
         (codes.break_hours, lambda rest: _break(rest.split("*"), own, plan, now)),
         (codes.resume_hours, lambda rest: _resume(rest, own, plan)),
         (codes.promise, lambda rest: _promise(rest.split("*"), own, exchange, now)),
+        (codes.permit, lambda rest: _permit(rest.split("*"), own, plan, now)),
+        (codes.revoke_permits, lambda rest: RevokePermits(rest, by=own)),
         (codes.sign_in, lambda rest: _attend(SignIn, rest, own, plan)),
         (codes.sign_out, lambda rest: _attend(SignOut, rest, own, plan)),
         (codes.hear_messages.removesuffix("#"), lambda rest: _messages(rest, person, plan)),
@@ -136,6 +162,22 @@ def _for_other(parts: list[str], by: str, plan: Plan, now: datetime) -> SetRefer
     return _referral(parts[1:], other, by, plan, now)
 
 
+def _pick_up(extension: str, by: str, plan: Plan) -> PickUp | Sentence:
+    if extension not in plan.people:
+        return sentence("refused-no-such-colleague")
+    if not lamps.may_pick_up(plan, by, extension):
+        return sentence("refused-pick-up")
+    return PickUp(extension)
+
+
+def _lost(parts: list[str], by: str, plan: Plan) -> BlockPhone | Sentence:
+    """`EXT`, or `EXT*N` for one telephone: 1 for the first of `people.yaml`, 0 for the mobile."""
+    extension, *device = parts
+    if extension not in plan.people:
+        return sentence("refused-no-such-colleague")
+    return BlockPhone(extension, by, "".join(device[:1]))
+
+
 def _break(parts: list[str], own: str, plan: Plan, now: datetime) -> BreakPhoneHours | Sentence:
     """`L*N*HHMM`: line L, emergency N, until that time."""
     if len(parts) != 3:
@@ -162,10 +204,22 @@ def _promise(parts: list[str], own: str, exchange: Exchange, now: datetime) -> P
     number = exchange.last_talks.get(own, ("", now))[0]
     if len(parts[0]) > MOST_TIME_DIGITS:
         number, parts = parts[0], parts[1:]
-        if not typed.is_number(number, exchange.plan.people):
+        if not typed.is_number(number, exchange.plan.people, exchange.plan.dialling):
             return sentence("unknown-number")
     due = ends.clock_or_day(parts, exchange.plan, now)
     return due if isinstance(due, Sentence) else Promise(own, number, due, by=own)
+
+
+def _permit(parts: list[str], own: str, plan: Plan, now: datetime) -> GrantPermit | Sentence:
+    """`EXT*CODE*HHMM` or `EXT*CODE*MMDD*HHMM`: calls to the country with that calling code; 00 is
+    every country, 0 numbers that cost extra (S27)."""
+    if len(parts) < 3 or parts[0] not in plan.people:
+        return sentence("refused-no-such-colleague")
+    wanted = permits.of_digits(parts[1])
+    if not wanted:
+        return sentence("unknown-number")
+    until = ends.clock_or_day(parts[2:], plan, now)
+    return until if isinstance(until, Sentence) else GrantPermit(parts[0], wanted, until, "", own)
 
 
 def _line(code: str, plan: Plan) -> Line | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pbx_bridge.core.sentences import Sentence
-from pbx_bridge.core.state import Hole, Lost, Part
+from pbx_bridge.core.state import Hole, Lost, Part, Sighting
 
 TECHNICIAN = "technician"
 """`by` of a command from the command line, followed by a colon and the user of the machine; in
@@ -121,6 +121,30 @@ class SeePhone:
     lost: Lost | None
     """None: it is there."""
     by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPhone:
+    """A telephone is lost: have nothing work from it and nothing reach it (S26)."""
+
+    person: str
+    by: str
+    device: str = ""
+    """Its name, its endpoint or `mobile`; "" for all that the person has."""
+    note: str = ""
+    """Where and how it was lost."""
+    seen: tuple[Sighting, ...] = ()
+    """Where the person's telephones were seen last; those that it doesn't concern are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnblockPhone:
+    """New passwords were made: the telephone may be used with them."""
+
+    person: str
+    by: str
+    device: str = ""
+    """As it was blocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +284,47 @@ class NoteRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteEmergency:
+    """Somebody has called an emergency number."""
+
+    call: str
+    """The call's linkedid."""
+    endpoint: str
+    """The device that it was made from."""
+    number: str
+    at: datetime
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class SeeTrunk:
+    """A trunk was seen in trouble, or without it."""
+
+    trunk: str
+    what: str
+    """An `outside.Trouble`."""
+    troubled: bool
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSound:
+    """A device has refused a call for want of sound in common, or has talked."""
+
+    endpoint: str
+    agreed: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCertificate:
+    """The certificate that phones are shown lasts until then."""
+
+    until: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class LiftShield:
     """Ring somebody once in spite of referral and working hours; the switchboard may (S19)."""
 
@@ -289,6 +354,43 @@ class AskCallBack:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantPermit:
+    """Let `person` call what they otherwise may not, until `until` (aware) (S27)."""
+
+    person: str
+    calls: tuple[str, ...]
+    """Classes of numbers and ISO codes of countries, as `Permit.calls`."""
+    until: datetime
+    approved_by: str
+    """Who has agreed to it; "" for whoever enters it."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokePermits:
+    """End the permits of `person`, but for those that stand in the plan (S27)."""
+
+    person: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOutgoing:
+    """A call from the house to a number outside has ended, answered or not (S27)."""
+
+    call: str
+    """Asterisk's linkedid."""
+    person: str
+    number: str
+    """In national form."""
+    at: datetime
+    """When it began."""
+    seconds: float
+    """Of talk."""
+    by: str = EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
 class NoteCall:
     """A call between the house and a number outside has ended, as Asterisk recorded it (S16)."""
 
@@ -297,7 +399,7 @@ class NoteCall:
     at: datetime
     """When it was answered, else when it ended."""
     number: str
-    """Outside the house, in national form, "" when withheld."""
+    """Outside the house, in its one form (`numbers.number`), "" when withheld."""
     sought: str
     """Extension, or name of the line; "" for an outgoing call."""
     reached: str
@@ -367,6 +469,8 @@ Command = (
     | SignIn
     | SignOut
     | SeePhone
+    | BlockPhone
+    | UnblockPhone
     | CountAttendants
     | ReportOutage
     | TakeUpPlan
@@ -380,10 +484,17 @@ Command = (
     | ResumePhoneHours
     | ProvePin
     | NoteRefused
+    | NoteSound
+    | NoteCertificate
+    | NoteEmergency
+    | SeeTrunk
     | LiftShield
     | SettleNotices
     | AskCallBack
+    | GrantPermit
+    | RevokePermits
     | NoteCall
+    | NoteOutgoing
     | Promise
     | RecordContact
     | RemindOfReturns

@@ -78,7 +78,7 @@ class Facts:
     minutes: Mapping[str, float]
     """Of outgoing calls, the most in one calendar month, by extension."""
     abroad: int
-    """Calls that were carried abroad."""
+    """Calls that were carried abroad without a permit."""
 
 
 _CALLS = (
@@ -167,11 +167,12 @@ CLAUSES: Mapping[str, tuple[str, str, str]] = {
     "S23": ("promises are kept", "promises late or open", _RETURNS),
     "S24": ("phone hours are repaid", "minutes owed", _BROKEN),
     "S25": ("phone hours are announced", *_UNRECORDED),
-    "S26": ("lost phones are blocked", *_UNRECORDED),
+    "S26": ("lost phones are blocked", _NOTICE, _NOTICES + About.PHONE_BLOCKED),
     "S27": (
-        "no calls abroad",
-        "calls carried abroad",
-        _CALLS + "k.outcome = 'outgoing' AND (number LIKE '+%' OR number LIKE '00%')",
+        "no calls abroad without approval",
+        "calls carried abroad without a permit",
+        _CALLS + "k.outcome = 'outgoing' AND (number LIKE '+%' OR number LIKE '00%') "
+        "AND coalesce(instr(journey, 'outgoing-permitted'), 0) = 0",
     ),
     "S28": ("questions go to a named office", *_UNRECORDED),
     "S29": ("passwords are not spread", "wrong PINs", _JOURNAL + "'PinRefused'"),
@@ -245,6 +246,7 @@ def _figures(facts: Facts) -> Mapping[str, _Found]:
         ),
         "S23": _Found(returns.promises_late, returns.promised),
         "S24": _Found(owed, len(facts.broken)),
+        "S26": _told(facts, About.PHONE_BLOCKED),
         "S27": _Found(facts.abroad, len(facts.minutes)),
         "S29": _Found(_count(events, PinRefused), 0, judged=False),
     }

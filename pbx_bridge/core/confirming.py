@@ -7,24 +7,30 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import assert_never
 
-from pbx_bridge.core import absence, consent, guard, referring, timetable
+from pbx_bridge.core import absence, consent, guard, permits, referring, timetable
 from pbx_bridge.core.commands import (
     AcceptLoss,
     AnswerCover,
     AnswerForward,
     AskCallBack,
     AskCover,
+    BlockPhone,
     BreakPhoneHours,
     CancelReferral,
     Command,
     CountAttendants,
+    GrantPermit,
     LapseCover,
     LapseForward,
     LiftShield,
     NoteCall,
+    NoteCertificate,
+    NoteEmergency,
     NoteLoss,
+    NoteOutgoing,
     NotePlan,
     NoteRefused,
+    NoteSound,
     OfferForward,
     Promise,
     ProvePin,
@@ -32,13 +38,16 @@ from pbx_bridge.core.commands import (
     RemindOfReturns,
     ReportOutage,
     ResumePhoneHours,
+    RevokePermits,
     SeePhone,
+    SeeTrunk,
     SetReferral,
     SettleNotices,
     SignIn,
     SignOut,
     TakeMessage,
     TakeUpPlan,
+    UnblockPhone,
     WithdrawForward,
 )
 from pbx_bridge.core.destination import destination, told_destination
@@ -77,6 +86,10 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (sentence("signed-in", line=Named(plan.lines[line].title)),)
         case SignOut(line):
             return (sentence("signed-out", line=Named(plan.lines[line].title)),)
+        case BlockPhone(person):
+            return (sentence("phone-blocked", name=plan.people[person].name),)
+        case UnblockPhone(person):
+            return (sentence("phone-unblocked", name=plan.people[person].name),)
         case BreakPhoneHours(name, _, until):
             return tuple(_broken(plan.lines[name], until, exchange, now))
         case ResumePhoneHours(name):
@@ -89,6 +102,10 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (sentence("promise-made", number=Digits(number), until=due),)
         case RecordContact():
             return (sentence("return-closed"),)
+        case GrantPermit(person, wanted, until):
+            return tuple(permits.told(plan.people[person], wanted, until))
+        case RevokePermits(person):
+            return (sentence("permits-revoked", name=plan.people[person].name),)
         case AskCover(to=to):
             return (sentence("cover-asked", name=plan.people[to].name),)
         case AnswerCover(to=to, accepts=True):
@@ -100,6 +117,10 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | LapseCover()
             | ProvePin()
             | NoteRefused()
+            | NoteSound()
+            | NoteCertificate()
+            | NoteEmergency()
+            | SeeTrunk()
             | LiftShield()
             | SettleNotices()
             | SeePhone()
@@ -110,6 +131,7 @@ def confirmation(  # noqa: PLR0912 - one case a command
             | NoteLoss()
             | AcceptLoss()
             | NoteCall()
+            | NoteOutgoing()
             | RemindOfReturns()
             | TakeMessage()
         ):

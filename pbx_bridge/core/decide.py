@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pbx_bridge.core import codes, numbers
+from pbx_bridge.core import blocks, codes, numbers
 from pbx_bridge.core.call import LANGUAGE_ASKED, Ask, Call, Decision, Hangup, Step, Why
 from pbx_bridge.core.model import Language, TargetKind
 from pbx_bridge.core.questions import Kind
-from pbx_bridge.core.routes import Route
+from pbx_bridge.core.routes import Route, say
 from pbx_bridge.core.routes.lines import PLACE, line_route, place_route, unknown_route
 from pbx_bridge.core.routes.menu import menu_route
 from pbx_bridge.core.routes.offers import cover_route, offer_route
 from pbx_bridge.core.routes.outgoing import outgoing_route
 from pbx_bridge.core.routes.people import person_route
 from pbx_bridge.core.routes.staff import code_route
-from pbx_bridge.core.sentences import Sentence
+from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.stepid import StepId
 
@@ -51,6 +51,14 @@ def decide(call: Call, exchange: Exchange, now: datetime) -> Decision:
 
 def route(call: Call, exchange: Exchange, now: datetime) -> Route:
     """Every step of the call's way, in order, given what is known at `now`."""
+    if call.phone and blocks.is_blocked(exchange, call.phone):
+        # Asterisk refuses it; this is a call that was under way at that moment.
+        yield say("blocked", Why.PHONE_BLOCKED, sentence("refused-phone-blocked"))
+    else:
+        yield from _route(call, exchange, now)
+
+
+def _route(call: Call, exchange: Exchange, now: datetime) -> Route:
     plan = exchange.plan
     if call.dialled.startswith(Kind.FORWARD):
         yield from offer_route(call, exchange, now)
@@ -69,7 +77,7 @@ def route(call: Call, exchange: Exchange, now: datetime) -> Route:
         return
     number = numbers.target(call.dialled, plan)
     if number is None and call.phone:
-        yield from outgoing_route(call, exchange)
+        yield from outgoing_route(call, exchange, now)
         return
     if number is None:
         yield from unknown_route(call, exchange, now)

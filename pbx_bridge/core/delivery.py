@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pbx_bridge.core import absence, reach
+from pbx_bridge.core import absence, blocks, reach
 from pbx_bridge.core.state import About, Channel, Consent, Exchange, Notice
 
 RESTS_S = (30, 60, 120, 300, 600, 900)
@@ -46,12 +46,13 @@ def is_given_up(notice: Notice, now: datetime) -> bool:
 
 
 def may_be_sent(notice: Notice, exchange: Exchange, now: datetime) -> bool:
-    """Whether a notice may go out now: nothing reaches a phone off duty (S19); mail waits
-    in its box without disturbing anybody."""
+    """Whether a notice may go out now: nothing reaches a phone off duty (S19), or one that is lost
+    (S26); mail waits in its box without disturbing anybody."""
     person = exchange.plan.people.get(notice.to)
     if notice.channel is not Channel.MESSAGE or person is None:
         return notice.channel is not Channel.LIST
-    return not reach.off_duty(exchange, person, now)
+    lost = blocks.is_blocked(exchange, person.extension)
+    return not lost and not reach.off_duty(exchange, person, now)
 
 
 def is_stale(notice: Notice, now: datetime) -> bool:
@@ -59,18 +60,33 @@ def is_stale(notice: Notice, now: datetime) -> bool:
     return notice.until is not None and notice.until.astimezone(UTC) <= now.astimezone(UTC)
 
 
+_ALWAYS_TOLD = frozenset(
+    {
+        *(About.UNPLANNED, About.CHANGE, About.PIN_LOCKED, About.PHONE_BLOCKED, About.OUTAGE),
+        *(About.FLOOD, About.EMERGENCY, About.TRUNK_WELL),
+        *(About.COVER_ACCEPTED, About.COVER_DECLINED),
+    }
+)
+"""What is worth to be known whatever has come since."""
+
+
 def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
     """Whether nobody needs to be told any more of what still waits: it has been answered, taken
     back, or is over on the switchboard's list. The foreman is told in any case (S20)."""
+    if notice.about in _ALWAYS_TOLD:
+        return False
     forwards = [one for one in exchange.forwards.get(notice.person, ()) if one.to == notice.to]
     match notice.about:
-        case About.UNPLANNED:
-            return False
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
-        case About.CHANGE | About.PIN_LOCKED | About.OUTAGE | About.FLOOD:
-            return False
+        case About.TRUNK:
+            return (notice.person, notice.cause) not in exchange.trunk_troubles
+        case About.NO_SOUND:
+            endpoint = f"{notice.person}-{notice.other}" if notice.other else notice.person
+            return endpoint not in exchange.without_sound
+        case About.CERTIFICATE:
+            return exchange.certificate is None or exchange.certificate.until != notice.until
         case About.HISTORY_LOST:
             return not exchange.holes
         case About.LINE_SHORT:
@@ -81,8 +97,6 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
             covers = exchange.covers.get(notice.line, ())
             asked = [one for one in covers if one.consent in (Consent.ASKED, Consent.LAPSED)]
             return not any((one.person, one.to) == (notice.person, notice.to) for one in asked)
-        case About.COVER_ACCEPTED | About.COVER_DECLINED:
-            return False
         case About.GAP:
             since, until = notice.since or notice.at, notice.until or notice.at
             return not any(absence.away_in(exchange, notice.person, since, until))

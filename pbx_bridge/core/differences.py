@@ -46,8 +46,9 @@ def _sections(plan: Plan) -> Sections:
     whole = {
         "organisation": plan.organisation,
         "codes": plan.codes,
-        "trunk": plan.trunk,
+        "routes": plan.routes,
         "dialling": plan.dialling,
+        "limits": plan.limits,
     }
     return {
         "people": plan.people,
@@ -56,6 +57,7 @@ def _sections(plan: Plan) -> Sections:
         "hours": plan.schedules,
         "numbers": plan.numbers,
         "reasons": plan.reasons_by_name,
+        "trunks": plan.trunks,
         "settings": whole,
     }
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pbx_bridge.core.changes import Summary
-from pbx_bridge.core.state import Closed, Consent, Lost, Notice, Opened, Part, Referral, Stage
+from pbx_bridge.core.state import (
+    Closed,
+    Consent,
+    Lost,
+    Notice,
+    Opened,
+    Part,
+    Referral,
+    Sighting,
+    Stage,
+)
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -179,6 +189,55 @@ class CallBackAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PermitGranted:
+    """Somebody may call what they otherwise may not, until an end (S27)."""
+
+    person: str
+    calls: tuple[str, ...]
+    """As `Permit.calls`."""
+    since: datetime
+    until: datetime
+    approved_by: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermitsRevoked:
+    """Somebody's permits, but for those that stand in the plan, hold no more (S27)."""
+
+    person: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalledOut:
+    """A call to a number outside has ended; what is capped is counted by it (S27)."""
+
+    call: str
+    """Asterisk's linkedid."""
+    person: str
+    number: str
+    at: datetime
+    """When it began."""
+    seconds: float
+    """Of talk."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapPassed:
+    """So much was called that somebody has to know, or that nothing more is carried (S27)."""
+
+    person: str
+    """Extension, "" for the whole exchange."""
+    reached: bool
+    """False: a warning."""
+    at: datetime
+    until: datetime
+    """When the day, or the hour, is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallTaken:
     """Somebody talked to a number outside; `at` is when the talk began."""
 
@@ -301,6 +360,31 @@ class PhoneFound:
     """It can again."""
 
     person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneBlocked:
+    """A telephone is lost: nothing works from it and nothing reaches it from now on (S26)."""
+
+    person: str
+    device: str
+    """As in `state.Block`."""
+    by: str
+    at: datetime
+    note: str
+    """Where and how it was lost, as it was told, "" for nothing."""
+    seen: tuple[Sighting, ...] = ()
+    """Where it was seen last; of all that somebody has, each that was ever seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneUnblocked:
+    """It was found, or another one takes its place, with another password."""
+
+    person: str
+    device: str
+    by: str
     at: datetime
 
 
@@ -460,6 +544,70 @@ class FloodEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyCalled:
+    """Somebody has called an emergency number; the switchboard is told."""
+
+    call: str
+    """The call's linkedid."""
+    endpoint: str
+    """The device that it was made from."""
+    number: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkTroubled:
+    """Something is wrong with a trunk, from now on."""
+
+    trunk: str
+    what: str
+    """An `outside.Trouble`."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkWell:
+    """It is no longer."""
+
+    trunk: str
+    what: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRefused:
+    """A device that is registered has refused a call for want of a codec or a key in common."""
+
+    endpoint: str
+    """As in `devices.endpoint`."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SoundAgreed:
+    """It has talked again."""
+
+    endpoint: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateEnds:
+    """The certificate of the TLS door is over soon, or has been since."""
+
+    until: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRenewed:
+    """There is another one."""
+
+    until: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DataErased:
     """Data that may be kept no longer was deleted: the proof of it."""
 
@@ -534,6 +682,10 @@ Event = (
     | PinRefused
     | ShieldLifted
     | CallBackAsked
+    | CalledOut
+    | CapPassed
+    | PermitGranted
+    | PermitsRevoked
     | CallTaken
     | ReturnDue
     | ReturnClosed
@@ -545,6 +697,8 @@ Event = (
     | SignedOut
     | PhoneLost
     | PhoneFound
+    | PhoneBlocked
+    | PhoneUnblocked
     | LineShort
     | LineStaffed
     | CoverAsked
@@ -559,6 +713,13 @@ Event = (
     | RequestsRefused
     | FloodBegan
     | FloodEnded
+    | SoundRefused
+    | SoundAgreed
+    | CertificateEnds
+    | CertificateRenewed
+    | EmergencyCalled
+    | TrunkTroubled
+    | TrunkWell
     | DataErased
     | DataRead
     | HistoryLost

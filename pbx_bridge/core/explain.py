@@ -27,12 +27,13 @@ from pbx_bridge.core.call import (
     with_attempt,
     with_result,
 )
+from pbx_bridge.core.classes import classify
 from pbx_bridge.core.commands import Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
-from pbx_bridge.core.model import Language, Plan
+from pbx_bridge.core.model import Language, Person, Plan
 from pbx_bridge.core.sentences import Sentence, Spoken
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.stepid import StepId
@@ -73,6 +74,11 @@ def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iter
     """The way in words."""
     for decision, before, outcome in way(call, exchange, now):
         what = _words(decision.step, before.language, exchange.plan, speak)
+        if isinstance(decision.step, Dial):
+            plan = exchange.plan
+            what += f", as {plan.own_numbers.get(before.phone) or plan.caller_id}"
+            if decision.why is Why.EMERGENCY:
+                what += ", and tell the switchboard at once"
         yield Explained(what, decision.why, outcome)
 
 
@@ -106,10 +112,11 @@ def _assumed(step: Step) -> str:
 def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
     match step:
         case Ring(extensions, seconds):
-            names = ", ".join(f"{plan.people[one].name} ({one})" for one in extensions)
+            names = ", ".join(_called(plan.people[one]) for one in extensions)
             return f"ring {names} for {seconds} s"
-        case Dial(number, trunk, _):
-            return f"dial {number} over {trunk}"
+        case Dial(number):
+            over = plan.carriers(classify(number, plan.dialling))
+            return f"dial {number} over {', else '.join(one.name for one in over)}"
         case Say(sentences):
             return "say: " + _said(sentences, language, speak)
         case Ask(sentences, seconds, _):
@@ -132,6 +139,14 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"obey {type(step.command if isinstance(step, Obey) else step).__name__}"
         case _:
             assert_never(step)
+
+
+def _called(person: Person) -> str:
+    """`Anna Berg (101)`, of several devices `Anna Berg (101, desk and softphone)`."""
+    names = [device.name for device in person.devices]
+    if len(names) == 1:
+        return f"{person.name} ({person.extension})"
+    return f"{person.name} ({person.extension}, {', '.join(names[:-1])} and {names[-1]})"
 
 
 def _said(sentences: Sequence[Spoken], language: Language, speak: Speak) -> str:

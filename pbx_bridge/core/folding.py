@@ -7,17 +7,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
-from pbx_bridge.core import history, locks, mailboxes
+from pbx_bridge.core import blocking, history, limits, locks, mailboxes, numbers, sound
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
+    CalledOut,
     CallTaken,
+    CapPassed,
+    CertificateEnds,
+    CertificateRenewed,
     CommandRefused,
     CoverAnswered,
     CoverAsked,
     DataErased,
     DataRead,
     Decided,
+    EmergencyCalled,
     Event,
     FloodBegan,
     FloodEnded,
@@ -37,10 +42,14 @@ from pbx_bridge.core.events import (
     NoticeDue,
     NoticeUndeliverable,
     PartGone,
+    PermitGranted,
+    PermitsRevoked,
+    PhoneBlocked,
     PhoneFound,
     PhoneHoursBroken,
     PhoneHoursResumed,
     PhoneLost,
+    PhoneUnblocked,
     PinProved,
     PinRefused,
     PlanChanged,
@@ -56,15 +65,21 @@ from pbx_bridge.core.events import (
     ShieldLifted,
     SignedIn,
     SignedOut,
+    SoundAgreed,
+    SoundRefused,
+    TrunkTroubled,
+    TrunkWell,
 )
-from pbx_bridge.core.model import Plan
+from pbx_bridge.core.model import Permit, Plan
 from pbx_bridge.core.state import (
     Break,
     Cover,
+    Ending,
     Exchange,
     Forward,
     Loss,
     Opened,
+    Part,
     Referral,
     Return,
     Shortage,
@@ -73,17 +88,19 @@ from pbx_bridge.core.state import (
 T = TypeVar("T")
 KEPT = timedelta(days=1)
 """Referrals and forwards whose end is further back than this are forgotten by the state."""
+KNOWN_EMERGENCIES = 100
+"""Emergency calls whose notice is known: a record that is read again tells of none twice."""
 FAILURES_WINDOW = timedelta(minutes=15)
 """Refusals older than this don't count against anybody."""
 
 NEUTRAL: tuple[type[Event], ...] = (
     ShieldLifted,
     CallBackAsked,
+    CapPassed,
     ReturnKept,
     Decided,
     LinkLost,
     RecordGap,
-    PartGone,
     RequestsRefused,
     DataErased,
     DataRead,
@@ -121,11 +138,12 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
     }
     for who in tuple(forwards):
         forwards = _belonging(forwards, who, referrals.get(who, ()))
+    about = {"", *people, *plan.lines, *plan.trunks, *Part}
     outbox = {
         id_: one
         for id_, one in exchange.outbox.items()
         if one.to in {"", *people}
-        and (one.person in {"", *people} or one.person in plan.lines)
+        and one.person in about
         and (one.line in {"", *plan.lines, *plan.units})
         and one.reason in {"", *reasons}
     }
@@ -133,6 +151,7 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
         line.name: exchange.signed_in.get(line.name, frozenset(line.signed_in))
         for line in plan.lines.values()
     }
+    talking = sound.endpoints(plan)
     return replace(
         exchange,
         plan=plan,
@@ -149,7 +168,11 @@ def under(plan: Plan, exchange: Exchange) -> Exchange:
             if name in plan.lines
             and (known_ := tuple(one for one in held if {one.person, one.to} <= people.keys()))
         },
+        without_sound={
+            one: since for one, since in exchange.without_sound.items() if one in talking
+        },
         shortages={one: held for one, held in exchange.shortages.items() if one in plan.lines},
+        permits={who: held for who, held in exchange.permits.items() if who in people},
         returns={
             key: one
             for key, one in exchange.returns.items()
@@ -191,6 +214,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, losses={**exchange.losses, person: Loss(cause, at)})
         case PhoneFound(person):
             return replace(exchange, losses=_without(exchange.losses, person))
+        case PhoneBlocked() | PhoneUnblocked():
+            return replace(exchange, blocks=blocking.folded(exchange, event))
         case LineShort(line, cause, missing, _, at):
             raised = exchange.shortages.get(line)
             short = Shortage(line, at if raised is None else raised.since, cause, missing)
@@ -212,10 +237,34 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             }
             messages[mailboxes.key(event.mailbox, event.message)] = at
             return replace(exchange, messages=messages)
+        case PartGone(part, since):
+            return replace(exchange, outages={**exchange.outages, part: since})
+        case CalledOut():
+            return replace(exchange, spent=limits.counted(exchange, event))
+        case PermitGranted():
+            return _permitted(exchange, event)
+        case PermitsRevoked(person):
+            return replace(exchange, permits=_without(exchange.permits, person))
         case FloodBegan(at):
             return replace(exchange, flood_since=at)
         case FloodEnded():
             return replace(exchange, flood_since=None)
+        case EmergencyCalled(call):
+            return replace(exchange, emergencies=(*exchange.emergencies, call)[-KNOWN_EMERGENCIES:])
+        case TrunkTroubled(trunk, what, at):
+            troubles = {**exchange.trunk_troubles, (trunk, what): at}
+            return replace(exchange, trunk_troubles=troubles)
+        case TrunkWell(trunk, what):
+            left = {key: at for key, at in exchange.trunk_troubles.items() if key != (trunk, what)}
+            return replace(exchange, trunk_troubles=left)
+        case SoundRefused(endpoint, at):
+            return replace(exchange, without_sound={**exchange.without_sound, endpoint: at})
+        case SoundAgreed(endpoint):
+            return replace(exchange, without_sound=_without(exchange.without_sound, endpoint))
+        case CertificateEnds(until, at):
+            return replace(exchange, certificate=Ending(until, at))
+        case CertificateRenewed():
+            return replace(exchange, certificate=None)
         case PlanChanged(files=files):
             return replace(exchange, plan_files=files)
         case PlanInForce(known):
@@ -223,11 +272,11 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
         case (
             ShieldLifted()
             | CallBackAsked()
+            | CapPassed()
             | ReturnKept()
             | Decided()
             | LinkLost()
             | RecordGap()
-            | PartGone()
             | RequestsRefused()
             | DataErased()
             | DataRead()
@@ -308,11 +357,14 @@ def _covered(exchange: Exchange, event: CoverAsked | CoverAnswered) -> Exchange:
 
 
 def _returned(exchange: Exchange, event: ReturnDue | ReturnClosed | ReturnReminded) -> Exchange:
-    key = event.target, event.number
+    number = numbers.number(event.number, exchange.plan.dialling)
+    key = event.target, number or event.number
     held = exchange.returns.get(key)
     match event:
-        case ReturnDue():
-            found = _due(event, held)
+        case ReturnDue(call=call):
+            if not number and event.number != call:  # "anonymous": nobody can call that
+                return exchange
+            found = _due(replace(event, number=key[1]), held)
         case ReturnReminded(stage=stage) if held is not None:
             found = replace(held, told=stage.rank)
         case _:
@@ -396,3 +448,19 @@ def _without(table: Mapping[str, T], key: str) -> dict[str, T]:
 
 def _attend(exchange: Exchange, line: str, attendants: frozenset[str]) -> Exchange:
     return replace(exchange, signed_in={**exchange.signed_in, line: attendants})
+
+
+def _permitted(exchange: Exchange, event: PermitGranted) -> Exchange:
+    """One more permit; those that have ended are forgotten."""
+    new = Permit(
+        *(event.person, event.calls, event.until, event.approved_by),
+        since=event.since,
+        by=event.by,
+    )
+    now = event.since.astimezone(UTC)
+    held = [
+        one
+        for one in exchange.permits.get(event.person, ())
+        if one.until.astimezone(UTC) > now - KEPT
+    ]
+    return replace(exchange, permits={**exchange.permits, event.person: (*held, new)})

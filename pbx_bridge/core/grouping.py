@@ -79,17 +79,17 @@ def _split(calls: Calls, place: Column, names: Sequence[str]) -> Iterator[tuple[
 
 
 def _number(kind: Kind, plan: Plan) -> str:
-    number = numbers.national(kind.dialled, plan.dialling)
-    return number if numbers.target(number, plan) is not None else OTHER
+    found = numbers.target(numbers.number(kind.dialled, plan.dialling), plan)
+    return OTHER if found is None else found.digits
 
 
 def _line(kind: Kind, plan: Plan) -> str:
-    found = numbers.target(numbers.national(kind.dialled, plan.dialling), plan)
+    found = numbers.target(numbers.number(kind.dialled, plan.dialling), plan)
     return found.target if found is not None and found.kind is TargetKind.LINE else OTHER
 
 
 def _unit(kind: Kind, plan: Plan) -> str:
-    found = numbers.target(numbers.national(kind.dialled, plan.dialling), plan)
+    found = numbers.target(numbers.number(kind.dialled, plan.dialling), plan)
     if found is None:
         return OTHER
     if found.kind is TargetKind.PERSON:

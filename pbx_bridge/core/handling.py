@@ -8,17 +8,24 @@ from typing import assert_never
 from pbx_bridge.core import (
     alarms,
     attendance,
+    blocking,
+    blocks,
     breaking,
+    certificates,
     consent,
     covering,
     differences,
     history,
+    limits,
     locks,
     mailboxes,
     numbers,
+    outside,
+    permits,
     referring,
     returning,
     security,
+    sound,
 )
 from pbx_bridge.core.changes import summary
 from pbx_bridge.core.commands import (
@@ -31,17 +38,23 @@ from pbx_bridge.core.commands import (
     AnswerForward,
     AskCallBack,
     AskCover,
+    BlockPhone,
     BreakPhoneHours,
     CancelReferral,
     Command,
     CountAttendants,
+    GrantPermit,
     LapseCover,
     LapseForward,
     LiftShield,
     NoteCall,
+    NoteCertificate,
+    NoteEmergency,
     NoteLoss,
+    NoteOutgoing,
     NotePlan,
     NoteRefused,
+    NoteSound,
     OfferForward,
     Promise,
     ProvePin,
@@ -50,13 +63,16 @@ from pbx_bridge.core.commands import (
     RemindOfReturns,
     ReportOutage,
     ResumePhoneHours,
+    RevokePermits,
     SeePhone,
+    SeeTrunk,
     SetReferral,
     SettleNotices,
     SignIn,
     SignOut,
     TakeMessage,
     TakeUpPlan,
+    UnblockPhone,
     WithdrawForward,
     is_technician,
 )
@@ -83,9 +99,10 @@ from pbx_bridge.core.state import Exchange
 
 Answer = tuple[Event, ...] | Refusal
 UNKNOWN_PERSON = "unknown-person"
+PHONE_BLOCKED = "phone-blocked"
 
 
-def handle(  # noqa: PLR0912 - one case a command
+def handle(  # noqa: PLR0912, PLR0915 - one case a command
     command: Command, exchange: Exchange, now: datetime
 ) -> Answer:
     """The events that `command` leads to, or why it is refused."""
@@ -113,10 +130,16 @@ def handle(  # noqa: PLR0912 - one case a command
             return _sign_out(command, exchange, now)
         case SeePhone():
             return alarms.see_phone(command, exchange, now)
+        case BlockPhone():
+            return blocking.block(command, exchange, now)
+        case UnblockPhone():
+            return blocking.unblock(command, exchange, now)
         case CountAttendants():
             return alarms.count_attendants(command, exchange, now)
         case ReportOutage(part, since, until, why):
-            return (PartGone(part, since, until, why),)
+            # One that was told, and whose answer was lost, is told again.
+            told = exchange.outages.get(part) == since
+            return () if told else (PartGone(part, since, until, why),)
         case TakeUpPlan():
             known = summary(exchange.plan)
             return () if known == exchange.known else (PlanInForce(known, now),)
@@ -140,6 +163,14 @@ def handle(  # noqa: PLR0912 - one case a command
             return breaking.resume_hours(command, exchange, now)
         case NoteRefused():
             return security.note(command, exchange)
+        case NoteEmergency():
+            return outside.note_emergency(command, exchange)
+        case SeeTrunk():
+            return outside.see_trunk(command, exchange, now)
+        case NoteSound():
+            return sound.note(command, exchange, now)
+        case NoteCertificate():
+            return certificates.note(command, exchange, now)
         case ProvePin():
             return _prove_pin(command, exchange, now)
         case LiftShield(person, by):
@@ -152,6 +183,12 @@ def handle(  # noqa: PLR0912 - one case a command
         case AskCallBack(call, target, number):
             due = returning.asked(exchange, call, target, number, now)
             return (CallBackAsked(call, target, number, now), *due)
+        case GrantPermit():
+            return permits.grant(command, exchange, now)
+        case RevokePermits():
+            return permits.revoke(command, exchange, now)
+        case NoteOutgoing():
+            return limits.note(command, exchange, now)
         case NoteCall():
             return returning.note_call(command, exchange, now)
         case Promise():
@@ -168,7 +205,7 @@ def handle(  # noqa: PLR0912 - one case a command
 
 def refused(command: Command, refusal: Refusal, now: datetime) -> Event:
     """The journal's entry for a refusal; somebody unknown may be a PIN that was typed (S29)."""
-    if isinstance(command, ProvePin):
+    if isinstance(command, ProvePin) and refusal.why != PHONE_BLOCKED:
         return PinRefused(command.person, command.source, now, command.own)
     name, person = type(command).__name__, getattr(command, "person", "")
     if refusal.why == UNKNOWN_PERSON:
@@ -197,7 +234,12 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
             | TakeUpPlan(by=by)
             | NoteLoss(by=by)
             | NoteCall(by=by)
+            | NoteOutgoing(by=by)
             | NoteRefused(by=by)
+            | NoteSound(by=by)
+            | NoteCertificate(by=by)
+            | NoteEmergency(by=by)
+            | SeeTrunk(by=by)
             | RemindOfReturns(by=by)
             | TakeMessage(by=by)
         ):
@@ -221,8 +263,16 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
         case AnswerForward(person, to, _, by) | AnswerCover(person, to, _, by):
             unknown = {to, person or to} - exchange.plan.people.keys()
             whom = to
-        case LiftShield(person, by):
+        case LiftShield(person, by) | BlockPhone(person, by) | RevokePermits(person, by):
             unknown, whom = {person} - exchange.plan.people.keys(), ""
+        case GrantPermit(person=person, by=by):
+            if by == person:
+                return Refusal("S27", "own-permit", sentence("refused-own-permit"))
+            unknown, whom = {person} - exchange.plan.people.keys(), ""
+        case UnblockPhone(person, by):
+            if person not in exchange.plan.people:
+                return _unknown_person()
+            return None if is_technician(by) else _not_for_others()
         case _:
             unknown, whom, by = (
                 {command.person} - exchange.plan.people.keys(),
@@ -239,7 +289,8 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
     )  # a consent is the colleague's, not the absent's
     led = whom if answers else command.person
     leads = actor is not None and exchange.plan.people[led].foreman == by
-    if actor is not None and (actor.operator or (leads and not isinstance(command, LiftShield))):
+    operators = isinstance(command, LiftShield | BlockPhone)
+    if actor is not None and (actor.operator or (leads and not operators)):
         return None
     return _not_for_others()
 
@@ -292,7 +343,10 @@ def _recent(
 
 
 def _prove_pin(command: ProvePin, exchange: Exchange, now: datetime) -> Answer:
-    """A locked account refuses the right PIN too, or guessing would go on."""
+    """A locked account refuses the right PIN too, or guessing would go on; so does one whose
+    telephone is lost, as the PIN may be lost with it."""
+    if blocks.block_of(exchange, command.person) is not None:
+        return Refusal("S26", PHONE_BLOCKED, sentence("refused-phone-blocked"))
     if (lock := pin_locked(command, exchange, now)) is not None:
         return _locked(lock)
     if not command.right or command.person not in exchange.plan.people:
@@ -323,7 +377,7 @@ def _take_message(command: TakeMessage, exchange: Exchange, now: datetime) -> An
         return ()
     left = MessageLeft(mailbox, message, command.caller, command.seconds, at, command.channel)
     sought = owner.extension if isinstance(owner, Person) else owner.name
-    number = numbers.national(command.caller, exchange.plan.dialling)
+    number = numbers.number(command.caller, exchange.plan.dialling)
     return (left, *returning.message_left(exchange, sought, number, message, at, now))
 
 

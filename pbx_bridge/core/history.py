@@ -39,7 +39,7 @@ def folded(exchange: Exchange, event: HistoryLost | LossTold | LossAccepted) -> 
 
 
 def listeners(exchange: Exchange, now: datetime) -> Iterator[tuple[str, Channel]]:
-    """Whom a loss is told to, and how: the switchboard's list, and the phones of its attendants."""
+    """Whom a loss is told to, and how: the switchboard's list, and the phones that it rings at."""
     yield "", Channel.LIST
-    for one in attendance.attendants(exchange, exchange.plan.switchboard, now):
+    for one in attendance.rung(exchange, exchange.plan.switchboard, now):
         yield one, Channel.MESSAGE

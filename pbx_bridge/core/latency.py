@@ -21,8 +21,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from pbx_bridge.core.call import PLACE_HELD, Why
+from pbx_bridge.core.devices import endpoint_of, extension_of
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import DIAL_STEP, Leg, Mark, Talk, Trace, endpoint_of
+from pbx_bridge.core.trace import DIAL_STEP, Leg, Mark, Talk, Trace
 
 
 class Outcome(StrEnum):
@@ -53,18 +54,27 @@ class Outcome(StrEnum):
     """Made by the exchange itself, to ask or tell somebody something."""
     OPEN = "open"
     """Not ended, and not answered yet."""
+    DOUBLE = "double"
+    """A copy of a call that has come already, on another way through the operator's network: it
+    was let go."""
     HELD = "held"
     """The caller has hung up, and their place in a queue is held: not over yet."""
 
 
 FROM_PHONE = "from-phone"
 """Context in which the calls of our own phones begin."""
+SENT_ON = "outgoing-sent-on"
+"""Rule of the dialplan for a caller whom a phone sends on to a number outside."""
 NO_STEP = "no-step"
 """In place of a rule's name: nothing was begun for the caller."""
-ELSEWHERE = frozenset({Outcome.CODE, Outcome.OUTGOING, Outcome.REFUSED, Outcome.ANNOUNCEMENT})
+ELSEWHERE = frozenset(
+    {Outcome.CODE, Outcome.OUTGOING, Outcome.REFUSED, Outcome.ANNOUNCEMENT, Outcome.DOUBLE}
+)
 """Outcomes of what is no call to a person or line of the house."""
 UNCOUNTED = ELSEWHERE | {Outcome.OPEN, Outcome.HELD}
 """Those, and the outcomes of what isn't over."""
+SAME_CALL = "same-call"
+"""Rule of the dialplan for a call that has come already."""
 SORRY = "sorry"
 """Rule of the dialplan where nothing can be done without a bridge."""
 NOWHERE = frozenset({Why.UNKNOWN_NUMBER, Why.OUTGOING_BARRED, SORRY})
@@ -101,7 +111,8 @@ class Journey:
     started: datetime
     answered_at: datetime | None
     answered_by: str
-    """Endpoint, of a mobile its number as dialled; "" when nobody answered."""
+    """Extension, of a mobile its number as dialled, of others outside the trunk's endpoint; "" when
+    nobody answered."""
     ended_at: datetime | None
     outcome: Outcome
     steps: tuple[Mark, ...]
@@ -112,6 +123,8 @@ class Journey:
     """With whom the caller talked, in order; more than one after transfers."""
     diversions: int = 0
     """Phones that sent the call elsewhere by themselves."""
+    channel: str = ""
+    """The caller's channel, which names their device or the trunk."""
     phone: str = ""
     """Extension whose phone calls, "" from outside and for announcements."""
     cut: bool = False
@@ -149,6 +162,15 @@ class Journey:
         if since is None:
             return ()
         return tuple(talk for talk in self.talks if talk.since >= since)
+
+    @property
+    def calls_out(self) -> str:
+        """Extension of the one whose call to a number outside it is: who calls from their phone, or
+        has sent the caller on by a blind transfer; "" for other calls from outside."""
+        sent = next((step for step in self.steps if step.rule == SENT_ON), None)
+        if sent is None:
+            return self.phone
+        return next((talk.by for talk in reversed(self.talks) if talk.since < sent.time), "")
 
     @property
     def told_when(self) -> bool:
@@ -273,7 +295,7 @@ def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:
         linkedid=trace.linkedid,
         caller=trace.caller,
         origin=first.context,
-        dialled=first.exten,
+        dialled=trace.called or first.exten,
         started=first.time,
         answered_at=trace.answered_at,
         answered_by=trace.answered_by,
@@ -284,7 +306,8 @@ def _journey(trace: Trace, starts: Sequence[datetime]) -> Journey | None:
         ended_by_caller=_by_caller(trace),
         talks=tuple(talks),
         diversions=trace.diversions,
-        phone=endpoint_of(first.channel) if first.context == FROM_PHONE else "",
+        channel=first.channel,
+        phone=extension_of(endpoint_of(first.channel)) if first.context == FROM_PHONE else "",
         cut=cut,
         sent_to=trace.sent_to,
         holds=trace.holds,
@@ -295,6 +318,8 @@ def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
     if trace.announces:
         return Outcome.ANNOUNCEMENT
     rules = [mark.rule for mark in trace.marks]
+    if rules[:1] == [SAME_CALL]:
+        return Outcome.DOUBLE
     out = _went_out(trace.marks)
     if out is not None and (trace.answered_at is None or trace.answered_at >= out):
         return Outcome.OUTGOING

@@ -79,7 +79,7 @@ def counted_by(person: str, source: str, plan: Plan, *, own: bool) -> tuple[str,
     """
     if own:
         return (person + _OWN,)
-    number = numbers.national(source, plan.dialling)
+    number = numbers.number(source, plan.dialling)
     account = [person] if person in plan.people else []
     return (*account, *([f"from:{number}"] if _NUMBER.fullmatch(number) else []))
 

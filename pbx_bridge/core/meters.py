@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pbx_bridge.core import attendance, locks
+from pbx_bridge.core import attendance, blocks, limits, locks, outside
+from pbx_bridge.core.model import Plan
 from pbx_bridge.core.security import KINDS
 from pbx_bridge.core.state import Channel, Exchange
 from pbx_bridge.core.timetable import line_open
@@ -78,13 +79,22 @@ def of_exchange(exchange: Exchange, waiting: Mapping[str, int], now: datetime) -
         if line.name in waiting:
             count = waiting[line.name]
             yield Measure("line_waiting", "Callers who wait in the queue", count, labels)
+    for name in exchange.plan.trunks:
+        troubles = outside.troubles_of(exchange, name)
+        yield Measure("trunk_well", "1 while nothing is wrong", not troubles, {"trunk": name})
     locked = len(locks.locked(exchange.wrong_pins, exchange.plan, now))
     yield Measure("pin_locks", "Voice menus that wrong PINs have locked", locked)
+    capped = len(list(limits.capped(exchange, now)))
+    yield Measure("outgoing_capped", "People, or all, who may call out no more by a cap", capped)
+    lost = len(list(blocks.all_blocks(exchange)))
+    yield Measure("phones_blocked", "Telephones that are lost, or all of a person", lost)
     flood = exchange.flood_since is not None
     yield Measure("security_flood", "1 while very many requests are refused", flood)
-    outside = [one for one in exchange.outbox.values() if one.channel is not Channel.LIST]
-    failed = sum(one.id in exchange.undelivered for one in outside)
-    yield Measure("notices_waiting", "Notices not delivered yet", len(outside) - failed)
+    mute = len(exchange.without_sound)
+    yield Measure("devices_without_sound", "Devices that are registered and can't talk", mute)
+    elsewhere = [one for one in exchange.outbox.values() if one.channel is not Channel.LIST]
+    failed = sum(one.id in exchange.undelivered for one in elsewhere)
+    yield Measure("notices_waiting", "Notices not delivered yet", len(elsewhere) - failed)
     yield Measure("notices_undeliverable", "Notices that are not tried any more", failed)
     late = sum(one.due.astimezone(UTC) < now.astimezone(UTC) for one in exchange.returns.values())
     yield Measure("returns_open", "Callers who have to be reached", len(exchange.returns))
@@ -110,6 +120,17 @@ def of_security(refused: Mapping[str, int]) -> Iterator[Measure]:
     for kind in sorted(set(KINDS.values())):
         about = "Requests that Asterisk has refused"
         yield Measure("security_events_total", about, refused.get(kind, 0), {"kind": kind})
+
+
+def of_trunks(
+    plan: Plan, failed: Mapping[str, int], refused: Mapping[str, int]
+) -> Iterator[Measure]:
+    """Calls that a trunk has failed, and requests near its operator's addresses refused here."""
+    for name in plan.trunks:
+        labels = {"trunk": name}
+        yield Measure("trunk_failures_total", "Calls it has failed", failed.get(name, 0), labels)
+        about = "Requests from addresses beside its own, refused"
+        yield Measure("trunk_refused_total", about, refused.get(name, 0), labels)
 
 
 def cumulative(spread: Spread) -> Sequence[tuple[str, int]]:

@@ -11,21 +11,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from pbx_bridge.core import absence, attendance, reach
+from pbx_bridge.core import absence, attendance, display, limits, permits, reach
 from pbx_bridge.core.closed import told_before
 from pbx_bridge.core.hours import Opening, openings
 from pbx_bridge.core.model import Language, Line
-from pbx_bridge.core.sentences import Sentence, sentence
+from pbx_bridge.core.sentences import Digits, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.timetable import line_openings
 
-FAMILIES = ("pbx-referral", "pbx-person", "pbx-line", "pbx-sound")
+FAMILIES = ("pbx-referral", "pbx-person", "pbx-line", "pbx-sound", "pbx-may", "pbx-left")
+FOR_GOOD = "9999999999"
+"""The end of what has none."""
 SOUNDS = {
     "sorry": "fallback-sorry",
     "closed": "fallback-closed",
     "code": "fallback-code",
+    "broken-off": "fallback-broken-off",
     "take": "press-one-to-take",
     "back": "call-back-begins",
+    "pick-up-nothing": "pick-up-nothing",
+    "pick-up-refused": "refused-pick-up",
+    "barred": "not-allowed",
+    "capped": "outgoing-capped",
+    "at-once": "outgoing-at-once",
 }
 """Sentences that Asterisk speaks by itself, by their key in AstDB."""
 OPENINGS_AHEAD = 30
@@ -58,15 +66,20 @@ class Picture:
 
 
 def picture(exchange: Exchange, now: datetime) -> Picture:
-    """What AstDB and the queues shall hold at `now`."""
+    """What AstDB and the queues shall hold at `now`, but for what is `left` of the caps, which each
+    call changes."""
     values: dict[tuple[str, str], str | Spoken] = {}
     values.update(_referrals(exchange, now))
     for line in exchange.plan.lines.values():
         values.update(_hours(exchange, line, now))
     values.update(_working_hours(exchange, now))
+    values.update(_may_call(exchange, now))
     for language in Language:
         for name, key in SOUNDS.items():
             values["pbx-sound", f"{name}-{language}"] = Spoken(sentence(key), language, now)
+        for number in exchange.plan.dialling.emergency:
+            failed = sentence("emergency-failed", number=Digits(number))
+            values["pbx-sound", f"emergency-{number}-{language}"] = Spoken(failed, language, now)
     members = {
         (line.name, extension): penalty
         for line in exchange.plan.lines.values()
@@ -81,6 +94,7 @@ def _referrals(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, s
         if referral is None:
             continue
         yield ("pbx-referral", f"{extension}/until"), str(int(referral.until.timestamp()))
+        yield ("pbx-referral", f"{extension}/shown"), display.sought(exchange, person, now)
         agreed = "-".join(one.extension for one in reach.consenting(exchange, person, now))
         if agreed:
             yield ("pbx-referral", f"{extension}/to"), agreed
@@ -125,6 +139,24 @@ def _working_hours(
         for opening in found[:SPOKEN_OPENINGS]:
             told = sentence("off-duty", name=person.name, until=opening.start)
             yield from _closed("pbx-person", person.extension, opening, told)
+
+
+def _may_call(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, str], str]]:
+    """What people may call beside their own, and until when (S27)."""
+    for extension, person in exchange.plan.people.items():
+        for what, until in permits.beside(exchange, person, now).items():
+            end = FOR_GOOD if until is None else str(int(until.timestamp()))
+            yield ("pbx-may", f"{extension}/{what}"), end
+
+
+def left(exchange: Exchange, now: datetime) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield how many calls and seconds are left to those who have called out, and until when
+    (S27)."""
+    for who in exchange.spent:
+        if limits.spent(exchange, who, now).calls:
+            calls, seconds = limits.left(exchange, who, now)
+            until = int(limits.period(exchange.plan, who, now)[1].timestamp())
+            yield ("pbx-left", who or "all"), f"{until}-{calls}-{seconds}"
 
 
 def _spans(ahead: Sequence[Opening]) -> str:

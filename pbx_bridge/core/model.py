@@ -6,12 +6,18 @@ checked that every name it refers to exists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
+
+from pbx_bridge.core import trunks
+from pbx_bridge.core.countries import Class, Country
+from pbx_bridge.core.media import Codec, Encryption, Keys, Transport
+from pbx_bridge.core.trunks import Trunk
 
 
 class Language(StrEnum):
@@ -180,6 +186,73 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A telephone of somebody's: what it is in Asterisk is said by `core.devices`."""
+
+    name: str = ""
+    """As in `desk` or `softphone`, "" for the only one of a person for whom none is written."""
+    place: str = ""
+    """Where it stands, in words; "" where nobody knows, as of what is carried about."""
+    transport: Transport = Transport.UDP
+    encryption: Encryption = Encryption.NONE
+    codecs: tuple[Codec, ...] = ()
+    """In order, the best first; none: all that this Asterisk can transcode."""
+    ice: bool = False
+    """Whether ways through NAT are tried for its sound (RFC 8445)."""
+    ipv6: bool = False
+    """Whether it comes by IPv6: its sound goes there too."""
+    keys: Keys = Keys.ANY
+
+
+USUAL: frozenset[str] = frozenset(
+    {Class.EMERGENCY, Class.SERVICE, Class.GEOGRAPHIC, Class.MOBILE, Class.FREE}
+)
+"""What everybody may call where the plan says nothing else (S27)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Somebody may call what they otherwise may not, until an end (S27)."""
+
+    person: str
+    """Extension."""
+    calls: tuple[str, ...]
+    """Classes of numbers and ISO codes of countries; the class `abroad` is every country."""
+    until: datetime
+    """Aware; the moment from which it holds no more."""
+    approved_by: str
+    """Who has agreed to it, in words."""
+    since: datetime | None = None
+    """Aware; None: for as long as it is known."""
+    by: str = ""
+    """Who entered it; "" where it stands in the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How much may be called in a time; more isn't usual work, but fraud or a fault."""
+
+    calls: int
+    minutes: int
+    numbers: int
+    """Different ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of calls out, which emergency and service numbers are free of."""
+
+    person_day: Cap = Cap(calls=150, minutes=300, numbers=80)
+    exchange_hour: Cap = Cap(calls=400, minutes=1200, numbers=300)
+    person_at_once: int = 3
+    exchange_at_once: int = 30
+    warn_percent: int = 80
+    """Of a cap; from there on the switchboard is told."""
+    places_per_hour: int = 30
+    """Of callers who keep their place in a line and are called back (S21)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody with an extension of their own."""
 
@@ -209,11 +282,21 @@ class Person:
     rings_mobile: bool = False
     """The mobile phone rings too; who answers it must press 1 to take the call."""
     vip: frozenset[str] = frozenset()
-    """Callers' numbers (national form) and extensions that pass referral and shield."""
+    """Callers' numbers (`numbers.number`) and extensions that pass referral and shield."""
     push_through: bool = False
     """Colleagues may press `*` to ring in spite of a referral."""
     always_answers: bool = False
     """The phone of a place that is staffed day and night: it is never referred (S18)."""
+    shows_own_number: bool = True
+    """Whether calls out show their direct number; else the municipality's."""
+    may_call: frozenset[str] = USUAL
+    """Classes of numbers and ISO codes of countries (S27); emergency numbers always."""
+    permits: tuple[Permit, ...] = ()
+    """Those that stand in the plan."""
+    devices: tuple[Device, ...] = (Device(),)
+    """At least one. They ring together."""
+    call_waiting: bool = False
+    """Rung during a talk too, by calls to them; their phones say what becomes of a second one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +342,8 @@ class Line:
     """Who has agreed that its phone hours differ from the municipality's."""
     mailbox: str = ""
     """Mailbox for callers outside the hours, "" for none."""
+    may_call: frozenset[str] = frozenset()
+    """What those who attend it may call beside their own, as `Person.may_call`."""
 
 
 class TargetKind(StrEnum):
@@ -301,36 +386,57 @@ class Codes:
     hear_notices: str = "*27#"
     hear_messages: str = "*97"
     override: str = "*29*"
+    lost_phone: str = "*26*"
+    pick_up: str = "*8"
     break_hours: str = "*24*"
     resume_hours: str = "#24*"
     hear_returns: str = "*96#"
     promise: str = "*95*"
-
-
-@dataclass(frozen=True, slots=True)
-class Trunk:
-    """The way to the public network."""
-
-    name: str
-    host: str
-    """Address (never a name that needs DNS) and port of the operator's SIP server."""
-    username: str = ""
-    """User name for outgoing authentication, "" where the address is trusted."""
-    caller_id: str = ""
-    """Number shown when a phone has none of its own."""
+    hide_number: str = "#31#"
+    """Before a number outside: it is called without ours being shown."""
+    show_number: str = "*31#"
+    permit: str = "*25*"
+    revoke_permits: str = "#25*"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """What may be dialled out, in national form."""
+    """The numbers of the country, and what the site has beside them."""
 
     country_code: str
     """Without `+`, e.g. `358`."""
     emergency: tuple[str, ...]
     """Always carried, in any state, by Asterisk alone."""
+    services: tuple[str, ...]
+    """Short numbers of health care, police and helplines."""
     international_prefixes: tuple[str, ...]
-    barred_prefixes: tuple[str, ...]
-    """National prefixes that cost extra and are barred (S27)."""
+    series: Mapping[str, Class]
+    """The class of a national number by its first digits; the longest that fits holds."""
+    shape: re.Pattern[str]
+    """Of a number in national form."""
+    trunk_prefix: str = "0"
+    """Dialled before a national number: `0`, or nothing."""
+
+    @classmethod
+    def of(
+        cls,
+        country: Country,
+        *,
+        emergency: Iterable[str] = (),
+        services: Iterable[str] = (),
+        international: Iterable[str] = (),
+        series: Mapping[str, Class] | None = None,
+    ) -> Dialling:
+        """The numbers of `country`, with what a site has beside them."""
+        return cls(
+            country.code,
+            tuple(dict.fromkeys((*country.emergency, *emergency))),
+            tuple(dict.fromkeys((*country.service, *services))),
+            tuple(dict.fromkeys((*country.international, *international))),
+            {**country.series, **(series or {})},
+            country.shape,
+            country.trunk_prefix,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +469,8 @@ class Organisation:
     offer_seconds: int = 60
     """How long a colleague has to answer an offered forward; then the next one is asked."""
     phone_hours: PhoneHours = PhoneHours()
+    head_of_office: str = ""
+    """Extension of who answers for telephones and subscriptions, "" for nobody (S26, S28)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -382,15 +490,41 @@ class Plan:
     reasons: Mapping[str, ReferralReason]
     """By digit."""
     codes: Codes
-    trunk: Trunk
+    trunks: Mapping[str, Trunk]
+    """By name, in the order in which they are tried."""
     dialling: Dialling
     holidays: Mapping[date, str]
     """Public holidays and the site's closed days, with their names."""
+    limits: Limits = Limits()
     eves: Mapping[date, str] = field(default_factory=dict)
     """Days before a public holiday that are none themselves, with the holiday's name."""
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the trunks for kinds of numbers that don't take all of them in their order."""
 
     def __repr__(self) -> str:
         return f"Plan({self.version})"
+
+    @property
+    def caller_id(self) -> str:
+        """The municipality's own number, shown for calls of the exchange itself."""
+        return next(iter(self.trunks.values())).caller_id
+
+    @cached_property
+    def own_numbers(self) -> Mapping[str, str]:
+        """By extension: the direct number that a person's calls out show, the first of several."""
+        numbers = (
+            one
+            for one in self.numbers.values()
+            if one.kind is TargetKind.PERSON and self.people[one.target].shows_own_number
+        )
+        found: dict[str, str] = {}
+        for one in numbers:
+            found.setdefault(one.target, one.digits)
+        return found
+
+    def carriers(self, kind: str) -> tuple[Trunk, ...]:
+        """The trunks that are tried for numbers of a kind, in order."""
+        return trunks.order(self.trunks, self.routes, kind)
 
     @property
     def switchboard(self) -> Line:

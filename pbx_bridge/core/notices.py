@@ -20,10 +20,14 @@ from pbx_bridge.core import (
 from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.commands import SetReferral
 from pbx_bridge.core.delivery import is_moot
+from pbx_bridge.core.devices import device_of, extension_of
 from pbx_bridge.core.events import (
     CallBackAsked,
+    CapPassed,
+    CertificateEnds,
     CoverAnswered,
     CoverAsked,
+    EmergencyCalled,
     Event,
     FloodBegan,
     ForwardAnswered,
@@ -37,12 +41,16 @@ from pbx_bridge.core.events import (
     NoticeDue,
     NoticeUndeliverable,
     PartGone,
+    PhoneBlocked,
     PhoneHoursBroken,
     PinRefused,
     PlanInForce,
     ReferralCancelled,
     ReferralSet,
     ReturnReminded,
+    SoundRefused,
+    TrunkTroubled,
+    TrunkWell,
 )
 from pbx_bridge.core.hours import Opening, next_opening, openings
 from pbx_bridge.core.model import Line, Person, Plan
@@ -102,11 +110,12 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
         case LineShort():
             yield from _of_shortage(event, before, after, now)
         case LineStaffed(line) if line in before.shortages:
-            for one in attendance.attendants(after, plan.switchboard, now):
+            for one in attendance.rung(after, plan.switchboard, now):
                 yield _notice(About.LINE_STAFFED, line, one, Channel.MESSAGE, now)
+        case CapPassed():
+            yield from _of_cap(event, after, now)
         case LossTold():
-            for to, channel in history.listeners(after, now):
-                yield _notice(About.HISTORY_LOST, "", to, channel, now)
+            yield from _to_switchboard(About.HISTORY_LOST, "", after, now)
         case PlanInForce():
             for change in changes(before.known, plan, now):
                 yield from _of_change(change, now)
@@ -139,11 +148,9 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             if _said(before, event) is Consent.ACCEPTED:
                 yield _notice(About.FORWARD_ENDED, person, to, Channel.MESSAGE, now)
         case PhoneHoursBroken(line, _, until, note):
-            yield _notice(About.HOURS_BROKEN, line, "", Channel.LIST, now, until=until, note=note)
-            for one in attendance.attendants(after, plan.switchboard, now):
-                yield _notice(
-                    *(About.HOURS_BROKEN, line, one, Channel.MESSAGE, now), until=until, note=note
-                )
+            yield from _to_switchboard(About.HOURS_BROKEN, line, after, now, until=until, note=note)
+        case PhoneBlocked():
+            yield from _of_lost_phone(event, after, now)
         case CallBackAsked(_, target, number):
             if target in plan.people:
                 for channel in OUTSIDE:
@@ -154,14 +161,23 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             yield from _of_returns(target, stage, after, now)
         case MessageLeft():
             yield from _of_message(event, after, now)
+        case EmergencyCalled(_, endpoint, number, at):
+            yield from _of_emergency(endpoint, number, at, after, now)
+        case TrunkTroubled(trunk, what, at) | TrunkWell(trunk, what, at):
+            well = isinstance(event, TrunkWell)
+            about = About.TRUNK_WELL if well else About.TRUNK
+            yield from _to_switchboard(about, trunk, after, now, since=at, cause=what)
         case FloodBegan(at):
-            yield _notice(About.FLOOD, "", "", Channel.LIST, now, since=at)
-            for one in attendance.attendants(after, plan.switchboard, now):
-                yield _notice(About.FLOOD, "", one, Channel.MESSAGE, now, since=at)
+            yield from _to_switchboard(About.FLOOD, "", after, now, since=at)
+        case SoundRefused(endpoint):
+            person, device = extension_of(endpoint), device_of(endpoint)
+            yield from _to_switchboard(About.NO_SOUND, person, after, now, other=device)
+        case CertificateEnds(until):
+            yield from _to_switchboard(About.CERTIFICATE, "", after, now, until=until)
         case PinRefused():
             yield from _of_lock(event, before, after, now)
         case PartGone(part, since, until) if part is Part.ASTERISK or until - since >= LONG:
-            yield from _of_outage(part, since, after, now)
+            yield from _to_switchboard(About.OUTAGE, part, after, now, since=since)
         case NoticeUndeliverable(id_):
             notice = before.outbox.get(id_)
             if notice is not None and notice.about is not About.UNDELIVERED:
@@ -170,6 +186,30 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
                 )
         case _:
             return
+
+
+def _of_emergency(
+    endpoint: str, number: str, at: datetime, after: Exchange, now: datetime
+) -> Iterator[Notice]:
+    """The switchboard: those at whose phones it rings, and whoever attends it, also by name only;
+    where nobody does all who may."""
+    board = after.plan.switchboard
+    by_name = attendance.attendants(after, board, now) or board.members
+    told = dict.fromkeys((*attendance.rung(after, board, now), *by_name))
+    caller = extension_of(endpoint)
+    channels = [(one, channel) for one in told if one != caller for channel in OUTSIDE]
+    for to, channel in (("", Channel.LIST), *channels):
+        yield _notice(
+            *(About.EMERGENCY, caller, to, channel, now), since=at, other=number, note=endpoint
+        )
+
+
+def _to_switchboard(
+    about: About, person: str, after: Exchange, now: datetime, **details: object
+) -> Iterator[Notice]:
+    """The switchboard's list, and the phones that it rings at."""
+    for to, channel in history.listeners(after, now):
+        yield _notice(about, person, to, channel, now, **details)
 
 
 def _of_lock(
@@ -191,6 +231,23 @@ def _of_lock(
     for to, channel in told:
         if (to, channel) not in waiting:
             yield _notice(About.PIN_LOCKED, event.person, to, channel, now, since=now)
+
+
+def _of_lost_phone(event: PhoneBlocked, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """The foreman and whoever answers for telephones, with what the police asks for, and the
+    switchboard; never whoever has lost it (S26)."""
+    plan = after.plan
+    told = (plan.people[event.person].foreman, plan.organisation.head_of_office)
+    people = [one for one in dict.fromkeys(told) if one not in ("", event.person)]
+    for to, channel in (("", Channel.LIST), *((one, way) for one in people for way in OUTSIDE)):
+        yield _notice(
+            *(About.PHONE_BLOCKED, event.person, to, channel, now),
+            since=event.at,
+            other=event.by,
+            note=event.note,
+            device=event.device,
+            seen=event.seen,
+        )
 
 
 def _of_returns(target: str, stage: Stage, after: Exchange, now: datetime) -> Iterator[Notice]:
@@ -279,11 +336,17 @@ def _of_shortage(
         )
 
 
-def _of_outage(part: Part, since: datetime, after: Exchange, now: datetime) -> Iterator[Notice]:
-    """The switchboard, which is asked why nobody got through."""
-    for to in ("", *attendance.attendants(after, after.plan.switchboard, now)):
-        channel = Channel.MESSAGE if to else Channel.LIST
-        yield _notice(About.OUTAGE, part, to, channel, now, since=since)
+def _of_cap(event: CapPassed, after: Exchange, now: datetime) -> Iterator[Notice]:
+    """The switchboard, and the foreman of whoever has called so much: perhaps somebody else has,
+    on their phone (S27)."""
+    plan = after.plan
+    about = About.CAP_REACHED if event.reached else About.CAP_NEAR
+    person = plan.people.get(event.person)
+    told = [*history.listeners(after, now)]
+    if person is not None and person.foreman:
+        told += [(person.foreman, channel) for channel in OUTSIDE]
+    for to, channel in dict.fromkeys(told):
+        yield _notice(about, event.person, to, channel, now, until=event.until)
 
 
 def _said(exchange: Exchange, event: ForwardAnswered | ForwardWithdrawn) -> Consent | None:
@@ -301,11 +364,11 @@ def _of_referral(event: ReferralSet, after: Exchange, now: datetime) -> Iterator
     person = plan.people[event.person]
     about = _kind(event, person, after)
     told: list[tuple[About, str, Channel]] = [(about, "", Channel.LIST)]
-    attendants = attendance.attendants(after, plan.switchboard, now)
+    at_the_board = attendance.rung(after, plan.switchboard, now)
     if about is not About.ABSENCE or reason.unplanned:
-        told += [(about, one, Channel.MESSAGE) for one in attendants if one != event.person]
+        told += [(about, one, Channel.MESSAGE) for one in at_the_board if one != event.person]
     if reason.unplanned:
-        told += [(about, one, Channel.MAIL) for one in attendants if one != event.person]
+        told += [(about, one, Channel.MAIL) for one in at_the_board if one != event.person]
         if person.foreman:
             told += [(About.UNPLANNED, person.foreman, channel) for channel in OUTSIDE]
     if not reason.reachable and (deputy := consent.first_standing(after, event)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pbx_bridge.core import absence, consent, covering, reach
+from pbx_bridge.core import absence, blocks, consent, covering, reach
 from pbx_bridge.core.commands import Command, LapseCover, LapseForward
 from pbx_bridge.core.state import Exchange
 
@@ -57,7 +57,9 @@ def open_questions(exchange: Exchange, now: datetime) -> Iterator[Question]:
 
 
 def cannot(exchange: Exchange, question: Question, now: datetime) -> bool:
-    """Whether the colleague is away when what is asked for begins."""
+    """Whether the colleague is away when what is asked for begins, or has no telephone."""
+    if blocks.is_blocked(exchange, question.to):
+        return True
     begins = max(now, question.since, key=lambda one: one.timestamp())
     return absence.absence(exchange, question.to, begins) is not None
 

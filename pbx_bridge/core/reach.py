@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pbx_bridge.core import blocks
 from pbx_bridge.core.absence import absence, absences, back_at, working_hours
 from pbx_bridge.core.hours import is_open, next_opening
 from pbx_bridge.core.model import Person, Unit
@@ -39,6 +40,8 @@ def off_duty(exchange: Exchange, person: Person, now: datetime) -> bool:
 
 def may_ring(exchange: Exchange, person: Person, now: datetime) -> bool:
     """Whether the person's phone may be rung for callers at `now`."""
+    if blocks.is_blocked(exchange, person.extension):
+        return False
     away = absence(exchange, person.extension, now) is not None
     return not away and not off_duty(exchange, person, now)
 

@@ -7,12 +7,14 @@ not over) is kept until it doesn't.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from pbx_bridge.core import numbers
 from pbx_bridge.core.events import (
     CallBackAsked,
+    CalledOut,
     CallTaken,
     CoverAnswered,
     CoverAsked,
@@ -33,8 +35,11 @@ from pbx_bridge.core.events import (
 )
 from pbx_bridge.core.state import Exchange
 
+IsTheirs = Callable[[str], bool]
+"""Whether a number, in whatever form, is that of somebody (`numbers.same_as`)."""
 WITH_NUMBERS: tuple[type[Event], ...] = (
     CallBackAsked,
+    CalledOut,
     CallTaken,
     Decided,
     MessageLeft,
@@ -88,9 +93,9 @@ def is_needed(event: Event, exchange: Exchange, now: datetime) -> bool:
     """Whether the live state still rests on the entry."""
     match event:
         case ReturnDue(target, number) | ReturnClosed(target, number):
-            return (target, number) in exchange.returns
+            return _is_open(target, number, exchange)
         case ReturnReminded(target, number):
-            return (target, number) in exchange.returns
+            return _is_open(target, number, exchange)
         case NoticeDue(notice):
             return notice.id in exchange.outbox
         case ReferralSet(until=until):
@@ -103,22 +108,32 @@ def is_needed(event: Event, exchange: Exchange, now: datetime) -> bool:
             return False
 
 
-def tells_of(events: Iterable[tuple[int, Event]], numbers: Collection[str]) -> Iterator[int]:
-    """Yield the rows whose entry holds one of `numbers`: what is known of somebody outside."""
+def _is_open(target: str, number: str, exchange: Exchange) -> bool:
+    return (target, numbers.known_as(number, exchange.plan.dialling)) in exchange.returns
+
+
+def tells_of(events: Iterable[tuple[int, Event]], is_theirs: IsTheirs) -> Iterator[int]:
+    """Yield the rows whose entry holds a number that `is_theirs`: what is known of somebody
+    outside."""
     for seq, event in events:
-        if any(number in numbers for number in _numbers(event)):
+        if any(number and is_theirs(number) for number in _numbers(event)):
             yield seq
 
 
-def forgotten(exchange: Exchange, numbers: Collection[str]) -> Exchange:
-    """The state without somebody outside, who is known by `numbers`: as it is after a restart,
+def forgotten(exchange: Exchange, is_theirs: IsTheirs) -> Exchange:
+    """The state without somebody outside, whose number `is_theirs`: as it is after a restart,
     once the entries that tell of them are erased. What locks after wrong PINs is kept for its
     minutes: who guesses can't be let in by having themselves forgotten."""
-    outbox = {id_: one for id_, one in exchange.outbox.items() if one.other not in numbers}
+    outbox = {id_: one for id_, one in exchange.outbox.items() if not is_theirs(one.other)}
+    talks = exchange.last_talks
     return replace(
         exchange,
-        returns={key: one for key, one in exchange.returns.items() if one.number not in numbers},
-        last_talks={who: one for who, one in exchange.last_talks.items() if one[0] not in numbers},
+        returns={key: one for key, one in exchange.returns.items() if not is_theirs(one.number)},
+        last_talks={who: one for who, one in talks.items() if not is_theirs(one[0])},
+        spent={
+            who: replace(one, numbers=frozenset(it for it in one.numbers if not is_theirs(it)))
+            for who, one in exchange.spent.items()
+        },
         outbox=outbox,
         undelivered={id_: why for id_, why in exchange.undelivered.items() if id_ in outbox},
     )
@@ -127,6 +142,8 @@ def forgotten(exchange: Exchange, numbers: Collection[str]) -> Exchange:
 def _numbers(event: Event) -> tuple[str, ...]:
     match event:
         case CallBackAsked(number=number) | CallTaken(number=number) | Decided(number=number):
+            return (number,)
+        case CalledOut(number=number):
             return (number,)
         case ReturnDue(number=number) | ReturnClosed(number=number):
             return (number,)

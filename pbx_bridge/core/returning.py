@@ -29,7 +29,7 @@ from pbx_bridge.core.events import (
     ReturnReminded,
 )
 from pbx_bridge.core.hours import Opening, openings
-from pbx_bridge.core.latency import Journey
+from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.model import Person, Plan, TargetKind
 from pbx_bridge.core.sentences import sentence
 from pbx_bridge.core.state import OUTSIDE, About, Channel, Closed, Exchange, Opened, Return, Stage
@@ -44,6 +44,8 @@ BEFORE: Mapping[Stage, timedelta] = {
 }
 """How long before an entry is due somebody is told, in the order in which they are."""
 LONGEST_PROMISE = timedelta(days=366)
+AT_ONCE_S = 1.0
+"""Who hangs up within it has sought nobody: no telephone has rung for so long."""
 
 
 def noted(journey: Journey, plan: Plan) -> NoteCall | None:
@@ -52,7 +54,7 @@ def noted(journey: Journey, plan: Plan) -> NoteCall | None:
     Calls to or from a number outside the house only: colleagues see each other's calls on
     their phones.
     """
-    number = numbers.national(journey.other_end, plan.dialling)
+    number = numbers.number(journey.other_end, plan.dialling)
     reached = _extension(journey.answered_by, plan)
     at = journey.answered_at or journey.ended_at or journey.started
     if journey.phone:
@@ -61,6 +63,8 @@ def noted(journey: Journey, plan: Plan) -> NoteCall | None:
         return NoteCall(journey.linkedid, journey.outgoing[0].since, number, "", "", journey.phone)
     sought = _sought(journey.dialled, plan)
     if not journey.counted or not sought or not (number or reached):
+        return None
+    if journey.outcome is Outcome.ABANDONED and (journey.wait_s or 0.0) < AT_ONCE_S:
         return None
     command = NoteCall(journey.linkedid, at, number, sought, reached)
     if not journey.stranded:
@@ -71,7 +75,7 @@ def noted(journey: Journey, plan: Plan) -> NoteCall | None:
 
 def _sought(dialled: str, plan: Plan) -> str:
     """The person or line of a number, "" for none."""
-    found = numbers.target(numbers.national(dialled, plan.dialling), plan)
+    found = numbers.target(numbers.number(dialled, plan.dialling), plan)
     return "" if found is None or found.kind is TargetKind.MENU else found.target
 
 
@@ -133,7 +137,7 @@ def asked(
 
 def promise(command: Promise, exchange: Exchange, now: datetime) -> Answer:
     """Somebody gets back to a caller by a time that they have named (S23)."""
-    number = numbers.cleaned(command.number, exchange.plan.dialling)
+    number = numbers.number(command.number, exchange.plan.dialling)
     if not number:
         return Refusal("S23", "no-number", sentence("refused-no-last-call"))
     if not command.due.astimezone(UTC) > now.astimezone(UTC):
@@ -148,7 +152,7 @@ def record_contact(command: RecordContact, exchange: Exchange, now: datetime) ->
     """The caller was reached in another way."""
     number = command.number  # of a withheld one, the message's id
     if (command.target, number) not in exchange.returns:
-        number = numbers.cleaned(number, exchange.plan.dialling)
+        number = numbers.number(number, exchange.plan.dialling)
     if (command.target, number) not in exchange.returns:
         return Refusal("S16", "no-such-return", sentence("refused-no-such-return"))
     held = exchange.returns[command.target, number]
@@ -178,7 +182,7 @@ def whom(
     there, then the foreman (S16)."""
     plan = exchange.plan
     person, line = plan.people.get(target), plan.lines.get(target)
-    attending = [] if line is None else attendance.attendants(exchange, line, now)
+    attending = [] if line is None else attendance.rung(exchange, line, now)
     match stage:
         case Stage.SOUGHT if person is not None:
             return About.RETURNS, [(target, channel) for channel in OUTSIDE]

@@ -50,8 +50,8 @@ def room(held: Sequence[Message] | None, caller: str, quota: Quota, dialling: Di
         return Room.FREE
     if len(held) >= quota.mailbox or sum(one.seconds for one in held) >= quota.mailbox_s:
         return Room.MAILBOX
-    who = numbers.national(caller, dialling)
-    own = [one for one in held if not one.heard and numbers.national(one.caller, dialling) == who]
+    who = numbers.number(caller, dialling)
+    own = [one for one in held if not one.heard and numbers.number(one.caller, dialling) == who]
     if len(own) >= quota.caller or sum(one.seconds for one in own) >= quota.caller_s:
         return Room.CALLER
     return Room.FREE

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from pbx_bridge.core.changes import Summary
-from pbx_bridge.core.model import Plan
+from pbx_bridge.core.model import Permit, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,31 @@ class Loss:
 
     cause: Lost
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where a telephone was seen last."""
+
+    endpoint: str
+    address: str
+    """Address and port that it has registered from."""
+    program: str
+    """What it calls itself, "" for nothing. Not to be trusted."""
+    at: datetime
+    """When; while it is registered the moment of asking."""
+    registered: bool
+    """Whether it was registered then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A lost telephone, from which nothing works and which nothing reaches (S26)."""
+
+    device: str
+    """Its endpoint, `mobile`, or "" for all that the person has."""
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +184,7 @@ class Return:
     target: str
     """Extension of the one sought, or name of the line."""
     number: str
-    """The caller's in national form; of a message without a number the message's id."""
+    """The caller's in its one form (`numbers.number`), else the id of a message without one."""
     since: datetime
     last: datetime
     """When they called last."""
@@ -249,12 +274,27 @@ class About(StrEnum):
     """To the foreman: they weren't reached in time."""
     MESSAGE = "message"
     """A caller has left a message in a mailbox."""
+    CAP_NEAR = "cap-near"
+    """Somebody, or the exchange, has nearly called as much as may be (S27)."""
+    CAP_REACHED = "cap-reached"
+    """They have; calls out are refused until the day, or the hour, is over."""
     PIN_LOCKED = "pin-locked"
     """Wrong PINs have locked somebody's voice menu."""
     OUTAGE = "outage"
     """To the switchboard: Asterisk or the bridge was not there for a while."""
     HISTORY_LOST = "history-lost"
     """To the switchboard: rows of the journal are missing."""
+    PHONE_BLOCKED = "phone-blocked"
+    """A telephone is lost and blocked, with what the police asks for."""
+    EMERGENCY = "emergency"
+    """Somebody has called an emergency number: who, and where they are."""
+    TRUNK = "trunk"
+    """Something is wrong with a trunk."""
+    TRUNK_WELL = "trunk-well"
+    NO_SOUND = "no-sound"
+    """A device is registered and can't talk."""
+    CERTIFICATE = "certificate"
+    """The certificate of the TLS door is over soon."""
     FLOOD = "flood"
     """Very many requests are refused: somebody tries to get in."""
     UNDELIVERED = "undelivered"
@@ -291,6 +331,18 @@ class Notice:
     """Asterisk's id of the message that was left, in the mailbox of `person`."""
     seconds: int = 0
     """How long it is."""
+    device: str = ""
+    """Of a lost telephone, as `Block.device`."""
+    seen: tuple[Sighting, ...] = ()
+    """Where it was seen last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a certificate, and when it was told."""
+
+    until: datetime
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +356,19 @@ class Hole:
     chain: str = ""
     told: bool = False
     """The switchboard knows of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was called out in a day by one person, or in an hour by all (S27)."""
+
+    since: datetime
+    """When the day or the hour began."""
+    calls: frozenset[str] = frozenset()
+    """Asterisk's linkedids."""
+    seconds: float = 0
+    numbers: frozenset[str] = frozenset()
+    """Those that were called, each in its one form (`numbers.number`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +394,8 @@ class Exchange:
     """By line, in order of their beginning; those of past days too."""
     losses: Mapping[str, Loss] = field(default_factory=dict)
     """By extension of those who attend or back up a line."""
+    blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
+    """By extension, also of people who have left the plan: their passwords are kept too."""
     covers: Mapping[str, tuple[Cover, ...]] = field(default_factory=dict)
     """By line, in the order in which they were asked."""
     shortages: Mapping[str, Shortage] = field(default_factory=dict)
@@ -341,23 +408,46 @@ class Exchange:
     """The plan that the switchboard knows of."""
     flood_since: datetime | None = None
     """Since when very many requests are refused, None while they aren't."""
+    without_sound: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when devices that are registered can't talk, by endpoint."""
+    certificate: Ending | None = None
+    """Of the TLS door, once its end was told."""
     messages: Mapping[str, datetime] = field(default_factory=dict)
     """When the messages of the last days were left, by `mailboxes.key`: those that were told."""
     plan_files: Mapping[str, str] = field(default_factory=dict)
     """Hashes of the files that made the plan which was noted last, by their place."""
+    permits: Mapping[str, tuple[Permit, ...]] = field(default_factory=dict)
+    """By extension: those beside the plan's; may hold some whose end has passed (S27)."""
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """By extension, and of the whole exchange under ""; may be of a day or an hour that is over."""
     holes: tuple[Hole, ...] = ()
     """What is missing of the journal, until a technician has accepted it."""
+    outages: Mapping[Part, datetime] = field(default_factory=dict)
+    """When each part began to be gone, the last time."""
+    emergencies: tuple[str, ...] = ()
+    """Linkedids of the last emergency calls, which were told."""
+    trunk_troubles: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """Since when something is wrong with a trunk, by its name and what it is."""
 
 
-LOOKED_UP = frozenset({"last_talks"})
-"""Parts of the state that nobody acts on when they change: they are only asked for."""
+OF_CALLS = frozenset({"last_talks", "spent"})
+"""Parts that each call changes: they may be durable some moments later."""
+LOOKED_UP = OF_CALLS | {"outages", "emergencies", "trunk_troubles"}
+"""Parts of the state that are only asked for: nobody acts on their change, but for `spent`
+(`Mirror.run_spent`)."""
 AFTER_CALLS = frozenset(
     {
         *("outbox", "undelivered", "failures", "wrong_pins", "returns", "last_talks", "known"),
-        *("messages", "holes", "flood_since", "plan_files"),
+        *("messages", "holes", "flood_since", "plan_files", "outages", "emergencies"),
+        *("trunk_troubles", "spent", "without_sound", "certificate"),
     }
 )
 """Parts that change nothing of how a caller's call goes: what is told, returned and looked up."""
+
+
+def all_but(*parts: str) -> frozenset[str]:
+    """Names of the other parts, which somebody who follows these alone passes over."""
+    return frozenset(one.name for one in fields(Exchange)) - {*parts}
 
 
 def changed(before: Exchange, after: Exchange) -> frozenset[str]:

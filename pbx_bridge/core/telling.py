@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 
-from pbx_bridge.core import consent, numbers
+from pbx_bridge.core import blocks, consent, numbers
 from pbx_bridge.core.closed import emergency
 from pbx_bridge.core.destination import told_destination
 from pbx_bridge.core.model import Plan
+from pbx_bridge.core.outside import place_of
 from pbx_bridge.core.sentences import Digits, Named, Recorded, Sentence, Slot, Spoken, sentence
 from pbx_bridge.core.state import About, Channel, Exchange, Notice
 
@@ -23,6 +24,7 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
     whom = Named(title) if title is not None else name
     other = plan.people[notice.other].name if notice.other in plan.people else notice.other
     until = notice.until or notice.at
+    slots: dict[str, Slot]
     match notice.about:
         case About.CALL_BACK:
             yield sentence("notice-call-back", name=whom, number=Digits(notice.other))
@@ -51,14 +53,43 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         case About.HISTORY_LOST:
             yield sentence("notice-history-lost")
             return
+        case About.EMERGENCY:
+            slots = {"name": name or notice.person, "number": Digits(notice.other)}
+            yield sentence("notice-emergency", since=notice.since or notice.at, **slots)
+            if place := place_of(notice.note, plan):
+                yield sentence("notice-emergency-place", note=place)
+            if name:
+                yield sentence("notice-emergency-extension", number=Digits(notice.person))
+            return
+        case About.TRUNK:
+            key = f"notice-trunk-{notice.cause}"
+            yield sentence(key, name=notice.person, since=notice.since or notice.at)
+            return
+        case About.TRUNK_WELL:
+            yield sentence("notice-trunk-well", name=notice.person)
+            return
+        case About.NO_SOUND:
+            of = {"other": notice.other} if notice.other else {}
+            key = "notice-no-sound-of" if of else "notice-no-sound"
+            yield sentence(key, name=name, **of)
+            return
+        case About.CERTIFICATE:
+            over = until.astimezone(UTC) <= notice.at.astimezone(UTC)
+            yield sentence("notice-certificate-over" if over else "notice-certificate", until=until)
+            return
         case About.FLOOD:
             yield sentence("notice-flood", since=notice.since or notice.at)
+            return
+        case About.CAP_NEAR | About.CAP_REACHED:
+            yield _cap(notice, name, until)
             return
         case About.PIN_LOCKED:
             yield sentence("notice-pin-locked", name=name, since=notice.since or notice.at)
             return
+        case About.PHONE_BLOCKED:
+            yield from _lost_phone(notice, name, other, plan)
         case About.COVER_ASKED | About.GAP:
-            slots: dict[str, Slot] = {"name": name, "line": _title(notice.line, plan)}
+            slots = {"name": name, "line": _title(notice.line, plan)}
             begins = {"since": notice.since or notice.at} if notice.about is About.GAP else {}
             yield sentence(f"notice-{notice.about}", until=until, **slots, **begins)
             return
@@ -87,6 +118,25 @@ def spoken(  # noqa: PLR0912, PLR0915 - one case a kind of notice
         yield Recorded(notice.recording)
 
 
+def _lost_phone(notice: Notice, name: str, by: str, plan: Plan) -> Iterator[Sentence]:
+    """Yield whose telephone is blocked; in writing what the police asks for, too (S26)."""
+    of_all = "-all" if notice.device == blocks.ALL else ""
+    yield sentence(f"notice-phone-blocked{of_all}", name=name, since=notice.since or notice.at)
+    person = plan.people.get(notice.person)
+    if notice.channel is Channel.LIST or person is None:
+        return
+    lost = blocks.described(person, notice.device)
+    yield sentence("notice-phone-what", device=", ".join(lost.values()))
+    yield sentence("notice-phone-blocked-by", other=by)
+    seen = {one.endpoint: one for one in notice.seen}
+    for endpoint in lost:
+        if (last := seen.get(endpoint)) is not None:
+            address = f"{last.address} ({last.program})" if last.program else last.address
+            yield sentence("notice-phone-seen", device=endpoint, since=last.at, address=address)
+        elif endpoint != blocks.MOBILE:
+            yield sentence("notice-phone-never-seen", device=endpoint)
+
+
 def _calls_go(notice: Notice, exchange: Exchange) -> Iterator[Sentence]:
     """Yield where the calls go that nobody has agreed to take, while the absence is known."""
     person = exchange.plan.people.get(notice.person)
@@ -99,8 +149,8 @@ def _calls_go(notice: Notice, exchange: Exchange) -> Iterator[Sentence]:
 def _message(key: str, whom: Slot, notice: Notice, plan: Plan) -> Sentence:
     """A message that was left: by whom, when, how long it is."""
     slots: dict[str, Slot] = {"name": whom}
-    if notice.other:
-        slots["number"] = Digits(numbers.national(notice.other, plan.dialling))
+    if number := numbers.number(notice.other, plan.dialling):
+        slots["number"] = Digits(number)
     else:
         key += "-withheld"
     if "subject" not in key:
@@ -117,6 +167,14 @@ def _shortage(notice: Notice, line: Named | str, plan: Plan) -> Iterator[Sentenc
         yield sentence(f"notice-short-{notice.cause}", line=line, name=missing.name)
     if notice.joined in plan.people:
         yield sentence("notice-joined", name=plan.people[notice.joined].name)
+
+
+def _cap(notice: Notice, name: str, until: datetime) -> Sentence:
+    """Much was called, or so much that nothing more is carried: by somebody, or by all."""
+    slots: dict[str, Slot] = {"name": name} if notice.person else {}
+    if notice.about is About.CAP_REACHED:
+        slots["until"] = until
+    return sentence(f"notice-{notice.about}" + ("" if notice.person else "-exchange"), **slots)
 
 
 def _is_back(notice: Notice, whom: Named | str) -> Sentence:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pbx_bridge.core.devices import device_of, endpoint_of, extension_of, person_of
 from pbx_bridge.core.inert import shown
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import DIAL_STEP, Leg, Mark, Talk, Trace, endpoint_of, mark_of, mobile_of
+from pbx_bridge.core.trace import CALLED_STEP, DIAL_STEP, Leg, Mark, Talk, Trace, mobile_of
 
 Said = Callable[[str], str | None]
 """The words of a sound file, None when they aren't known."""
@@ -50,14 +51,14 @@ class Timeline:
         trace = self._trace
         if event.linkedid != trace.linkedid:
             return []
-        was_ended, talks = trace.ended_at, len(trace.talks)
+        was_ended, talks, marks = trace.ended_at, len(trace.talks), len(trace.marks)
         before = trace.legs.get(event.channel)
         trace.see(event)
         told = self._mobile(event, before)
         if event.channel not in self._behind:
             told += self._leg(before, trace.legs.get(event.channel))
-        if event.uniqueid == trace.linkedid and (mark := mark_of(event)):
-            told += self._step(mark)
+        if len(trace.marks) > marks and trace.marks[-1].step != CALLED_STEP:
+            told += self._step(trace.marks[-1])
         if len(trace.talks) > talks:
             told.append(self._answer(trace.talks[-1]))
         if was_ended is None and trace.ended_at is not None:
@@ -73,25 +74,29 @@ class Timeline:
         return (time - first.time).total_seconds() if first else 0.0
 
     def _arrival(self, event: CelEvent, more: bool) -> list[str]:
-        """The first line; it waits for the caller's number, but not for longer than the next."""
+        """The first line; it waits for the caller's number, and from outside for whether that is
+        withheld, but not for longer than the next."""
         first = self._trace.first
         if self._arrived or first is None:
             return []
-        if not (more or self._trace.caller or event != first):
+        known = bool(self._trace.caller) and first.context != TRUNK_CONTEXT
+        if not (more or known or event != first):
             return []
         self._arrived = True
         if self._trace.announces:
             line = f"the exchange rings {_owner(self._caller())} phone, to ask or tell something"
             return [f"{self._clock(first.time)}  {line}"]
         caller = shown(self._trace.caller) or "somebody without a number"
-        return [f"{self._clock(first.time)}  {caller} rings {self._who(first.exten)}"]
+        called = self._who(self._trace.called or first.exten)
+        return [f"{self._clock(first.time)}  {caller} rings {called}"]
 
     def _caller(self) -> str:
         """The one at the first telephone: whoever calls, or is rung up by the exchange."""
         first = self._trace.first
         if first is None or not self._trace.announces:
             return "the caller"
-        number = endpoint_of(first.channel) or self._trace.caller
+        whose = person_of(first.channel) or extension_of(endpoint_of(first.channel))
+        number = whose or self._trace.caller
         return self._name(number) or "somebody"
 
     def _who(self, number: str) -> str:
@@ -100,7 +105,12 @@ class Timeline:
 
     def _name(self, endpoint: str) -> str:
         number = self._outside.get(endpoint)
-        return self._who(number) if number else self._name_of(endpoint) or shown(endpoint)
+        whose = extension_of(endpoint)
+        return self._who(number) if number else self._name_of(whose) or shown(whose)
+
+    def _device(self, endpoint: str) -> str:
+        """`Anna Berg's phone`, of her other devices `Anna Berg's softphone`."""
+        return f"{_owner(self._name(endpoint))} {device_of(endpoint) or 'phone'}"
 
     def _mobile(self, event: CelEvent, before: Leg | None) -> list[str]:
         """A mobile rings over the trunk; who picks it up is let in by pressing 1."""
@@ -127,8 +137,7 @@ class Timeline:
             self._rang = True
             self._see_outside(leg)
             called = self._outside.get(leg.endpoint)
-            name = self._name(leg.endpoint)
-            whom = self._who(called) if called else f"{_owner(name)} phone"
+            whom = self._who(called) if called else self._device(leg.endpoint)
             told.append(f"the exchange rings {whom}{self._rule()}")
         just_ended = leg.ended is not None and (before is None or before.ended is None)
         if just_ended and leg.answered is None and self._trace.ended_at is None:
@@ -159,7 +168,7 @@ class Timeline:
         if leg.channel in self._given_up:
             return []
         self._given_up.add(leg.channel)
-        return [f"{_owner(self._name(leg.endpoint))} phone stops ringing"]
+        return [f"{self._device(leg.endpoint)} stops ringing"]
 
     def _rule(self) -> str:
         marks = self._trace.marks

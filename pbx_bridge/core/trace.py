@@ -15,20 +15,20 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pbx_bridge.core.devices import LOCAL, TECHNOLOGY, endpoint_of, extension_of, person_of
 from pbx_bridge.core.record import CelEvent
 
 MARK = "PBX_STEP"
 """Name of the user event that the dialplan makes when a step begins,
 `step|why|detail|when|after`; the last two are empty or absent unless the step tells when, and
 unless Asterisk had a word for how the step before went."""
+WITHHELD = "PBX_WITHHELD"
+"""Name of the user event by which the dialplan says that the caller's number is to be kept by
+nobody, whatever the operator has signalled."""
 WHEN = "when"
 ONE_TALK = timedelta(milliseconds=50)
 """Two are still in one talk if they were apart for less: Asterisk takes `Local` channels out of
 their way."""
-TELEPHONE = "PJSIP/"
-"""Channels of telephones and trunks; the others are inside Asterisk and nobody's voice."""
-LOCAL = "Local/"
-"""Channels that join two parts of the dialplan; their halves end in `;1` and `;2`."""
 FALLBACK = "fallback-"
 """Before the rule's name where the dialplan followed it without a bridge."""
 MOBILE_CONTEXT = "pbx-bridge-mobile"
@@ -40,6 +40,8 @@ HELD_CONTEXT = "pbx-bridge-held"
 """Where a place in a queue is held for somebody who is called back."""
 DIAL_STEP = "dial"
 """Step that carries a call to a number outside."""
+CALLED_STEP = "called"
+"""No step: its detail is what was dialled, where it stood in another place than usual."""
 HELD_STEP = "held"
 """Step of the mark with which such a call begins; its detail is the linkedid of the caller's
 first call."""
@@ -87,7 +89,7 @@ class Leg:
 
     channel: str
     endpoint: str
-    """Its name in Asterisk: an extension, or a trunk's name."""
+    """Its name in Asterisk: of one of somebody's devices (`core.devices`), or of a trunk."""
     started: datetime
     answered: datetime | None = None
     """When something picked up: of a mobile perhaps its voicemail, never with the caller."""
@@ -104,7 +106,7 @@ class Talk:
     """
 
     by: str
-    """Endpoint, of a mobile its number as dialled."""
+    """Extension, of a mobile its number as dialled, of somebody outside the trunk's endpoint."""
     since: datetime
     until: datetime | None = None
 
@@ -125,11 +127,9 @@ def mark_of(event: CelEvent) -> Mark | None:
     return Mark(event.time, step, why, detail, when.strip() == WHEN, after.strip())
 
 
-def endpoint_of(channel: str) -> str:
-    """`101` of `PJSIP/101-0000001a`, "" for channels that aren't telephones."""
-    if not channel.startswith(TELEPHONE):
-        return ""
-    return channel.removeprefix(TELEPHONE).rpartition("-")[0]
+def withholds(type_: str, data: str) -> bool:
+    """Whether an event of that type and data says that the caller withholds their number."""
+    return (data.partition(",")[0] if type_ == "USER_DEFINED" else type_) == WITHHELD
 
 
 def mobile_of(channel: str) -> str:
@@ -164,9 +164,14 @@ class Trace:
         and nobody has called them."""
         self._is_place = False
         self._calls_back = False
-        """The next telephone that is called is that caller's."""
+        """The telephones that are called are that caller's, until one has answered."""
+        self.called = ""
+        """What was dialled, where the call itself had something else: an operator with which we
+        register calls the name that we gave it."""
         self.caller = ""
-        """The caller's number; Asterisk may know it only after the first event."""
+        """The caller's number, "" where it is withheld; Asterisk may know it only after the first
+        event."""
+        self._is_withheld = False
         self.legs: dict[str, Leg] = {}
         """By channel name, in the order in which they were called."""
         self.marks: list[Mark] = []
@@ -195,8 +200,8 @@ class Trace:
 
     @property
     def answered_by(self) -> str:
-        """Endpoint of the first human voice, "" for none; of a mobile the number dialled, as its
-        endpoint is only the trunk."""
+        """Extension of the first human voice, "" for none; of a mobile the number dialled, of
+        others outside the trunk's endpoint."""
         return self.talks[0].by if self.talks else ""
 
     @property
@@ -223,10 +228,12 @@ class Trace:
         """Take the next event of this call."""
         if event.uniqueid == self.linkedid:
             self._see_caller(event)
-        elif event.channel.startswith(TELEPHONE):
+        elif event.channel.startswith(TECHNOLOGY):
             self._see_leg(event)
             if self._is_place:
                 self._see_called_back(event)
+        elif (mark := mark_of(event)) and person_of(event.channel):
+            self._see_mark_of_half(mark)
         self._last = event.time
         if event.type in _TOGETHER:
             self._see_bridge(event)
@@ -234,7 +241,8 @@ class Trace:
         elif event.type == "LINKEDID_END" and self.first is not None:
             self.ended_at = self.ended_at or event.time
         elif event.type == "BLINDTRANSFER":
-            if value(event.extra, "transferee_channel_name") == self.caller_channel:
+            whom = value(event.extra, "transferee_channel_name")
+            if whom == self.caller_channel or person_of(whom):
                 self.sent_to = value(event.extra, "extension")
         elif event.type == "FORWARD":
             to = value(event.extra, "forward")
@@ -265,24 +273,41 @@ class Trace:
             self.first = event
             self._is_place = event.context == HELD_CONTEXT
             self.caller_channel = "" if self._is_place else event.channel
-        self.caller = self.caller or event.caller
+        self._is_withheld = self._is_withheld or withholds(event.type, event.data)
+        self.caller = "" if self._is_withheld else self.caller or event.caller
         if mark := mark_of(event):
-            self.marks.append(mark)
+            if mark.step == CALLED_STEP:
+                self.called = mark.detail
+            else:
+                self.marks.append(mark)
         elif event.type in _ENDS and not (self._is_place and self.caller_channel):
             self._see_end(event)
 
     def _see_called_back(self, event: CelEvent) -> None:
         """From when they are called the one whose place was held is the caller, and once they have
-        answered the call ends with them."""
-        if event.type == "CHAN_START" and self._calls_back:
-            self.caller_channel, self._calls_back = event.channel, False
+        answered the call ends with them.
+
+        Several servers or devices may be called for them, one beside the other: they are where one
+        answers."""
+        if self._calls_back and event.type in ("CHAN_START", "ANSWER"):
+            self.caller_channel = event.channel
+            self._calls_back = event.type != "ANSWER"
         elif event.channel == self.caller_channel and event.type in _ENDS:
             if self.legs[event.channel].answered:
                 self._see_end(event)
             else:
                 self.caller_channel = ""
         elif (mark := mark_of(event)) and mark.step == BACK_STEP:
+            self._calls_back = True  # a member that is a telephone itself, as they were once
+
+    def _see_mark_of_half(self, mark: Mark) -> None:
+        """A queue rings people by `Local` channels. Of one the half towards the caller begins the
+        call back, and the half towards the phone is who is sent on by a transfer: it goes the
+        caller's further way."""
+        if self._is_place and mark.step == BACK_STEP:
             self._calls_back = True
+        elif mark.step not in (BACK_STEP, CALLED_STEP):
+            self.marks.append(mark)
 
     def _see_end(self, event: CelEvent) -> None:
         # In any order: Asterisk stamps the last events of a channel with one time.
@@ -317,7 +342,7 @@ class Trace:
 
     def _see_peer(self, peer: str, bridge: str, time: datetime) -> None:
         """Somebody who is in the bridge; who came there in another call is only seen so."""
-        if peer in self._bridges or peer in self.legs or not peer.startswith(TELEPHONE):
+        if peer in self._bridges or peer in self.legs or not peer.startswith(TECHNOLOGY):
             return
         self._bridges[peer] = bridge
         if self.first is None or peer != self.first.channel:
@@ -333,7 +358,7 @@ class Trace:
             place = self._bridges.get(channel)
             answered = leg.answered and not leg.ended and channel != self.caller_channel
             if answered and place in reached:
-                return reached[place] or leg.endpoint
+                return reached[place] or extension_of(leg.endpoint)
         return None
 
     def _reached(self, bridge: str) -> dict[str, str]:

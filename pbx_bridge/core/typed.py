@@ -14,7 +14,9 @@ from collections.abc import Callable, Container
 
 from pbx_bridge.core import numbers
 from pbx_bridge.core.call import Call
-from pbx_bridge.core.model import Plan
+from pbx_bridge.core.classes import classify
+from pbx_bridge.core.countries import Class
+from pbx_bridge.core.model import Dialling, Plan
 from pbx_bridge.core.stepid import StepId
 
 PIN_RIGHT, PIN_WRONG = "right", "wrong"
@@ -34,6 +36,8 @@ _ASK_EXTENSIONS = (EXTENSION_ASKED, STAND_IN_ASKED, COVER_ASKED)
 _RUN = re.compile(r"[0-9]{5,}", re.ASCII)
 _TELEPHONE = re.compile(r"0[0-9]{6,16}", re.ASCII)
 """No PIN of ours begins with 0; the older ones that do have six digits."""
+_WITHOUT_PREFIX = re.compile(r"[0-9]{8}", re.ASCII)
+"""Of Norway and Denmark."""
 
 
 def pin_asked(call: Call) -> str | None:
@@ -58,14 +62,17 @@ def kept(call: Call, result: str, plan: Plan, pin_of: Callable[[str], str]) -> s
     if any(last.begins_with(asked) for asked in _ASK_EXTENSIONS):
         return result if result in plan.people else UNREAD
     if last == NUMBER_ASKED:
-        return result if is_number(result, plan.people) else UNREAD
+        return result if is_number(result, plan.people, plan.dialling) else UNREAD
     return UNREAD if _RUN.search(result) else result
 
 
-def is_number(digits: str, people: Container[str] = ()) -> bool:
+def is_number(digits: str, people: Container[str] = (), dialling: Dialling | None = None) -> bool:
     """Whether the digits are an extension of `people`, or a telephone number outside in national
-    or international form."""
-    return digits in people or _TELEPHONE.fullmatch(digits) is not None
+    or international form; in a country without a trunk prefix one as long as no PIN is."""
+    if digits in people or _TELEPHONE.fullmatch(digits) is not None:
+        return True
+    plain = dialling is not None and not dialling.trunk_prefix
+    return plain and _WITHOUT_PREFIX.fullmatch(digits) is not None
 
 
 def dialled(call: Call, plan: Plan) -> str:
@@ -73,7 +80,7 @@ def dialled(call: Call, plan: Plan) -> str:
     is_code = call.dialled.startswith(("*", "#"))
     if not is_code and (not call.phone or numbers.target(call.dialled, plan) is not None):
         return call.dialled
-    if numbers.classify(call.dialled, plan.dialling) is not numbers.Class.UNKNOWN:
+    if classify(call.dialled, plan.dialling) is not Class.UNKNOWN:
         return call.dialled
     return _hidden(call.dialled, plan.people)
 

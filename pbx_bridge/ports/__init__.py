@@ -5,7 +5,11 @@ held to the same contract suite.
 """
 
 from pbx_bridge.ports.asterisk import (
+    Barrier,
+    CallRefused,
     Done,
+    EmergencyDialled,
+    Lamps,
     Logs,
     Mailboxes,
     Messages,
@@ -16,9 +20,13 @@ from pbx_bridge.ports.asterisk import (
     Phones,
     QueueMember,
     Rewired,
+    Sounded,
     Switch,
     Taken,
     Telephony,
+    TrunkEvent,
+    TrunkFailed,
+    Trunks,
 )
 from pbx_bridge.ports.errors import (
     Ill,
@@ -47,14 +55,18 @@ from pbx_bridge.ports.world import (
 )
 
 __all__ = [
+    "Barrier",
+    "CallRefused",
     "Clock",
     "Done",
+    "EmergencyDialled",
     "Entry",
     "Finding",
     "Ill",
     "Journal",
     "JournalDamaged",
     "JournalUnavailable",
+    "Lamps",
     "Letter",
     "Logs",
     "Mail",
@@ -74,10 +86,14 @@ __all__ = [
     "QueueMember",
     "Record",
     "Rewired",
+    "Sounded",
     "Speech",
     "SpeechFailed",
     "Storage",
     "Switch",
     "Taken",
     "Telephony",
+    "TrunkEvent",
+    "TrunkFailed",
+    "Trunks",
 ]

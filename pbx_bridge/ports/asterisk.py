@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from pbx_bridge.core.blocks import OpenChannel
 from pbx_bridge.core.mailboxes import Message
+from pbx_bridge.core.state import Sighting
 from pbx_bridge.core.waiting import Waiters
 
 
@@ -57,17 +59,21 @@ class Telephony(Protocol):
         """Set `variables` and send the channel to extension `step` of the step context."""
         ...
 
-    async def message(self, extension: str, text: str) -> None:
-        """Show `text` on somebody's phone (SIP MESSAGE).
+    async def message(self, endpoints: Sequence[str], text: str) -> None:
+        """Show `text` on somebody's phones (SIP MESSAGE), of which `endpoints` are all.
 
-        Raises `NoticeDelayed` while no phone of theirs is registered, `PbxUnavailable`.
+        Raises `NoticeDelayed` while none of them is registered, `PbxUnavailable`.
         """
         ...
 
     async def ring_up(
-        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+        self,
+        endpoints: Sequence[str],
+        variables: Mapping[str, str],
+        seconds: int,
+        shown: tuple[str, str],
     ) -> None:
-        """Ring somebody's phone on the exchange's own behalf.
+        """Ring somebody's phones, of which `endpoints` are all, on the exchange's own behalf.
 
         On answer the channel enters the announce context with `variables`. `shown` is the
         number and the name that the phone displays. Returns when the phone has been called,
@@ -82,6 +88,8 @@ class QueueMember:
 
     queue: str
     interface: str
+    state: str = ""
+    """Where their state is read, "" where it is the interface's own."""
 
 
 class Switch(Protocol):
@@ -134,6 +142,14 @@ class Rewired(StrEnum):
     REWIRED = "rewired"
 
 
+@dataclass(frozen=True, slots=True)
+class Sounded:
+    """A device has talked, or refused a call for want of sound in common."""
+
+    endpoint: str
+    agreed: bool
+
+
 PhoneEvent = Missed | Taken | Rewired
 
 
@@ -144,8 +160,19 @@ class Phones(Protocol):
         """Yield what happens, over every reconnection; what was missed is one `REWIRED`."""
         ...
 
+    def sound_events(self) -> AsyncIterator[Sounded]:
+        """Yield which devices talk and which can't; those that refuse are told each time."""
+        ...
+
     async def reachable(self) -> frozenset[str]:
-        """Extensions with a phone that is registered and answers to Asterisk.
+        """Endpoints of devices that are registered and answer to Asterisk.
+
+        Raises `PbxUnavailable`.
+        """
+        ...
+
+    async def calls(self) -> Mapping[str, str]:
+        """The endpoint of each answered call of a telephone or trunk, by channel.
 
         Raises `PbxUnavailable`.
         """
@@ -160,6 +187,120 @@ class Phones(Protocol):
 
         Raises `PbxUnavailable`.
         """
+        ...
+
+
+class Barrier(Protocol):
+    """What keeps lost telephones away from Asterisk, with and without a bridge (AMI, SIP).
+
+    All of it raises `PbxUnavailable`.
+    """
+
+    async def wait_rewired(self) -> None:
+        """Return when telephones have come or gone since it returned last."""
+        ...
+
+    async def seen(self) -> Sequence[Sighting]:
+        """Every telephone that has registered, now, and whether it answers."""
+        ...
+
+    async def remembered(self) -> Sequence[Sighting]:
+        """What `remember` was given, the last of each telephone."""
+        ...
+
+    async def remember(self, sighting: Sighting) -> None:
+        """Keep where a telephone was seen, over restarts of bridge and Asterisk."""
+        ...
+
+    async def passwords(self) -> Mapping[str, str]:
+        """By endpoint, those that hold in place of the configuration's."""
+        ...
+
+    async def set_password(self, endpoint: str, password: str) -> None:
+        """Have another password hold from this moment on, whatever the configuration says."""
+        ...
+
+    async def clear_password(self, endpoint: str) -> None:
+        """Have the configuration's hold again."""
+        ...
+
+    async def barred_mobiles(self) -> frozenset[str]:
+        """Numbers that may not be rung for people of the plan."""
+        ...
+
+    async def bar_mobile(self, number: str, *, barred: bool) -> None:
+        """Have a mobile not be rung any more, or again."""
+        ...
+
+    async def unregister(self, endpoint: str, password: str) -> None:
+        """Forget where a telephone is; `password` is the one that holds now."""
+        ...
+
+    async def channels(self) -> Sequence[OpenChannel]:
+        """Every channel there is."""
+        ...
+
+    async def hang_up(self, channel: str) -> None:
+        """End a channel; one that has ended is no error."""
+        ...
+
+
+class Lamps(Protocol):
+    """Our part of what the lamps of telephones show (AMI, ARI).
+
+    All of it raises `PbxUnavailable`, `PbxRejected`, `ProtocolError`.
+    """
+
+    async def lit(self) -> Mapping[str, str]:
+        """The state of every lamp that was ever set, in Asterisk's words."""
+        ...
+
+    async def light(self, name: str, state: str) -> None:
+        """Set one; whoever has subscribed is told, and it is so after a restart, too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyDialled:
+    """An emergency number is being called."""
+
+    call: str
+    """Asterisk's id of the call."""
+    channel: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkFailed:
+    """A call was refused, or left without a sign, by a trunk."""
+
+    trunk: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """A request was refused as nobody's whom the exchange knows."""
+
+    address: str
+    """Of whoever has sent it."""
+
+
+TrunkEvent = EmergencyDialled | TrunkFailed | CallRefused | Rewired
+
+
+class Trunks(Protocol):
+    """The ways to the public network as Asterisk sees them (AMI)."""
+
+    def trunk_events(self) -> AsyncIterator[TrunkEvent]:
+        """Yield what happens, over every reconnection; `REWIRED` where it has to be looked."""
+        ...
+
+    async def unreachable(self) -> frozenset[str]:
+        """Trunks a server of which leaves questions unanswered. Raises `PbxUnavailable`."""
+        ...
+
+    async def registered(self) -> frozenset[str]:
+        """Trunks whose operator has let us in. Raises `PbxUnavailable`."""
         ...
 
 

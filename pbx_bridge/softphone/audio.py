@@ -20,8 +20,8 @@ SILENCE_LEVEL = 150
 _BLOCK = RATE_HZ  # parts of the prompt that may each lie a little early or late
 _DRIFT = 40  # samples by which a part may be displaced: 5 ms
 _WINDOW = 160
-_HICCUP = range(640, 3200)
-"""Samples of a pause that a player makes who had no time for a moment, 80 to 400 ms: from 80 ms on
+_HICCUP = range(640, 4800)
+"""Samples of a pause that a player makes who had no time for a moment, 80 to 600 ms: from 80 ms on
 Asterisk sets its timestamps anew (res_rtp_asterisk, MAX_TIMESTAMP_SKEW)."""
 _SURE = 0.95  # likeness of a sound without such a pause in it
 

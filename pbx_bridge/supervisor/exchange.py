@@ -21,9 +21,6 @@ from pbx_bridge.supervisor.ports import doors, not_held
 from pbx_bridge.supervisor.preparing import PortsTaken, prepare
 from pbx_bridge.supervisor.started import Started, keep
 
-ASTERISKS = ("SIP", "ARI", "AMI")
-"""Doors that Asterisk itself opens."""
-
 
 class Exchange:
     """Both processes, and where they are."""
@@ -45,7 +42,7 @@ class Exchange:
             await self.asterisk.ready()
         else:
             await self.asterisk.start()
-        wanted = [one for one in doors(self.settings, 0) if one.name in ASTERISKS]
+        wanted = [one for one in doors(self.settings, 0) if one.by_asterisk]
         if taken := await asyncio.to_thread(not_held, wanted, self.asterisk.pid):
             await self.asterisk.stop()
             raise PortsTaken("\n".join(taken))

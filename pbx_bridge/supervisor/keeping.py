@@ -16,6 +16,7 @@ import structlog
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.operations import Operations
+from pbx_bridge.asterisk import names
 from pbx_bridge.asterisk.astdb import keep_copy
 from pbx_bridge.bootstrap import changes, control_socket
 from pbx_bridge.core.call import Why
@@ -36,6 +37,8 @@ STEADY_S = 60.0
 BOUNDS_INTERVAL_S = 5.0
 TELL_INTERVAL_S = 5.0
 RENDER_AGAIN_S = 10.0
+NAMES_AGAIN_S = 300.0
+"""Operators' names are looked up anew as often: their addresses may change."""
 LONGEST_WHY = 200
 
 log = structlog.get_logger(__name__)
@@ -53,6 +56,7 @@ class Supervisor:
         self.bridge_ready = asyncio.Event()
         """Set while the bridge decides."""
         self._reload = asyncio.Event()
+        self._next_render: asyncio.TimerHandle | None = None
         self._sources: tuple[Path, ...] = ()
         """Of the configuration, as they were when it was read last."""
 
@@ -196,13 +200,22 @@ class Supervisor:
             changed = await asyncio.to_thread(render_into, settings.etc, site, settings)
             if changed:
                 await self._exchange.asterisk.console("core reload")
+            if names.has_names(site.plan):
+                self._render_in(NAMES_AGAIN_S)
         except Exception as error:  # whatever it is, Asterisk goes on with what it has
             self._state.trouble(
                 Part.CONFIGURATION, f"Asterisk keeps the configuration that it has: {error}"
             )
-            asyncio.get_running_loop().call_later(RENDER_AGAIN_S, self._reload.set)
+            self._render_in(RENDER_AGAIN_S)
         else:
             self._state.well(Part.CONFIGURATION)
+
+    def _render_in(self, seconds: float) -> None:
+        """Once, whoever wants it."""
+        if self._next_render is not None:
+            self._next_render.cancel()
+        loop = asyncio.get_running_loop()
+        self._next_render = loop.call_later(seconds, self._reload.set)
 
     async def _keep_bounds(self) -> None:
         logs = bounds(self._exchange.bridge.log_file, self._exchange.settings.log)

@@ -9,12 +9,14 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import ip_address
+from itertools import chain
 from pathlib import Path
 
 from pbx_bridge.asterisk.settings import Settings
 
-ANYWHERE = "00000000"
+ANYWHERE = ("0" * 8, "0" * 32)
+"""Of IPv4, and of IPv6, which may be IPv4 as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +31,40 @@ class Door:
     """Of the command line; 0 takes any free port."""
     key: str
     """In config.yaml."""
+    by_asterisk: bool = True
+    """Whether Asterisk opens it."""
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Of its address."""
+        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
 
 def doors(settings: Settings, operations_port: int) -> tuple[Door, ...]:
     """Every port that is taken by one exchange, but for those of sound, which Asterisk tries."""
     tcp, control = socket.SOCK_STREAM, settings.control_host
     return (
-        Door(
-            *("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM),
-            *("--sip-port", "asterisk: sip_port"),
-        ),
+        *_of_sip(settings),
         Door("ARI", control, settings.http_port, tcp, "--ari-port", "asterisk: ari_port"),
         Door("AMI", control, settings.ami_port, tcp, "--ami-port", "asterisk: ami_port"),
-        Door("FastAGI", control, settings.fastagi_port, tcp, "--agi-port", "agi_port"),
-        Door("operations", control, operations_port, tcp, "--operations-port", "operations: port"),
+        Door("FastAGI", control, settings.fastagi_port, tcp, "--agi-port", "agi_port", False),
+        Door(
+            *("operations", control, operations_port, tcp),
+            *("--operations-port", "operations: port", False),
+        ),
     )
+
+
+def _of_sip(settings: Settings) -> Iterator[Door]:
+    ways = (
+        ("SIP", settings.sip_port, socket.SOCK_DGRAM, "sip_port"),
+        ("SIP over TCP", settings.sip_tcp_port, socket.SOCK_STREAM, "tcp_port"),
+        ("SIP over TLS", settings.sip_tls_port, socket.SOCK_STREAM, "tls_port"),
+    )
+    for host in filter(None, (settings.sip_host, settings.sip_host6)):
+        for name, port, kind, key in ways:
+            if port is not None:
+                yield Door(name, host, port, kind, "--sip-port", f"asterisk: {key}")
 
 
 def clashes(wanted: Iterable[Door]) -> list[str]:
@@ -74,7 +95,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 def _clash(door: Door) -> str | None:
     where = _where(door)
     try:
-        with socket.socket(socket.AF_INET, door.kind) as probe:
+        with socket.socket(door.family, door.kind) as probe:
             if door.kind is socket.SOCK_STREAM:
                 # Connections that ended a moment ago are no clash, for Asterisk neither.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -85,7 +106,8 @@ def _clash(door: Door) -> str | None:
         if error.errno == errno.EADDRINUSE:
             return _taken(door)
         if error.errno == errno.EADDRNOTAVAIL:
-            return f"{where}: this machine has no such address; see asterisk: host in config.yaml"
+            key = "host" if door.family is socket.AF_INET else "host_ipv6"
+            return f"{where}: this machine has no such address; see asterisk: {key} in config.yaml"
         if error.errno == errno.EACCES:
             return f"{where} is below 1024, which needs root; use {door.option} with another one"
         raise
@@ -115,13 +137,28 @@ def _who(door: Door) -> str | None:
 
 def _inodes(door: Door) -> Iterator[str]:
     table = "udp" if door.kind is socket.SOCK_DGRAM else "tcp"
-    address = IPv4Address(door.host).packed[::-1].hex().upper()
-    for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+    tables = [Path(f"/proc/net/{table}"), Path(f"/proc/net/{table}6")]
+    address = _as_in_proc(door.host)
+    for line in chain.from_iterable(_lines(one) for one in tables):
         fields = line.split()
         host, _, port = fields[1].partition(":")
         listens = door.kind is socket.SOCK_DGRAM or fields[3] == "0A"
-        if listens and int(port, 16) == door.port and host in (address, ANYWHERE):
+        if listens and int(port, 16) == door.port and host in (address, *ANYWHERE):
             yield fields[9]
+
+
+def _lines(table: Path) -> list[str]:
+    """Of a table of sockets; none where the machine has no IPv6."""
+    with contextlib.suppress(FileNotFoundError):
+        return table.read_text().splitlines()[1:]
+    return []
+
+
+def _as_in_proc(address: str) -> str:
+    """An address in words of 32 bits, each with its bytes turned round."""
+    packed = ip_address(address).packed
+    words = (packed[at : at + 4][::-1] for at in range(0, len(packed), 4))
+    return b"".join(words).hex().upper()
 
 
 def _opened(process: Path) -> Iterator[str]:

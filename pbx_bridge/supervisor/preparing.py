@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pbx_bridge.adapters.clock import SystemClock
-from pbx_bridge.asterisk import locate, quiet, secrets
+from pbx_bridge.asterisk import certificates, locate, names, quiet, secrets
 from pbx_bridge.asterisk.render import render, write
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.asterisk.version import has_broadcast
@@ -64,7 +64,10 @@ class Wanted:
             deployment = self.deployment()
         except ConfigError:
             return (self.config,)
-        return (self.config, deployment.dialplan, deployment.voicemail)
+        written = (self.config, deployment.dialplan, deployment.voicemail)
+        held = deployment.state / SECRETS
+        passwords = (held,) if held.exists() else ()
+        return (*written, *passwords, *certificates.sources(deployment))
 
     def site(self) -> Site:
         """All that technicians wrote. Raises `ConfigError`."""
@@ -88,7 +91,12 @@ def prepare(site: Site, say: Say, clock: datetime | None = None) -> Started:
     if taken := clashes(doors(settings, operations_port)):
         raise PortsTaken("\n".join(taken))
     made = Started(found.program, str(found.version), settings, operations_port)
-    render_into(settings.etc, site, settings, {NAME: written(made)})
+    render_into(settings.etc, site, settings, {NAME: written(made)}, anew=False)
+    for name in secrets.trunks_without(deployment.state / SECRETS, site.plan):
+        say(
+            f'THE TRUNK "{name}" HAS NO PASSWORD, and its operator may let no call out: write it '
+            f'behind "trunks" into {deployment.state / SECRETS}, then `pbx-bridge reload`.'
+        )
     return made
 
 
@@ -102,6 +110,10 @@ def settings_for(
         folder=deployment.state / "asterisk",
         sip_host=deployment.host,
         sip_port=deployment.sip_port or free_port(socket.SOCK_DGRAM),
+        sip_tcp_port=_opened(deployment.doors.tcp_port),
+        sip_tls_port=_opened(deployment.doors.tls_port),
+        sip_host6=deployment.doors.ipv6,
+        opus=found.opus,
         http_port=deployment.ari_port or free_port(),
         ami_port=deployment.ami_port or free_port(),
         fastagi_port=deployment.agi_port or free_port(),
@@ -121,19 +133,33 @@ def settings_for(
     return replace(settings, rtp_first=first, rtp_last=first + RTP_PORTS - 1)
 
 
+def _opened(port: int | None) -> int | None:
+    """A door's port, a free one for 0, None where it is closed."""
+    return free_port() if port == 0 else port
+
+
 def render_into(
-    folder: Path, site: Site, settings: Settings, also: Mapping[str, str] | None = None
+    folder: Path,
+    site: Site,
+    settings: Settings,
+    also: Mapping[str, str] | None = None,
+    *,
+    anew: bool = True,
 ) -> bool:
     """Write Asterisk's configuration for a site into `folder`, and `also` these files with it, all
-    or nothing; whether any has changed.
+    or nothing; whether any has changed. Not `anew`: operators' names whose addresses are known
+    aren't looked up, which may take long.
 
-    Raises `Unwritable`, `SecretsUnreadable`, `OSError`; the files are then as they were.
+    Raises `Unwritable`, `SecretsUnreadable`, `ConfigError` (of a certificate), `OSError`; the files
+    are then as they were.
     """
     settings.make_folders()
     quiet.fill(settings.quiet)
     held = secrets.load(site.deployment.state / SECRETS, site.plan)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return write({**render(site.plan, settings, held), **(also or {})}, folder)
+    plan = names.with_addresses(site.plan, site.deployment.state / names.FILE, anew=anew)
+    made = {**render(plan, settings, held), **certificates.files(site.deployment, settings)}
+    return write({**made, **(also or {})}, folder)
 
 
 def _has_room(state: Path) -> None:

@@ -37,6 +37,9 @@ class Started:
         return Running(
             sip_host=settings.sip_host,
             sip_port=settings.sip_port,
+            sip_tcp_port=settings.sip_tcp_port,
+            sip_tls_port=settings.sip_tls_port,
+            sip_host6=settings.sip_host6,
             control_host=settings.control_host,
             http_port=settings.http_port,
             ami_port=settings.ami_port,

@@ -47,6 +47,7 @@ class Block:
     """Bytes that are not UTF-8 (callers' names may hold any) are U+FFFD."""
 
 
+_SENDER = re.compile(r"(?m)^RemoteAddress: IPV[46]/\w+/([0-9A-Fa-f:.]+)/")
 Received = Banner | Block
 
 
@@ -54,6 +55,14 @@ def event_name(text: str) -> str:
     """The event that the text of a block is, "" for a response."""
     first = text.partition("\r\n")[0]
     return first.removeprefix("Event: ") if first.startswith("Event: ") else ""
+
+
+def sender(text: str) -> str:
+    """The address that the request of a security event came from, "" where it has none.
+
+    Asterisk writes `RemoteAddress: IPV4/UDP/192.0.2.10/5060` (security_events.c)."""
+    found = _SENDER.search(text)
+    return found[1] if found else ""
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> bytes:

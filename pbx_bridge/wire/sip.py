@@ -5,13 +5,16 @@ SIPp does the signalling; this reads the messages that it hands on.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from pbx_bridge.wire.rtp import Codec
 
+_HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _ADDRESS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<?sips?:(?:([^@>;]*)@)?[^>]*')
 
 
@@ -98,6 +101,34 @@ def waiting(body: str) -> Waiting:
     voice = re.search(r"(?mi)^Voice-Message:[ \t]*(\d{1,9})/(\d{1,9})", body)
     new, heard = (int(voice[1]), int(voice[2])) if voice else (0, 0)
     return Waiting(lit[1].lower() == "yes", new, heard)
+
+
+def in_uri(address: str) -> str:
+    """An address as it stands in front of a port (RFC 3986): one of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
+def authorization(user: str, password: str, method: str, uri: str, challenge: str) -> str:
+    """The value of an Authorization header that answers `challenge` (of WWW-Authenticate) with
+    `qop=auth` (RFC 7616, RFC 8760). Raises `BadMessage` for a challenge of another kind."""
+    told = {key.lower(): value for key, value in re.findall(r'(\w+)="?([^",]+)"?', challenge)}
+    algorithm = told.get("algorithm", "MD5")
+    if algorithm not in _HASHES or not {"realm", "nonce"} <= told.keys():
+        raise BadMessage(f"not a challenge that can be answered: {challenge[:80]!r}")
+
+    def hashed(text: str) -> str:
+        return _HASHES[algorithm](text.encode()).hexdigest()
+
+    own = secrets.token_hex(8)
+    proof = hashed(f"{user}:{told['realm']}:{password}")
+    asked = hashed(f"{method}:{uri}")
+    response = hashed(f"{proof}:{told['nonce']}:00000001:{own}:auth:{asked}")
+    opaque = f', opaque="{told["opaque"]}"' if "opaque" in told else ""
+    return (
+        f'Digest username="{user}", realm="{told["realm"]}", nonce="{told["nonce"]}", '
+        f'uri="{uri}", response="{response}", algorithm={algorithm}, qop=auth, '
+        f'nc=00000001, cnonce="{own}"{opaque}'
+    )
 
 
 def user_part(number: str) -> str:

@@ -70,6 +70,8 @@ class FakeAri:
         self.on_sent_on: Callable[[FakeChannel], Awaitable[Any]] | None = None
         """What Asterisk does with a channel that was sent into the dialplan."""
         self.allowed: set[str] | None = None
+        self.registered: set[str] = set()
+        """Endpoints that are."""
 
     @property
     def socket(self) -> web.WebSocketResponse:
@@ -145,6 +147,14 @@ class FakeAri:
                 return 200, {"ping": "pong"}
             case ["events", "claim"]:
                 return await self._claimed(query["channelId"]), None
+            case ["endpoints", "PJSIP", name]:
+                return 200, {"state": "online" if name in self.registered else "offline"}
+            case ["endpoints", "PJSIP", name, "sendMessage"]:
+                return 202, None
+            case ["channels"]:
+                return 200, {}
+            case ["channels", channel]:
+                return (200, {}) if channel in self.channels else (404, None)
             case ["channels", channel, what]:
                 status = self._commanded(channel, what, query, body)
                 if what == "continue" and status == 204 and self.on_sent_on is not None:

@@ -20,7 +20,7 @@ from adapters.fake_ari import (
 from structlog.testing import capture_logs
 
 from pbx_bridge.adapters.ari.telephony import MOST_WAITING, Dialect
-from pbx_bridge.ports import Done, PbxRejected, PbxUnavailable, ProtocolError
+from pbx_bridge.ports import Done, NoticeDelayed, PbxRejected, PbxUnavailable, ProtocolError
 
 PLAIN = Dialect(over_websocket=False, many_variables=False)
 WITHOUT_MANY = Dialect(over_websocket=True, many_variables=False)
@@ -74,6 +74,26 @@ async def test_a_refused_variable_is_told_although_the_channel_has_gone_on() -> 
         fake.status = {}
         await fake.enter(FakeChannel("17.2"))
         assert await ari.proceed("17.2", "ring", {"PBX_CALL": "v1 sv"}) is Done.DONE
+
+
+@pytest.mark.parametrize("dialect", [Dialect(), WITHOUT_MANY])
+async def test_f09_a_variable_is_refused_to_one_who_has_just_hung_up(dialect: Dialect) -> None:
+    """Asterisk answers 400 then; while the channel is there it means what it says."""
+    async with linked(dialect=dialect) as (fake, ari):
+        fake.status = {"/variable": 400}
+
+        async def hang_up(channel: FakeChannel) -> None:
+            del fake.channels[channel.id]
+
+        await fake.enter(FakeChannel("17.1"))
+        with pytest.raises(ProtocolError, match="400 as the test says"):
+            await ari.proceed("17.1", "ring", {"PBX_CALL": "v1 sv"})
+        await fake.enter(FakeChannel("17.2"))
+        if dialect.many_variables:
+            fake.on_sent_on = hang_up
+        else:
+            del fake.channels["17.2"]
+        assert await ari.proceed("17.2", "ring", {"PBX_CALL": "v1 sv"}) is Done.GONE
 
 
 async def test_f10_an_answer_with_a_body_of_nonsense_still_has_its_status() -> None:
@@ -275,3 +295,36 @@ async def test_f12_an_asterisk_that_hangs_does_not_hold_the_bridge_at_its_end() 
             fake.silent = True
             began = time.monotonic()
         assert time.monotonic() - began < 1.5
+
+
+async def test_a_text_is_shown_on_all_devices_of_a_person_that_are_there() -> None:
+    async with linked() as (fake, ari):
+        fake.registered = {"104", "104-dect", "105"}
+        await ari.message(("104", "104-softphone", "104-dect"), "Åter 14.30")
+        shown = [path for path in fake.paths() if path.endswith("sendMessage")]
+        assert shown == [f"endpoints/PJSIP/{one}/sendMessage" for one in ("104", "104-dect")]
+        fake.registered = {"105"}
+        with pytest.raises(NoticeDelayed, match="no phone of 104 is registered"):
+            await ari.message(("104", "104-softphone"), "Åter 14.30")
+
+
+async def test_all_devices_of_a_person_are_rung_up_as_one() -> None:
+    async with linked() as (fake, ari):
+        with pytest.raises(NoticeDelayed):
+            await ari.ring_up(("104", "104-softphone"), {}, 30, ("101", "Anna Berg"))
+        assert "channels" not in fake.paths()
+        fake.registered = {"104-softphone"}
+        await ari.ring_up(("104", "104-softphone"), {"PBX_PHONE": "104"}, 30, ("101", "Anna Berg"))
+        (query,) = [query for _, path, query in fake.requests if path == "channels"]
+        assert query["endpoint"] == "Local/104@pbx-bridge-devices/n"
+        assert query["callerId"] == '"Anna Berg" <101>'
+
+
+async def test_who_was_sent_on_by_a_queues_channel_is_the_same_call() -> None:
+    """The channel isn't the caller's own, whose call the record and the journal go by."""
+    async with linked() as (fake, ari):
+        await fake.call(FakeChannel("17.3", shown={"PBX_LINKED": "17.1"}))
+        await fake.call(FakeChannel("17.4"))
+        first, second = await next_offer(ari), await next_offer(ari)
+        assert (first.channel, first.linkedid) == ("17.3", "17.1")
+        assert second.linkedid == "17.4"

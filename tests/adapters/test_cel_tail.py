@@ -95,7 +95,7 @@ async def test_f23_what_a_caller_chose_is_kept_without_what_could_deceive(
     assert await tail.catch_up() == 2
     with store.reader() as connection:
         events = list(read_cel(connection))
-    assert [one.caller for one in events] == ["04017954709541"] * 2
+    assert [one.caller for one in events] == [""] * 2, "as the dialplan does: no number"
     assert events[0].exten == "018�000101��Action: Originate"
     assert events[1].exten == "*95*0401234567*?#"
     assert all("".join(one[1:]).isprintable() for one in events)
@@ -367,3 +367,16 @@ async def test_trouble_does_not_end_the_following(
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_withheld_callers_number_is_not_kept(
+    path: Path, store: Database, tail: CelTail
+) -> None:
+    first = line(1).replace('"040\r\n""1795470954.1""\n"', '"+358457111445"')
+    other = first.replace(f'"{START_S}.1"', f'"{START_S}.2"')
+    withheld = line(2).replace("EVENT_2", "PBX_WITHHELD")
+    append(path, first + other + withheld)
+    assert await tail.catch_up() == 3
+    with store.reader() as connection:
+        kept = {one.uniqueid: one.caller for one in read_cel(connection)}
+    assert kept == {f"{START_S}.1": "", f"{START_S}.2": "+358457111445"}

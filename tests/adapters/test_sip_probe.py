@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from pbx_bridge.adapters import sip as module
-from pbx_bridge.adapters.sip import SipProbe
+from pbx_bridge.adapters.sip import SipDoor, SipProbe
 from pbx_bridge.ports import PbxUnavailable
-from pbx_bridge.wire import sip
+from pbx_bridge.supervisor.ports import free_port
+from pbx_bridge.wire import sip, x509
 
 Answer = Callable[[sip.Message, int], bytes | None]
 
@@ -42,7 +47,8 @@ async def exchange(answer: Answer) -> AsyncIterator[tuple[Exchange, SipProbe]]:
         lambda: Exchange(answer), local_addr=("127.0.0.1", 0)
     )
     try:
-        yield one, SipProbe("127.0.0.1", wire.get_extra_info("sockname")[1], "0123abcd")
+        port = wire.get_extra_info("sockname")[1]
+        yield one, SipProbe([SipDoor("udp", "127.0.0.1", port)], "0123abcd")
     finally:
         wire.close()
 
@@ -82,3 +88,47 @@ async def test_silence_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(PbxUnavailable, match="does not answer: no phone can reach"):
             await probe.ping()
     assert len(one.asked) > 1
+
+
+async def answers_streams(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes
+) -> None:
+    asked = sip.parse((await reader.readuntil(b"\r\n\r\n")).decode())
+    assert "SIP/2.0/TCP" in asked.headers["via"] or "SIP/2.0/TLS" in asked.headers["via"]
+    writer.write(answer)
+    await writer.drain()
+    writer.close()
+
+
+def tls(folder: Path) -> ssl.SSLContext:
+    certificate, key = x509.make(["127.0.0.1"], datetime.now(UTC))
+    (folder / "c").write_bytes(certificate)
+    (folder / "k").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "c", folder / "k")
+    return context
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_the_doors_of_tcp_and_tls_are_asked_too(transport: str, tmp_path: Path) -> None:
+    server = await asyncio.start_server(
+        partial(answers_streams, answer=named("pbx-bridge/0123abcd")),
+        *("127.0.0.1", 0),
+        ssl=tls(tmp_path) if transport == "tls" else None,
+    )
+    async with server, exchange(lambda *_: named("pbx-bridge/0123abcd")) as (one, _):
+        assert one._wire is not None
+        udp = SipDoor("udp", *one._wire.get_extra_info("sockname"))
+        door = SipDoor(transport, *server.sockets[0].getsockname())
+        told = await SipProbe([udp, door], "0123abcd").ping()
+        assert told == f"answers at {udp}, {door} ({transport})"
+        with pytest.raises(PbxUnavailable, match="is not this exchange"):
+            await SipProbe([door], "ffffffff").ping()
+    with pytest.raises(PbxUnavailable, match=f"{door.port} .{transport}. can't be asked"):
+        await SipProbe([door], "0123abcd").ping()
+
+
+async def test_an_address_of_ipv6_is_asked_and_written_in_brackets() -> None:
+    door = SipDoor("tcp", "::1", free_port())
+    with pytest.raises(PbxUnavailable, match=rf"SIP at \[::1\]:{door.port} "):
+        await SipProbe([door], "0123abcd").ping()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from core.plans import DAY, EXCHANGE, at, attended, changed_line
+from core.plans import DAY, EXCHANGE, at, attended, changed_line, changed_person
 from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
 from fakes.phones import FakePhones
@@ -17,7 +17,7 @@ from pbx_bridge.app.attending import Attending
 from pbx_bridge.app.office import Office
 from pbx_bridge.core import alarms
 from pbx_bridge.core.commands import SignIn
-from pbx_bridge.core.model import Shift
+from pbx_bridge.core.model import Device, Shift
 from pbx_bridge.core.state import Exchange, Loss, Lost
 from pbx_bridge.ports import Missed, Taken
 
@@ -74,6 +74,35 @@ async def test_f26_a_phone_that_dies_raises_the_alarm_and_one_that_is_back_clear
         town.phones.tell()
         await town.until(lambda: town.short == {})
     assert town.office.exchange.losses == {}
+
+
+async def test_s18_who_talks_on_a_phone_that_has_vanished_is_missing_until_that_call_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also while the phone has come back, which knows nothing of the call, and while another one of
+    theirs is there: Asterisk takes them for busy."""
+    monkeypatch.setattr(attending, "SUSPECT_LOOK_S", 0.01)
+    two = changed_person("111", devices=(Device("desk"), Device("softphone")))
+    async with running(Town(two)) as town:
+        town.phones.there |= {"111-softphone"}
+        town.phones.talking = {
+            "PJSIP/111-softphone-1": "111-softphone",
+            "PJSIP/operator-2": "operator",
+        }
+        town.phones.tell()
+        await asyncio.sleep(0.05)
+        assert town.short == {}, "it is there, and talks"
+        assert not town.watch._suspects, "a trunk is nobody who could vanish"
+        town.phones.there -= {"111-softphone"}
+        town.phones.tell()
+        await town.until(lambda: town.short == {"vaxel": "unreachable"})
+        assert town.phones.stopped == [], "the other phone rings on"
+        town.phones.there |= {"111-softphone"}
+        town.phones.tell()
+        await asyncio.sleep(0.05)
+        assert town.short == {"vaxel": "unreachable"}
+        town.phones.talking = {"PJSIP/111-00000003": "111"}
+        await town.until(lambda: town.short == {})
 
 
 async def test_who_leaves_too_many_calls_in_a_row_ringing_counts_as_missing() -> None:

@@ -76,7 +76,7 @@ async def test_a_caller_is_rung_through_and_the_decision_is_journaled(town: Town
     await town.telephony.call("17.1", CALLER, PBX_DIALLED="018000101")
     step, variables = await town.telephony.next_step("17.1")
     assert step == "ring"
-    assert variables["PBX_TARGET"] == "PJSIP/101"
+    assert variables["PBX_PEOPLE"] == "101"
     assert variables["PBX_RESULT"] == ""
     assert variables["PBX_NOTE"] == "ring|person-rings|101"
     assert town.journal.events == [Decided("17.1", "018000101", "ring:101", Why.PERSON_RINGS)]
@@ -278,28 +278,6 @@ def test_the_language_is_the_phones_else_the_numbers_else_the_organisations() ->
     for dialled, phone, language in ways:
         offer = Offer("1", "1", "", {"PBX_DIALLED": dialled, "PBX_PHONE": phone}, False)
         assert arrived(offer, PLAN).language is language
-
-
-@pytest.mark.parametrize(
-    ("channel", "dialled", "phone"),
-    [
-        ("PJSIP/101-0000002a", "0457000199", "101"),
-        ("PJSIP/101-0000002a", "+358457000199", "101"),
-        ("PJSIP/101-0000002a", "018000102", ""),
-        ("PJSIP/101-0000002a", "060012345", ""),
-        ("PJSIP/101-0000002a", "*97#", ""),
-        ("PJSIP/101-0000002a", "018000123", ""),
-        ("PJSIP/operator-0000002a", "0457000199", ""),
-        ("Local/101@pbx-bridge-mobile-0000002a;1", "0457000199", ""),
-        ("", "0457000199", ""),
-    ],
-)
-def test_a_caller_whom_a_phone_sends_on_outside_is_that_phones_call(
-    channel: str, dialled: str, phone: str
-) -> None:
-    """And to nothing else: neither its codes nor its menu are theirs."""
-    variables = {"PBX_DIALLED": dialled, "BLINDTRANSFER": channel}
-    assert arrived(Offer("1", "1", "0401234567", variables, False), PLAN).phone == phone
 
 
 async def test_an_absence_is_told_in_sound_made_by_the_voice(tmp_path: Path) -> None:

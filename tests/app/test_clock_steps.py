@@ -54,6 +54,7 @@ ASKS_THE_MACHINE = {
     "cli/options.py": "the same, for a command",
     "demo.py": "the same",
     "cli/logs.py": "the times in a log",
+    "asterisk/certificates.py": "whether one of our own is over, as phones see it",
     "files.py": "the name of what is put aside",
     "adapters/backup.py": "the same",
     "asterisk/renewing.py": "the name of a copy of Asterisk",

@@ -20,23 +20,29 @@ from pbx_bridge.app import mirror as module
 from pbx_bridge.app.mirror import Mirror
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
+from pbx_bridge.core import devices
 from pbx_bridge.core.commands import CancelReferral, SetReferral, SignIn
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import PbxUnavailable, QueueMember
 
+
+def member(line: str, extension: str) -> QueueMember:
+    return QueueMember(line, devices.member(extension), devices.state(extension))
+
+
 ATTENDING = {
-    QueueMember("vaxel", "PJSIP/111"),
-    QueueMember("bygglov", "PJSIP/101"),
-    QueueMember("jour", "PJSIP/110"),
+    member("vaxel", "111"),
+    member("bygglov", "101"),
+    member("jour", "110"),
     # backups
-    QueueMember("vaxel", "PJSIP/104"),
-    QueueMember("vaxel", "PJSIP/120"),
-    QueueMember("bygglov", "PJSIP/110"),
-    QueueMember("bygglov", "PJSIP/120"),
-    QueueMember("jour", "PJSIP/103"),
-    QueueMember("jour", "PJSIP/120"),
+    member("vaxel", "104"),
+    member("vaxel", "120"),
+    member("bygglov", "110"),
+    member("bygglov", "120"),
+    member("jour", "103"),
+    member("jour", "120"),
 }
 
 
@@ -84,7 +90,7 @@ async def test_an_empty_asterisk_is_told_everything_and_then_nothing_more() -> N
     assert town.switch.entries["pbx-referral", "101/until"] == until_
     audio = town.switch.entries["pbx-referral", "101/audio-sv"]
     assert (town.speech.said(audio) or "").startswith("Anna Berg är i möte")
-    assert set(town.switch.names) == ATTENDING - {QueueMember("bygglov", "PJSIP/101")}
+    assert set(town.switch.names) == ATTENDING - {member("bygglov", "101")}
     assert town.mirror.kept.is_set()
     assert await town.mirror.keep() == 0
 
@@ -97,13 +103,13 @@ async def test_differences_are_corrected_and_nothing_else_is_touched() -> None:
     town.switch.entries["pbx-line", "vaxel/spans"] = "0-0"
     del town.switch.entries["pbx-sound", "sorry-sv"]
     town.switch.entries["not-ours", "key"] = "stays"
-    await town.switch.join(QueueMember("vaxel", "PJSIP/105"), "Elin Strand")
-    await town.switch.leave(QueueMember("jour", "PJSIP/110"))
+    await town.switch.join(member("vaxel", "105"), "Elin Strand")
+    await town.switch.leave(member("jour", "110"))
     town.mirror.wake()
     assert await town.mirror.keep() == 5
     assert town.switch.entries == {**right, ("not-ours", "key"): "stays"}
     assert set(town.switch.names) == ATTENDING
-    assert town.switch.names[QueueMember("jour", "PJSIP/110")] == "Johan Öberg"
+    assert town.switch.names[member("jour", "110")] == "Johan Öberg"
 
 
 async def test_a_command_wakes_the_mirror_and_a_cancellation_too() -> None:
@@ -115,7 +121,7 @@ async def test_a_command_wakes_the_mirror_and_a_cancellation_too() -> None:
         await town.office.obey(CancelReferral("104", by="104"))
         await until(lambda: town.referred() == set())
         await town.office.obey(SignIn("vaxel", "113", by="113"))
-        await until(lambda: QueueMember("vaxel", "PJSIP/113") in town.switch.names)
+        await until(lambda: member("vaxel", "113") in town.switch.names)
 
 
 async def test_a_change_is_told_without_reading_all_that_asterisk_holds(
@@ -221,7 +227,7 @@ async def test_the_end_of_a_referral_wakes_the_mirror() -> None:
         assert town.referred() == {"101"}
         town.clock.pass_(0.3)
         await until(lambda: town.referred() == set())
-        assert QueueMember("bygglov", "PJSIP/101") in town.switch.names
+        assert member("bygglov", "101") in town.switch.names
 
 
 async def test_an_end_that_passes_while_the_mirror_works_is_not_overslept(
@@ -291,3 +297,17 @@ async def test_a_person_who_left_the_plan_leaves_asterisk() -> None:
     await town.office.use(replace(PLAN, people=people, lines=lines, numbers=numbers))
     await town.mirror.keep()
     assert town.referred() == set()
+
+
+async def test_members_of_before_there_were_devices_are_replaced_and_no_queue_is_ever_emptier() -> (
+    None
+):
+    town = Town()
+    old = QueueMember("vaxel", "PJSIP/111")
+    elsewhere = replace(member("bygglov", "101"), state="")
+    await town.switch.join(old, "Karin Lund")
+    await town.switch.join(elsewhere, "Anna Berg")
+    before = len(town.switch.names)
+    await town.mirror.keep()
+    assert set(town.switch.names) == ATTENDING
+    assert town.switch.fewest == before - 1, "only whose state is read elsewhere leaves first"

@@ -39,13 +39,19 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
     [
         (
             Ring(("101", "102"), 20),
-            {"PBX_TARGET": "PJSIP/101&PJSIP/102", "PBX_SECONDS": "20", **NOTHING_SHOWN},
+            {
+                "PBX_PEOPLE": "101-102",
+                "PBX_MOBILES": "",
+                "PBX_SECONDS": "20",
+                **NOTHING_SHOWN,
+            },
             "ring|person-rings|101&102",
         ),
         (
             Ring(("101",), 20, ("0457000101",), shown="Växeln", sought="102"),
             {
-                "PBX_TARGET": "PJSIP/101&Local/0457000101@pbx-bridge-mobile/n",
+                "PBX_PEOPLE": "101",
+                "PBX_MOBILES": "&Local/0457000101@pbx-bridge-mobile/n",
                 "PBX_SECONDS": "20",
                 "PBX_SHOWN": "Växeln",
                 "PBX_SOUGHT": "102",
@@ -54,8 +60,8 @@ SOUNDS = (Path("/sounds/aa"), Path("/sounds/bb"))
             "ring|person-rings|101",
         ),
         (
-            Dial("0457123456", "operator", 60),
-            {"PBX_TARGET": "PJSIP/0457123456@operator", "PBX_SECONDS": "60"},
+            Dial("0457123456", 60),
+            {"PBX_TARGET": "0457123456", "PBX_SECONDS": "60", "PBX_LONGEST": ""},
             "dial|person-rings|0457123456",
         ),
         (Say(TOLD), {"PBX_AUDIO": "/sounds/aa&/sounds/bb"}, "say|person-rings|aa&bb"),
@@ -89,9 +95,8 @@ def test_a_step_has_its_variables_and_its_note(
     step: Step, expected: dict[str, str], note: str
 ) -> None:
     decision = Decision(StepId("mark"), step, Why.PERSON_RINGS)
-    found = variables(
-        decision, SOUNDS, {"102": Person("102", "Olle Åkerö", "vaktmästare", "kansliet")}
-    )
+    olle = Person("102", "Olle Åkerö", "vaktmästare", "kansliet")
+    found = variables(decision, SOUNDS, {"102": olle})
     assert found == {**expected, "PBX_NOTE": note}
     telling = replace(decision, tells_when=True)
     assert variables(telling, SOUNDS)["PBX_NOTE"] == f"{note}|when"
@@ -108,7 +113,7 @@ def test_a_note_is_recorded_into_the_one_file_given() -> None:
 
 def test_a_note_of_an_outgoing_call_holds_the_number() -> None:
     """What was dialled may have been a code: whom it called is known by the note alone."""
-    note = variables(Decision(StepId("dial"), Dial("0457123456", "operator"), Why.OUTGOING), ())
+    note = variables(Decision(StepId("dial"), Dial("0457123456"), Why.OUTGOING), ())
     assert note["PBX_NOTE"] == "dial|outgoing|0457123456"
 
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pbx_bridge.asterisk.secrets import Secrets, mailboxes
 from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.core.countries import FINLAND
+from pbx_bridge.core.devices import all_endpoints
 from pbx_bridge.core.model import (
     Codes,
     Dialling,
@@ -20,9 +22,9 @@ from pbx_bridge.core.model import (
     Schedule,
     TargetKind,
     Text,
-    Trunk,
     Unit,
 )
+from pbx_bridge.core.trunks import Trunk
 
 
 def text(swedish: str) -> Text:
@@ -42,11 +44,14 @@ SWITCHBOARD = Line(
     overflow_seconds=60,
     mailbox="900",
 )
-OPERATOR = Trunk("operator", "127.0.0.1:5090")
+OPERATOR = Trunk("operator", ("127.0.0.1:5090",))
 
 
 def small_plan(
-    *people: Person, line: Line = SWITCHBOARD, trunk: Trunk = OPERATOR, title: str = "Norrskär"
+    *people: Person,
+    line: Line = SWITCHBOARD,
+    trunks: tuple[Trunk, ...] = (OPERATOR,),
+    title: str = "Norrskär",
 ) -> Plan:
     everybody = people or (ANNA, OLLE)
     zone = ZoneInfo("Europe/Mariehamn")
@@ -60,8 +65,8 @@ def small_plan(
         numbers={"018000100": Number("018000100", TargetKind.LINE, line.name)},
         reasons={},
         codes=Codes(),
-        trunk=trunk,
-        dialling=Dialling("358", ("112",), ("00",), ()),
+        trunks={one.name: one for one in trunks},
+        dialling=Dialling.of(FINLAND),
         holidays={},
     )
 
@@ -76,7 +81,7 @@ def settings(folder: Path = Path("/run/pbx"), **changes: object) -> Settings:
 
 
 def known_secrets(plan: Plan, trunk: str = "") -> Secrets:
-    phones = {who: f"secret-of-{who}" for who in plan.people}
+    phones = {one: f"secret-of-{one}" for one, *_ in all_endpoints(plan)}
     boxes, pins = dict.fromkeys(mailboxes(plan), "0000"), dict.fromkeys(plan.people, "0000")
     lookup = "secret-of-lookup"
     return Secrets("secret-of-ari", "secret-of-ami", phones, boxes, pins, trunk, lookup)

@@ -36,6 +36,8 @@ TRIAL = """
 [from-trunk](+)
 exten => {number},1,Set(CHANNEL(hangup_handler_push)=trial-over,{number},1)
  same => n,Set(PBX_LANG=sv)
+ same => n,Set(CALLERID(num)=${{FILTER(+0-9,${{CALLERID(num)}})}})
+ same => n,Gosub(pbx-bridge-who,outside,1)
  same => n,Set(PBX_CALL=v1 sv)
 {sets}
  same => n,Goto(pbx-bridge-step,{step},1)
@@ -174,7 +176,7 @@ async def stepping(found: Located, folder: Path) -> AsyncIterator[Stepping]:
         claim_timeout_ms=50,
     )
     place.make_folders()
-    town = replace(plan(), trunk=replace(OPERATOR, host=f"127.0.0.1:{operator}"))
+    town = replace(plan(), trunks={"operator": replace(OPERATOR, hosts=(f"127.0.0.1:{operator}",))})
     write(render(town, place, known_secrets(town)), place.etc)
     local = "[trial-over]\nexten => unused,1,NoOp()\n"
     (place.etc / "extensions_local.conf").write_text(local)

@@ -14,7 +14,7 @@ from asterisk.norrskar import known_secrets, settings, small_plan
 
 from pbx_bridge.asterisk import process as module
 from pbx_bridge.asterisk.locate import Located, locate
-from pbx_bridge.asterisk.packages import COMPLETE, default_folder
+from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.asterisk.process import AsteriskProcess
 from pbx_bridge.asterisk.render import render, write
 from pbx_bridge.asterisk.settings import Settings
@@ -114,7 +114,7 @@ async def test_a_child_sees_no_secret_of_the_environment(
 
 @pytest.fixture(scope="module")
 def asterisk() -> Located:
-    if not (default_folder() / "asterisk" / COMPLETE).is_file():
+    if current(default_folder()) is None:
         pytest.skip("no private copy of Asterisk on this machine; `pbx-bridge up` makes one")
     return locate(Mode.PRIVATE, print)
 

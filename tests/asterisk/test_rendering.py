@@ -28,7 +28,9 @@ from pbx_bridge.asterisk.render import Unwritable, render, write
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.config.plan import load_plan
 from pbx_bridge.core.call import Obey, Sort, Step
-from pbx_bridge.core.model import Plan, Trunk
+from pbx_bridge.core.media import Codec, Encryption, Transport
+from pbx_bridge.core.model import Device, Plan
+from pbx_bridge.core.trunks import Trunk
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLE = Path(__file__).parents[2] / "dialplan"
@@ -101,8 +103,8 @@ def test_a_name_that_would_be_another_section_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("host", ["sip.operator.example", "127.0.0.1:", "127.0.0.1:5060;lr", ""])
 def test_a_trunk_whose_address_needs_a_name_server_is_refused(host: str) -> None:
-    with pytest.raises(Unwritable, match=r"^pjsip\.conf: .*IPv4 address"):
-        rendered(small_plan(trunk=replace(OPERATOR, host=host)))
+    with pytest.raises(Unwritable, match=r"^(pjsip_trunks|extensions_out)\.conf: .*IP address"):
+        rendered(small_plan(trunks=(replace(OPERATOR, hosts=(host,)),)))
 
 
 def test_a_phone_says_who_it_is_by_its_own_password_only() -> None:
@@ -166,9 +168,9 @@ def test_texts_of_phones_and_of_the_trunk_lead_to_a_context_where_nothing_is() -
 
 def test_whom_a_caller_sought_is_not_told_to_the_public_network() -> None:
     """So a Diversion goes out with no call over the trunk, one to 112 included."""
-    pjsip = rendered(small_plan())["pjsip.conf"]
-    assert "send_diversion = no\n" in section(pjsip, "operator", "(media)")
-    assert "send_diversion" not in section(pjsip, "phone", "(!,media)")
+    files = rendered(small_plan())
+    assert "send_diversion = no\n" in section(files["pjsip_trunks.conf"], "trunk", "(!,media)")
+    assert "send_diversion" not in section(files["pjsip.conf"], "phone", "(!,media)")
 
 
 def test_f23_what_is_dialled_begins_with_a_key_and_holds_only_keys() -> None:
@@ -177,7 +179,9 @@ def test_f23_what_is_dialled_begins_with_a_key_and_holds_only_keys() -> None:
         r"exten => (\S+),1,Set\(PBX_DIALLED=(\S+)\)",
         section(rendered(small_plan())[DIALPLAN], "pbx-bridge-in"),
     )
-    assert dialled == ("_[+0-9*#]!", "${FILTER(+0-9*#,${EXTEN:0:64})}")
+    between = r"\x20\x28\x29\x2d."
+    assert dialled == ("_[+0-9*#]!", f"${{FILTER(+0-9*#{between},${{EXTEN:0:64}})}}")
+    assert "?${FILTER(+0-9*#,${PBX_DIALLED})}:invalid)" in rendered(small_plan())[DIALPLAN]
 
 
 def test_only_mobiles_of_the_plan_can_be_rung_and_each_is_asked_in_its_owners_language() -> None:
@@ -186,12 +190,27 @@ def test_only_mobiles_of_the_plan_can_be_rung_and_each_is_asked_in_its_owners_la
     shares = replace(ANNA, extension="103", mobile=mobile, rings_mobile=True)
     dialplan = rendered(small_plan(ANNA, owner, shares))[DIALPLAN]
     place = section(dialplan, "pbx-bridge-mobile")
-    assert re.findall("exten => .*", place) == [
-        f"exten => {mobile},1,Dial(PJSIP/{mobile}@operator,55,iU(pbx-bridge-take^fi))"
-    ]
+    assert len(re.findall("exten => .*", place)) == 1
+    assert f"exten => {mobile},1,GotoIf(${{DB_EXISTS(pbx-barred/{mobile})}}?lost)" in place
+    assert "Gosub(pbx-bridge-out,${EXTEN},1(55,iU(pbx-bridge-take^fi)))" in place
     phones = section(dialplan, "pbx-bridge-phone")
-    assert f"Dial(PJSIP/103&Local/{mobile}@pbx-bridge-mobile/n,20,i)" in phones
-    assert "Dial(PJSIP/102,20,i)" in phones
+    assert f"s,1(103,&Local/{mobile}@pbx-bridge-mobile/n,20))" in phones
+    assert "s,1(102,,20))" in phones
+
+
+def test_only_who_has_call_waiting_is_rung_during_a_talk() -> None:
+    olle = replace(OLLE, call_waiting=True)
+    written = rendered(small_plan(ANNA, olle))["extensions_devices.conf"]
+    waits = re.findall(r"exten => (\S+),1", section(written, "pbx-bridge-call-waiting"))
+    assert waits == ["102"]
+
+
+def test_all_devices_of_a_person_ring_and_make_one_state() -> None:
+    anna = replace(ANNA, devices=(Device("desk"), Device("dect")))
+    written = rendered(small_plan(anna, OLLE))["extensions_devices.conf"]
+    assert "exten => 101,hint,PJSIP/101&PJSIP/101-dect\n" in section(written, "pbx-bridge-hints")
+    rung = re.findall(r"Set\(PBX_RINGS=\$\{PBX_RINGS\}&(\S+)\)\)", written)
+    assert rung == ["PJSIP/101", "PJSIP/101-dect", "PJSIP/102"]
 
 
 def test_s14_without_a_bridge_only_who_has_agreed_once_and_for_all_is_a_deputy() -> None:
@@ -219,19 +238,27 @@ def test_s29_what_a_caller_presses_is_no_applications_argument() -> None:
 
 
 def test_f24_the_trunk_is_never_taken_for_dead_by_an_unanswered_options_request() -> None:
-    pjsip = rendered(small_plan())["pjsip.conf"]
+    pjsip = rendered(small_plan())["pjsip_trunks.conf"]
     assert "qualify_frequency = 0" in section(pjsip, "operator", "type = aor")
     assert "match = 127.0.0.1\n" in section(pjsip, "operator", "type = identify")
 
 
-def test_a_trunk_with_a_user_name_needs_its_password_and_never_shows_it() -> None:
-    plan = small_plan(trunk=Trunk("operator", "198.51.100.7", username="norrskar"))
-    with pytest.raises(Unwritable, match=r"secrets\.json"):
-        rendered(plan)
+def test_a_trunk_whose_password_nobody_has_written_keeps_no_telephone_from_starting() -> None:
+    one = Trunk("operator", ("198.51.100.7",), username="norrskar", registers=True)
+    found = rendered(small_plan(trunks=(one,)))["pjsip_trunks.conf"]
+    assert "\n[operator](trunk)\n" in found
+    assert not any(f"type = {kind}\n" in found for kind in ("auth", "registration"))
+    assert "outbound_auth" not in found
+
+
+def test_a_trunks_password_is_never_shown() -> None:
+    plan = small_plan(trunks=(Trunk("operator", ("198.51.100.7",), username="norrskar"),))
     with pytest.raises(Unwritable) as refused:
         rendered(plan, trunk="hush\nhush")
     assert "hush" not in str(refused.value)
-    login = section(rendered(plan, trunk="half;half")["pjsip.conf"], "operator", "type = auth")
+    login = section(
+        rendered(plan, trunk="half;half")["pjsip_trunks.conf"], "operator", "type = auth"
+    )
     assert "username = norrskar" in login
     assert "password = half\\;half" in login
 
@@ -298,3 +325,123 @@ def test_written_files_are_their_owners_only_and_replaced_whole(tmp_path: Path) 
 def test_settings_that_can_not_work_are_refused(changes: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         settings(**changes)  # type: ignore[arg-type]  # names and values by the table above
+
+
+def test_a_device_has_the_transport_and_the_sound_that_it_was_given() -> None:
+    device = Device("softphone", encryption=Encryption.SRTP, ice=True, ipv6=True)
+    talks = replace(device, name="old", codecs=(Codec.G722, Codec.ALAW), encryption=Encryption.NONE)
+    plan = small_plan(replace(ANNA, devices=(Device("desk"), device, talks)))
+    place = settings(sip_host6="2001:db8::10", sip_tls_port=5061, opus="codec_opus.so")
+    files = rendered(plan, place=place)
+    assert "bind = [2001:db8::10]:5061" in files["pjsip.conf"]
+    assert "load = codec_opus.so" in files["modules.conf"]
+    assert "icesupport = yes" in files["rtp.conf"]
+    assert "allow = !all,g722,alaw,ulaw,opus,g726,gsm" in files["pjsip.conf"]
+    secure, old = (
+        re.search(rf"\[101-{name}\]\(phone\)\n(.*?)\n\n", files["pjsip.conf"], re.DOTALL)
+        for name in ("softphone", "old")
+    )
+    assert secure is not None
+    assert old is not None
+    wanted = ("media_encryption = sdes", "ice_support = yes", "rtp_ipv6 = yes")
+    assert [one in secure[1] for one in (*wanted, "media_address = 2001:db8::10")] == [True] * 4
+    assert "allow = !all,g722,alaw\n" in old[1]
+    assert "media_encryption" not in old[1]
+    assert "ice_support" in old[1]
+
+
+def test_doors_that_are_closed_are_not_written() -> None:
+    files = rendered(small_plan(ANNA))
+    assert re.findall(r"protocol = (\w+)", files["pjsip.conf"]) == ["udp"]
+    assert "icesupport = no" in files["rtp.conf"]
+
+
+def test_a_lamp_has_all_devices_of_a_person_and_who_picks_up_is_of_their_circle() -> None:
+    anna = replace(ANNA, devices=(Device("desk"), Device("softphone")))
+    alone = replace(OLLE, extension="103", unit="skolan")
+    lamps = rendered(small_plan(anna, OLLE, alone))["extensions_lamps.conf"]
+    assert re.findall("exten => (.*),hint,(.*)", section(lamps, "pbx-bridge-lamps")) == [
+        ("101", "PJSIP/101&PJSIP/101-softphone&Custom:away-101"),
+        ("102", "PJSIP/102&Custom:away-102"),
+        ("103", "PJSIP/103&Custom:away-103"),
+        ("vaxel", "Queue:vaxel&Custom:line-vaxel"),
+    ]
+    assert re.findall("exten => (.*),1,Return", section(lamps, "pbx-bridge-circles")) == [
+        *("unit-kansliet*101", "unit-kansliet*102"),
+        *("line-vaxel*101", "line-vaxel*102"),
+    ]
+    codes = section(lamps, "pbx-bridge-pick-up")
+    taken = re.findall(r"PickupChan\((.*),p\)", codes)
+    assert taken == ["PJSIP/101&PJSIP/101-softphone", "PJSIP/102", "PJSIP/103"]
+    assert re.findall(r"exten => (\*\S*103#?),1,(\w+)", codes) == [
+        ("*8103", "CELGenUserEvent"),
+        ("*8103#", "Goto"),
+    ]
+    assert "subscribe_context = pbx-bridge-lamps\n" in section(
+        rendered(small_plan())["pjsip.conf"], "phone", "(!,media)"
+    )
+
+
+def test_a_trunk_goes_by_the_way_and_with_the_keys_that_its_operator_wants() -> None:
+    two = ("198.51.100.7:5061", "198.51.100.8:5061")
+    far = Trunk("far", two, transport=Transport.TLS, encryption=Encryption.SRTP, watched=False)
+    with pytest.raises(Unwritable, match=r"goes by tls and the exchange doesn't; write tls_port"):
+        rendered(small_plan(trunks=(far,)))
+    place = settings(sip_tls_port=5061)
+    files = rendered(small_plan(trunks=(far,)), place=place)
+    trunk = files["pjsip_trunks.conf"]
+    assert "contact = sip:198.51.100.7:5061\\;transport=tls\n" in section(
+        trunk, "far", "type = aor"
+    )
+    assert "media_encryption = sdes\n" in section(trunk, "far", "(trunk)")
+    assert (
+        "PJSIP/far/sip:${PBX_OUT_AS}@198.51.100.8:5061\\;transport=tls,"
+        in (files["extensions_out.conf"])
+    )
+
+
+def test_what_is_asked_is_not_what_is_dialled_and_who_is_not_to_be_asked_is_not() -> None:
+    asked = replace(OPERATOR, hosts=("192.0.2.10:5060", "192.0.2.11:5060"))
+    files = rendered(small_plan(trunks=(asked, replace(OPERATOR, name="quiet", watched=False))))
+    found = re.findall(r"\n\[(\S+)\]\ntype = aor\ncontact = (\S+)\n", files["pjsip_trunks.conf"])
+    watched = {name: contact for name, contact in found if "+" in name}
+    assert watched == {
+        "operator+watch1": "sip:192.0.2.10:5060",
+        "operator+watch2": "sip:192.0.2.11:5060",
+    }
+    assert "+watch" not in files["extensions_out.conf"]
+
+
+@pytest.mark.parametrize(
+    ("host", "order"), [("127.0.0.1:5090", "username,ip"), ("192.0.2.10:5060", "ip,username")]
+)
+def test_an_operator_is_known_by_its_address_unless_phones_share_it(host: str, order: str) -> None:
+    pjsip = rendered(small_plan(trunks=(replace(OPERATOR, hosts=(host,)),)))["pjsip.conf"]
+    assert f"endpoint_identifier_order = {order}\n" in pjsip
+
+
+def test_sound_of_a_trunk_goes_where_its_operator_has_said() -> None:
+    trunk = section(rendered(small_plan())["pjsip_trunks.conf"], "trunk", "(!,media)")
+    assert "rtp_symmetric = no\nforce_rport = no\n" in trunk
+
+
+def test_nothing_is_done_by_a_function_that_is_refused_to_channels_of_the_bridge() -> None:
+    """DB() reads and writes nothing on a channel whose variables ARI has set (Asterisk 22.10.1)."""
+    written = {
+        name: text for name, text in rendered(small_plan()).items() if name.startswith("extensions")
+    }
+    assert written
+    for refused in ("DB(", "DB_DELETE(", "SHELL(", "FILE(", "STAT(", "HOOK("):
+        for opened in ("${", "Set("):
+            assert [name for name, text in written.items() if opened + refused in text] == []
+    assert "${SET(DB_RESULT=)}${DB_EXISTS(pbx-referral/${ARG1}/until):1}${DB_RESULT}" in "".join(
+        written.values()
+    )
+
+
+def test_who_is_connected_by_a_channel_of_the_exchange_hears_telephones_sound() -> None:
+    """By way of Asterisk's own (slin) one caller in two isn't heard after an announcement."""
+    dialplan = rendered(load_plan(SAMPLE, date(2026, 11, 23)))[DIALPLAN]
+    originated = re.findall(r"Originate\(.*\)\n", dialplan)
+    assert originated
+    assert all(r",C(!all\,alaw)" in one for one in originated)

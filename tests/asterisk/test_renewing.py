@@ -21,7 +21,7 @@ from pbx_bridge.asterisk.packages import (
     bring,
     current,
 )
-from pbx_bridge.asterisk.renewing import LOCK, MODULES, renew
+from pbx_bridge.asterisk.renewing import LOCK, MODULES, complete, renew
 from pbx_bridge.asterisk.version import Version, open_advisories
 
 
@@ -106,6 +106,28 @@ def test_a_newer_one_takes_the_place_and_the_old_one_stays(mirror: Mirror) -> No
     assert sorted(one.name for one in mirror.folder.iterdir()) == sorted(
         [old.root.name, new.root.name, CURRENT, LOCK]
     )
+
+
+def test_a_copy_from_before_a_program_came_into_use_is_renewed(mirror: Mirror) -> None:
+    old = used(mirror.folder)
+    (old.root / "usr/bin/baresip").unlink()
+    mirror.version = "22.11.0"
+    complete(mirror.folder, lambda _: None)
+    assert used(mirror.folder).root != old.root
+    assert not used(mirror.folder).lacking
+    mirror.asked.clear()
+    complete(mirror.folder, lambda _: None)
+    assert mirror.asked == [], "a whole one is not looked for anew"
+
+
+def test_without_a_network_a_copy_that_lacks_a_program_stays(mirror: Mirror) -> None:
+    old = used(mirror.folder)
+    (old.root / "usr/bin/baresip").unlink()
+    mirror.fails_at = "update"
+    told: list[str] = []
+    complete(mirror.folder, told.append)
+    assert used(mirror.folder) == old
+    assert "no network" in told[-1]
 
 
 def test_what_is_the_newest_is_not_downloaded_again(mirror: Mirror) -> None:

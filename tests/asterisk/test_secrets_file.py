@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 from asterisk.norrskar import ANNA, OLLE, small_plan
 
-from pbx_bridge.asterisk.secrets import SecretsUnreadable, load, mailboxes, pin
+from pbx_bridge.asterisk.secrets import (
+    SecretsUnreadable,
+    load,
+    mailboxes,
+    password,
+    pin,
+    renew,
+    trunks_without,
+)
+from pbx_bridge.core.model import Device
+from pbx_bridge.core.trunks import Trunk
 
 
 def test_s29_secrets_are_made_at_first_start_for_their_owner_only(tmp_path: Path) -> None:
@@ -55,6 +65,31 @@ def test_an_older_file_gets_what_it_lacks_and_keeps_the_rest(tmp_path: Path) -> 
     assert load(file, small_plan()) == second
 
 
+def test_a_further_device_gets_its_own_and_the_first_keeps_its(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    first = load(file, small_plan(ANNA))
+    desk, dect = Device("desk"), Device("dect")
+    second = load(file, small_plan(replace(ANNA, devices=(desk, dect))))
+    assert second.phones.keys() == {"101", "101-dect"}
+    assert second.phones["101"] == first.phones["101"] != second.phones["101-dect"]
+    assert load(file, small_plan(ANNA)).phones == second.phones
+
+
+def test_s26_what_was_lost_is_made_anew_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    first = load(file, small_plan())
+    renew(file, ["101", "999"], ["101", "999"])
+    second = load(file, small_plan())
+    assert second.phones["101"] != first.phones["101"]
+    assert second.pins["101"] != first.pins["101"]
+    assert password(file, "101") == second.phones["101"]
+    assert password(file, "999") == ""
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    phones, pins = {**second.phones}, {**second.pins}
+    phones["101"], pins["101"] = first.phones["101"], first.pins["101"]
+    assert replace(second, phones=phones, pins=pins) == first
+
+
 def test_the_trunks_password_is_what_a_technician_wrote(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     load(file, small_plan())
@@ -63,6 +98,17 @@ def test_the_trunks_password_is_what_a_technician_wrote(tmp_path: Path) -> None:
     file.chmod(0o644)
     assert load(file, small_plan()).trunk == "from the operator"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_each_trunk_has_its_own_password_or_the_one_of_before(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    load(file, small_plan())
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps(held | {"trunk": "of all", "trunks": {"cable": "of the cable"}}))
+    found = load(file, small_plan())
+    passwords = [found.trunk_password(name) for name in ("cable", "mast")]
+    assert passwords == ["of the cable", "of all"]
+    assert json.loads(file.read_text())["trunks"] == {"cable": "of the cable"}
 
 
 @pytest.mark.parametrize("content", ["", "hush", "[]", '{"ari": "hush"}', '{"ari": ""}'])
@@ -96,3 +142,15 @@ def test_a_pin_is_read_as_it_is_now(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(SecretsUnreadable):
         pin(file, "101")
+
+
+def test_a_trunk_whose_password_nobody_has_written_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    trunk = Trunk("cable", ("192.0.2.9:5060",), username="norrskar")
+    plan = small_plan(trunks=(trunk, replace(trunk, name="open", username="")))
+    assert trunks_without(file, plan) == (), "the first start makes the file"
+    load(file, plan)
+    assert trunks_without(file, plan) == ("cable",)
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps(held | {"trunks": {"cable": "whatever they said"}}))
+    assert trunks_without(file, plan) == ()

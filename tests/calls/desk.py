@@ -6,10 +6,9 @@ SIPp's scenarios know one dialog each; a transfer with a consultation needs two 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -35,18 +34,58 @@ class Dialog:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+ACCEPTED = {"dialog": "application/dialog-info+xml", "presence": "application/pidf+xml"}
+
+
+@dataclass
+class Lamp:
+    """A lamp of the phone."""
+
+    call_id: str
+    status: int = 0
+    """Asterisk's answer to the subscription."""
+    shows: str = ""
+    """The state of the dialog, or the note of the presence."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, notify: sip.Message) -> None:
+        """Show what a NOTIFY tells."""
+        found = re.search(r"<state>(\w+)</state>", notify.body)
+        noted = re.search(r"<note>([^<]*)</note>", notify.body)
+        self.shows = found[1] if found else noted[1] if noted else ""
+        self.changed.set()
+
+    async def is_(self, shown: str, limit_s: float = PATIENCE_S) -> None:
+        """Wait until it shows this."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while self.shows != shown:
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"it shows {self.shows!r}, not {shown!r}") from None
+
+
 class Desk(asyncio.DatagramProtocol):
     """The phone of one extension; an async context manager by `desk`."""
 
     def __init__(self, server: Address, user: str, secret: str) -> None:
         self._host, self._server_port = server
         self._user, self._secret = user, secret
+        self.why_cancelled = asyncio.Queue[str]()
+        """Header Reason of each call that was taken back before it was answered, "" for none."""
         self._branch = ""
         self._port = 0
         self._wire: asyncio.DatagramTransport | None = None
         self._responses = asyncio.Queue[sip.Message]()
         self._rings = asyncio.Queue[sip.Message]()
+        self._rung: dict[str, tuple[sip.Message, str]] = {}
+        """Calls that ring, by their Call-ID: what asked, and this side's To."""
+        self.lamps: dict[str, Lamp] = {}
+        """What it has subscribed to, by event and name, as in `dialog 101`."""
         self._dialogs: dict[str, Dialog] = {}
+        self.notified: list[str] = []
+        """What was told of calls sent on: status lines, in order (RFC 3515, 2.4.5)."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.DatagramTransport, transport)
@@ -67,50 +106,106 @@ class Desk(asyncio.DatagramProtocol):
             self._reply(message, "200 OK", self._dialogs[call_id].own, sdp=True)
         elif method != "ACK":
             self._reply(message, "200 OK", message.headers["to"])
+        if method == "CANCEL" and call_id in self._rung:
+            ringing, own = self._rung.pop(call_id)
+            self._reply(ringing, "487 Request Terminated", own)
+            self.why_cancelled.put_nowait(message.headers.get("reason", ""))
+        if method == "NOTIFY":
+            for lamp in self.lamps.values():
+                if lamp.call_id == call_id:
+                    lamp.take(message)
+            if message.headers.get("event", "").startswith("refer"):
+                self.notified.append(message.body.strip())
         if method == "BYE" and call_id in self._dialogs:
             self._dialogs[call_id].over.set()
 
     async def register(self, expires_s: int = 300) -> None:
         """Be there, or with 0 be gone."""
+        assert await self.registers(expires_s) == 200
+
+    async def registers(self, expires_s: int = 300) -> int:
+        """Try to, and return Asterisk's answer."""
         uri = f"sip:{self._host}:{self._server_port}"
         own = f"<sip:{self._user}@{self._host}>"
         dialog = Dialog(secrets.token_hex(8), f"{own};tag={secrets.token_hex(4)}", own, uri)
         answer = await self._ask("REGISTER", dialog, f"Expires: {expires_s}\r\n")
-        assert answer.status == 200, answer.start
+        assert answer.status is not None
+        return answer.status
 
-    async def answer(self, sound: Sound | None = None, after_s: float = 0.0) -> Dialog:
-        """Take the next call that rings, after a while; `sound` is heard by who calls then."""
+    async def answer(
+        self,
+        sound: Sound | None = None,
+        after_s: float = 0.0,
+        together: asyncio.Barrier | None = None,
+    ) -> Dialog:
+        """Take the next call that rings, after a while, or a while after all who answer `together`
+        ring; `sound` is heard by who calls then."""
         async with asyncio.timeout(PATIENCE_S):
             ringing = await self._rings.get()
+            if together is not None:
+                await together.wait()
         await asyncio.sleep(after_s)
         own = f"{ringing.headers['to']};tag={secrets.token_hex(4)}"
+        self._reply(ringing, "180 Ringing", own)
+        return self._take(ringing, own, sound)
+
+    async def rang(self) -> Callable[[], Dialog]:
+        """Ring; what is returned takes the call."""
+        async with asyncio.timeout(PATIENCE_S):
+            ringing = await self._rings.get()
+        own = f"{ringing.headers['to']};tag={secrets.token_hex(4)}"
+        self._reply(ringing, "180 Ringing", own)
+        self._rung[ringing.headers["call-id"]] = ringing, own
+        return lambda: self._take(ringing, own)
+
+    @property
+    def calls(self) -> int:
+        """How many ring and were not looked at."""
+        return self._rings.qsize()
+
+    def vanish(self) -> None:
+        """Be gone without a word, as by a cut of power; a new `desk` is the phone after it."""
+        assert self._wire is not None
+        self._wire.close()
+
+    def _take(self, ringing: sip.Message, own: str, sound: Sound | None = None) -> Dialog:
         target = _address(ringing.headers["contact"])
         dialog = Dialog(ringing.headers["call-id"], own, ringing.headers["from"], target)
         self._dialogs[dialog.call_id] = dialog
-        self._reply(ringing, "180 Ringing", own)
         self._reply(ringing, "200 OK", own, sdp=True, port=sound.port if sound else 0)
         if sound is not None:
             media = sip.media(ringing.body)
             sound.connect(media.host, media.port, media.codec)
         return dialog
 
-    async def rang(self) -> None:
-        """Ring, and take nothing."""
-        async with asyncio.timeout(PATIENCE_S):
-            ringing = await self._rings.get()
-        self._reply(ringing, "180 Ringing", f"{ringing.headers['to']};tag={secrets.token_hex(4)}")
+    async def subscribe(self, event: str, name: str) -> Lamp:
+        """Have a lamp show a person or a line: event `dialog` (RFC 4235) or `presence`."""
+        target = f"sip:{name}@{self._host}:{self._server_port}"
+        own, other = f"<sip:{self._user}@{self._host}>", f"<{target}>"
+        dialog = Dialog(secrets.token_hex(8), f"{own};tag={secrets.token_hex(4)}", other, target)
+        lamp = self.lamps[f"{event} {name}"] = Lamp(dialog.call_id)
+        headers = f"Event: {event}\r\nAccept: {ACCEPTED[event]}\r\nExpires: 600\r\n"
+        answer = await self._ask("SUBSCRIBE", dialog, headers)
+        assert answer.status is not None
+        lamp.status = answer.status
+        return lamp
 
     async def dial(self, number: str) -> Dialog:
         """Call `number`, and return when it has answered."""
+        dialog, status = await self.dials(number)
+        assert status == 200
+        return dialog
+
+    async def dials(self, number: str) -> tuple[Dialog, int]:
+        """Call `number`, and return what came of it."""
         host = f"{self._host}:{self._server_port}"
         own = f"<sip:{self._user}@{self._host}>;tag={secrets.token_hex(4)}"
         to = f"<sip:{sip.user_part(number)}@{host}>"
         dialog = Dialog(secrets.token_hex(8), own, to, to[1:-1])
         self._dialogs[dialog.call_id] = dialog
         answer = await self._ask("INVITE", dialog, body=self._sdp())
-        assert answer.status == 200, answer.start
-        dialog.other, dialog.target = answer.headers["to"], _address(answer.headers["contact"])
-        return dialog
+        assert answer.status is not None
+        return dialog, answer.status
 
     async def refer(self, dialog: Dialog, to: str, consulted: Dialog | None = None) -> None:
         """Send the other side of `dialog` to `to`; in the place of our side of `consulted`."""
@@ -135,8 +230,9 @@ class Desk(asyncio.DatagramProtocol):
         if answer.status == 401:
             if method == "INVITE":
                 self._write(self._request("ACK", dialog, "", "", self._branch))
-            proof = self._proof(method, dialog.target, answer.headers["www-authenticate"])
-            answer = await self._send(method, dialog, headers + proof, body)
+            challenge = answer.headers["www-authenticate"]
+            proof = sip.authorization(self._user, self._secret, method, dialog.target, challenge)
+            answer = await self._send(method, dialog, f"{headers}Authorization: {proof}\r\n", body)
         if method == "INVITE" and answer.status == 200:
             dialog.other, dialog.target = answer.headers["to"], _address(answer.headers["contact"])
             self._write(self._request("ACK", dialog, "", "", "z9hG4bK" + secrets.token_hex(6)))
@@ -183,19 +279,6 @@ class Desk(asyncio.DatagramProtocol):
             f"m=audio {port or self._port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
         )
 
-    def _proof(self, method: str, uri: str, challenge: str) -> str:
-        """The answer to a digest challenge (RFC 2617, qop auth)."""
-        told = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-        nonce, cnonce = told["nonce"], secrets.token_hex(8)
-        first = _md5(f"{self._user}:{told['realm']}:{self._secret}")
-        proof = _md5(f"{first}:{nonce}:00000001:{cnonce}:auth:{_md5(f'{method}:{uri}')}")
-        opaque = f', opaque="{told["opaque"]}"' if "opaque" in told else ""
-        return (
-            f'Authorization: Digest username="{self._user}", realm="{told["realm"]}", '
-            f'nonce="{nonce}", uri="{uri}", response="{proof}", algorithm=MD5, qop=auth, '
-            f'nc=00000001, cnonce="{cnonce}"{opaque}\r\n'
-        )
-
     def _write(self, text: str) -> None:
         assert self._wire is not None
         self._wire.sendto(text.encode(), (self._host, self._server_port))
@@ -211,7 +294,8 @@ async def desk(server: Address, user: str, secret: str) -> AsyncIterator[Desk]:
     try:
         await phone.register()
         yield phone
-        await phone.register(0)
+        if not wire.is_closing():
+            await phone.registers(0)
     finally:
         wire.close()
 
@@ -225,7 +309,3 @@ def _tag(party: str) -> str:
     found = re.search(r"tag=([^;]+)", party)
     assert found is not None
     return found[1]
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest()

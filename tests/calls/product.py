@@ -23,9 +23,8 @@ import aiohttp
 from calls.conftest import TUESDAY
 
 from pbx_bridge.adapters import control
-from pbx_bridge.adapters.sip import SipProbe
+from pbx_bridge.adapters.sip import SipDoor, SipProbe
 from pbx_bridge.asterisk import secrets
-from pbx_bridge.asterisk.settings import instance_of
 from pbx_bridge.bootstrap import SECRETS, control_socket, database_file, supervisor_socket
 from pbx_bridge.cli.calling import CALLER, sipp_program
 from pbx_bridge.config.site import read_deployment, read_site
@@ -97,8 +96,8 @@ class Product:
 
     async def reached(self, limit_s: float = 20.0) -> float:
         """Wait until phones reach Asterisk; seconds since now."""
-        settings = self.started.settings
-        probe = SipProbe(settings.sip_host, settings.sip_port, instance_of(settings.folder))
+        where = self.started.running
+        probe = SipProbe([SipDoor(*one) for one in where.sip_doors], where.instance)
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.timeout(limit_s):

@@ -28,6 +28,7 @@ TELLS = (
     "Jag kopplar dig till Bo Ek.",
 )
 CODE_NOT_TAKEN = "Koden kan inte tas emot just nu. Ingenting har ändrats. Försök igen om en stund."
+BROKEN_OFF = "Vi kan inte fortsätta just nu. Försök igen om en stund."
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -43,8 +44,12 @@ async def test_f04_f05_no_call_is_lost_with_the_bridge_and_callers_are_still_tol
             await phones.enter_async_context(stage.phone(extension, SOON))
         first = len(stage.watch.events)
         try:
-            async with stage.caller("018000103") as talker, stage.caller("018000101") as caller:
-                await asyncio.gather(talker.answered(), caller.answered())
+            async with (
+                stage.caller("018000103") as talker,
+                stage.caller("018000101") as caller,
+                stage.caller("*#23#", phone="101") as asking,
+            ):
+                await asyncio.gather(talker.answered(), caller.answered(), asking.answered())
                 bridge.signal(how)
                 told, code, closed = await asyncio.gather(
                     stage.call("+35818000101"),
@@ -52,9 +57,14 @@ async def test_f04_f05_no_call_is_lost_with_the_bridge_and_callers_are_still_tol
                     stage.call("018000131"),
                 )
                 on_the_way = await stage.made(await caller.ended(), first, "018000101")
+                asked = await stage.made(await asking.ended(), first, "*#23#")
                 assert not talking.received, "the talk went on"
         finally:
-            bridge.signal(signal.SIGCONT)
+            if how is signal.SIGKILL:
+                await bridge.ended()
+                await bridge.start()
+            else:
+                bridge.signal(signal.SIGCONT)
     assert on_the_way.whys == ["person-absent", "fallback-line-open"]
     assert on_the_way.journey.answered_by == "111"
     hears_only(stage, on_the_way.result.heard, *TELLS, then_anything=True)
@@ -63,14 +73,13 @@ async def test_f04_f05_no_call_is_lost_with_the_bridge_and_callers_are_still_tol
     assert told.journey.answered_by == "102"
     assert told.heard.startswith("Anna Berg är på lunch och är åter tisdagen den tjugofjärde")
     assert code.heard == CODE_NOT_TAKEN
+    assert asked.heard.endswith(BROKEN_OFF)
+    assert asked.whys == ["code-asked", "fallback-sorry"]
     assert closed.heard.startswith("Soitit palveluun: rakennuslupaneuvonta.")
     for made in (told, code, closed):
         assert fallback_after(made) <= FALLBACK_LIMIT_S
         spoken = (sentence.text for sentence in made.sentences)
         hears_only(stage, made.result.heard, *spoken, then_anything=made is told)
-    if how is signal.SIGKILL:
-        await bridge.ended()
-        await bridge.start()
     status = await stage.ask("status")
     assert [one["extension"] for one in status["referrals"]] == ["101"], "the journal's fold"
     assert await command(stage, "CancelReferral", person="101") == "command-done"

@@ -31,16 +31,16 @@ EXACT_S = 0.05
 TOLD_SOON = {"told_seconds": "8"}
 
 
-async def keeps_the_place(stage: Stage, number: str = ANOTHER) -> Made:
+async def keeps_the_place(stage: Stage, number: str = ANOTHER, caller: str = SECOND) -> Made:
     """Waits until the place is told, presses 4 and hears that it is kept."""
     first = len(stage.watch.events)
-    async with stage.caller(number, from_number=SECOND) as caller:
+    async with stage.caller(number, from_number=caller) as waiting:
         async with asyncio.timeout(LONGEST_CALL_S):
             while not any("|wait-told|" in str(one) for one in stage.watch.events[first:]):
                 await asyncio.sleep(0.05)
-        await caller.quiet(1.0)
-        await caller.press("4")
-        return await stage.made(await caller.ended(), first, number)
+        await waiting.quiet(1.0)
+        await waiting.press("4")
+        return await stage.made(await waiting.ended(), first, number)
 
 
 def journaled(stage: Stage, kind: str) -> int:

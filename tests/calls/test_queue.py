@@ -12,7 +12,7 @@ import pytest
 from calls.attended import at, attended_by, in_talk, town_with
 from calls.conftest import mirrored, opened
 
-from pbx_bridge.softphone.behaviour import Answers
+from pbx_bridge.softphone.behaviour import Answers, NeverAnswers
 from pbx_bridge.stage import Stage
 
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
@@ -60,13 +60,35 @@ async def test_s18_callers_who_wait_at_closing_are_served_or_told_as_the_line_sa
     assert "Vi öppnar i morgon klockan nio." in told.heard
 
 
+async def test_f04_who_is_on_the_way_when_the_bridge_dies_is_told_that_the_switchboard_is_closed(
+    town: Path, tmp_path: Path
+) -> None:
+    """Asterisk knows the hours on a channel too that the bridge has had in its hands."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        stage = await enter(opened(town, tmp_path, at("20:00")))
+        phone = await enter(stage.phone("109", NeverAnswers()))
+        await mirrored(stage)
+        first = len(stage.watch.events)
+        caller = await enter(stage.caller("018000109"))
+        async with asyncio.timeout(15):
+            while not phone.rings:
+                await asyncio.sleep(0.05)
+        stage.up.bridge.signal(signal.SIGKILL)
+        await stage.up.bridge.ended()
+        made = await stage.made(await caller.ended(60), first, "018000109")
+        await stage.up.bridge.start()
+    assert made.whys == ["person-rings", "fallback-line-closed"]
+    assert "Du har kommit till växeln. Vi har stängt nu." in made.heard
+
+
 async def test_s24_a_closing_time_that_passes_while_the_bridge_is_dead_is_kept(
     town: Path, tmp_path: Path
 ) -> None:
     """F04: open before, closed after, and told when it opens, without any bridge."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        stage = await enter(opened(town, tmp_path, at("10:59:40")))
+        stage = await enter(opened(town, tmp_path, at("10:59:15")))
         await enter(stage.phone("101", SOON))
         await attended_by(stage, "Anna Berg", 1)
         await mirrored(stage)

@@ -28,6 +28,7 @@ async def test_f27_of_two_phones_that_answer_at_once_one_wins_and_the_other_is_r
 ) -> None:
     await command(stage, "SignIn", line="vaxel", person="113")
     won: Counter[str] = Counter()
+    both_ring = asyncio.Barrier(2)
     server, secrets = stage.up.running.sip, stage.secrets
     async with (
         desk(server, "111", secrets["111"]) as karin,
@@ -38,8 +39,8 @@ async def test_f27_of_two_phones_that_answer_at_once_one_wins_and_the_other_is_r
             for_karin, for_lars = late_s if race % 2 else reversed(late_s)
             made, karin_won, lars_won = await asyncio.gather(
                 stage.call("018000100", hold_s=10.0),
-                answers(karin, HZ["111"], for_karin),
-                answers(lars, HZ["113"], for_lars),
+                answers(karin, HZ["111"], for_karin, both_ring),
+                answers(lars, HZ["113"], for_lars, both_ring),
             )
             assert karin_won is not lars_won, "one winner, and the other is released"
             winner, loser = ("111", "113") if karin_won else ("113", "111")
@@ -54,10 +55,11 @@ async def test_f27_of_two_phones_that_answer_at_once_one_wins_and_the_other_is_r
     assert len(won) == len(HZ), "there were races"
 
 
-async def answers(phone: Desk, frequency_hz: int, late_s: float) -> bool:
-    """Answer the next call and talk; whether the exchange left the call to this phone."""
+async def answers(phone: Desk, frequency_hz: int, late_s: float, ring: asyncio.Barrier) -> bool:
+    """Answer the next call, once both phones ring, and talk; whether the exchange left the call to
+    this phone."""
     async with open_sound("127.0.0.1", voice(frequency_hz)) as sound:
-        dialog = await phone.answer(sound, late_s)
+        dialog = await phone.answer(sound, late_s, ring)
         try:
             async with asyncio.timeout(TALKS_S):
                 await dialog.over.wait()

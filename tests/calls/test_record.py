@@ -230,7 +230,7 @@ async def test_a_caller_whom_a_phone_sends_on_to_a_number_outside_reaches_it(
             await cecilia.hang_up(talk)
             ended = await caller.ended()
         made = await stage.made(ended, first, "018000103")
-    assert made.whys[-1] == "outgoing"
+    assert made.whys[-1] == "outgoing-sent-on"
     assert [one.by for one in made.journey.talks] == ["103", "operator"]
 
 
@@ -238,7 +238,7 @@ async def test_s16_s23_a_missed_call_is_open_until_the_caller_was_reached(
     stage: Stage, operator_port: int
 ) -> None:
     async with stage.phone("104", NeverAnswers()):
-        await given_up(stage, "018000104", after_s=0.5)
+        await given_up(stage, "018000104", after_s=1.5)
     (entry,) = await returns(stage, 1)
     assert (entry.target, entry.number, entry.how) == ("104", CALLER, (Opened.MISSED,))
     (told,) = (await stage.ask("status"))["returns"]

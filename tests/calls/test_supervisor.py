@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from calls.conftest import free_port
 from calls.product import TELEPHONES, Product, alive, product
 
 from pbx_bridge.cli.calling import sipp_program
@@ -157,18 +158,28 @@ def others_town(town: Path, tmp_path: Path) -> Path:
     return shutil.copytree(town, tmp_path / "town")
 
 
+def asterisk_pid(state: Path) -> int:
+    return int((state / "asterisk/run/asterisk.pid").read_text())
+
+
 async def test_telephones_come_up_whatever_is_damaged_and_the_bridge_once_it_is_mended(
     others_town: Path, tmp_path: Path, operator_port: int
 ) -> None:
     async with product(others_town, tmp_path / "s") as kept:
         await kept.start()
+        backup = tmp_path / "backup.tar"
+        assert (await kept.run("backup", str(backup)))[0] == 0
+        code, said = await kept.run("restore", str(backup), "--force")
+        assert (code, "a bridge works with it" in said) == (1, True)
         await kept.run("stop")
+        before_the_operator(others_town, free_port())
         state, people = kept.state, others_town / "dialplan/people.yaml"
         half = (state / DATABASE).read_bytes()[:20_000]
-        for damaged in (
-            {state / DATABASE: half, state / SECRETS_FILE: GARBAGE},
-            {people: GARBAGE, state / DATABASE: GARBAGE},
-            {kept.config: GARBAGE, state / SECRETS_FILE: b""},
+        for damaged, mended in (
+            ({state / DATABASE: half, state / SECRETS_FILE: GARBAGE}, False),
+            ({people: GARBAGE, state / DATABASE: GARBAGE}, False),
+            ({state / DATABASE: half, state / SECRETS_FILE: GARBAGE}, True),
+            ({kept.config: GARBAGE, state / SECRETS_FILE: b""}, False),
         ):
             whole = {file: file.read_bytes() for file in damaged}
             for file, bytes_ in damaged.items():
@@ -188,11 +199,25 @@ async def test_telephones_come_up_whatever_is_damaged_and_the_bridge_once_it_is_
                         file.write_bytes(bytes_)
                 async with kept.caller("112", phone="104") as caller:
                     assert await caller.answered() is not None
-            for file, bytes_ in whole.items():
-                file.write_bytes(bytes_)
+            asterisk = asterisk_pid(kept.state)
+            if mended:
+                code, said = await kept.run("restore", str(backup), "--force")
+                assert (code, "messages and spoken notes stay" in said) == (0, True), said
+            else:
+                for file, bytes_ in whole.items():
+                    file.write_bytes(bytes_)
             await kept.decides()
+            assert asterisk_pid(kept.state) == asterisk, "and its calls go on"
             await kept.until(lambda: all(one in str(kept.said) for one in ("trouble_over",)))
             assert (await kept.run("stop"))[0] == 0
+
+
+def before_the_operator(town: Path, port: int) -> None:
+    """Another trunk comes first; nobody is there."""
+    trunks = town / "dialplan/trunks.yaml"
+    keys = (f"host: 127.0.0.1:{port}", "caller_id: 018 000 100", "watch: false")
+    silent = "\n    ".join(("  silent:", *keys)) + "\n"
+    trunks.write_text(trunks.read_text().replace("\n  operator:\n", f"\n{silent}  operator:\n"))
 
 
 async def test_what_can_be_made_anew_is_put_aside_and_made_anew(kept: Product) -> None:
@@ -228,7 +253,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
 
 @pytest.mark.may_skip
 async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
-    others_town: Path, tmp_path: Path
+    others_town: Path, tmp_path: Path, operator_port: int
 ) -> None:
     """The plan is saved, the bridge dies and Asterisk dies, all on a disk without a byte left."""
     with small_disk(tmp_path / "d", 110):
@@ -246,6 +271,11 @@ async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
             await kept.until(lambda: not alive(kept.pids()["asterisk"]))
             assert await kept.reached() < BACK_WITHIN_S
             async with kept.phone("103", SOON), kept.caller("018000103") as caller:
+                assert await caller.answered() is not None
+            async with (
+                Operator(sipp_program(), operator_port, {"112": SOON}),
+                kept.caller("0112", phone="104") as caller,
+            ):
                 assert await caller.answered() is not None
             assert alive(kept.up_pid)
             filler.unlink()

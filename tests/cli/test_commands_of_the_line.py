@@ -96,6 +96,16 @@ def test_explain_tells_whose_messages_a_code_opens(run: Run) -> None:
     assert "mailbox-opened" not in outside.out
 
 
+def test_explain_tells_an_emergency_call_as_it_goes(run: Run) -> None:
+    """Whatever stands before the number: it is never withheld."""
+    plain = run("explain", "112", "--from", "105", "--at", AT).out
+    assert run("explain", "#31#112", "--from", "105", "--at", AT).out == plain
+    _, first, second, *_ = plain.splitlines()
+    assert first.endswith("and tell the switchboard at once  [emergency]")
+    assert "Nödsamtalet kunde inte kopplas fram." in second
+    assert second.endswith("[emergency-failed]")
+
+
 def test_explain_as_json_is_stable(run: Run) -> None:
     found = run("explain", "101", "--at", AT, "--json")
     assert found.code == 0
@@ -137,7 +147,7 @@ def test_a_report_on_an_empty_state_has_no_calls(run: Run, town: Path) -> None:
     found = run("report", "--from", "2026-03-02", "--format", "json")
     groups = {f"by_{one}" for one in ("number", "line", "unit", "hour", "weekday", "day")}
     keys = {"from", "to", "all", "too_few", "phone_hours_broken", *groups}
-    keys |= {"before", "returns", "outgoing_minutes", "clauses"}
+    keys |= {"before", "returns", "outgoing_minutes", "permits", "caps_reached", "clauses"}
     assert found.json.keys() == keys
     assert found.json["by_number"] == {}
     rows = list(csv.reader(run("report", "--format", "csv").out.splitlines()))
@@ -203,6 +213,19 @@ def test_a_phone_is_told_what_to_type(run: Run) -> None:
     assert (found["name"], found["user"]) == ("Anna Berg", "101")
     said = run("phone", "101")
     assert f"secret     {found['secret']}\n" in said.out
+
+
+def test_each_device_has_a_user_name_and_a_password_of_its_own(run: Run) -> None:
+    desk = run("phone", "104", "--json").json
+    softphone = run("phone", "104", "softphone", "--json").json
+    assert (desk["device"], desk["user"]) == ("desk", "104")
+    assert (softphone["device"], softphone["user"]) == ("softphone", "104-softphone")
+    assert desk["secret"] != softphone["secret"]
+    assert desk["pin"] == softphone["pin"]
+    assert "softphone: pbx-bridge phone 104 softphone\n" in run("phone", "104").out
+    said = run("phone", "104", "softfone")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "Daniel Holm (104) has no device 'softfone', did you mean \"softphone\"?\n"
 
 
 def test_whoever_reads_a_password_is_journaled(run: Run, town: Path) -> None:
@@ -332,3 +355,45 @@ def test_explain_says_whether_a_line_is_open_and_which_rule_says_so(run: Run) ->
     assert (
         eve.out.splitlines()[0] == "bygglov is closed: Tue 2027-03-30 09:00 (week) - 11:00 (week)"
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("report",),
+        ("verify",),
+        ("status",),
+        ("calls", "--why", "w"),
+        ("subject", "0401234567", "--why", "w"),
+        ("erase",),
+        ("cover",),
+        ("export", "e.jsonl"),
+        ("backup", "b.tar"),
+        ("update",),
+        ("phone", "101"),
+        ("explain", "101"),
+        ("refer", "101", "lunch"),
+        ("reload",),
+    ],
+    ids=lambda command: str(command[0]),
+)
+def test_a_state_folder_that_is_not_there_is_refused_and_not_made(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """A misspelled `--state` gave an empty report, and `phone` made secrets that nobody uses."""
+    wrong = tmp_path / "misspelled"
+    said = run(*command, "--state", str(wrong))
+    assert (said.code, said.out) == (1, "")
+    assert said.err == f"{wrong}: there is no such folder; name an exchange's --state\n"
+    assert not wrong.exists()
+
+
+def test_a_number_without_its_plus_is_read_as_one_with_it(run: Run) -> None:
+    said = run("subject", "358401234567", "--why", "w")
+    assert (said.code, said.json["number"]) == (0, "0401234567")
+
+
+def test_a_moment_may_be_a_time_of_today(run: Run) -> None:
+    said = run("explain", "101", "--at", "10:00", "--json")
+    assert said.code == 0
+    assert "T10:00:00" in said.json["at"]

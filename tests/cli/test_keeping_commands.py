@@ -15,7 +15,7 @@ import syslog
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -40,7 +40,8 @@ from pbx_bridge.adapters.journal import (
 )
 from pbx_bridge.adapters.journal.chain import head_file, seal, write_head
 from pbx_bridge.adapters.journal.store import read_entries
-from pbx_bridge.bootstrap import DATABASE, control_socket, database_file
+from pbx_bridge.bootstrap import BRIDGE_LOCK, DATABASE, control_socket, database_file
+from pbx_bridge.cli import keeping
 from pbx_bridge.cli.app import main
 from pbx_bridge.cli.options import reading
 from pbx_bridge.core.events import Decided, Event, ReferralSet
@@ -430,8 +431,26 @@ def test_a_backup_of_a_broken_journal_is_none(written: Path, run: Run, tmp_path:
     assert not list(tmp_path.glob("pbx-backup-*"))
 
 
+@contextmanager
+def holding(lock: Path) -> Iterator[None]:
+    """Another process holds a lock; of its own one a process sees nothing."""
+    program = (
+        f"from pathlib import Path; from pbx_bridge.locks import Lock\nLock(Path({str(lock)!r}))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{program}; print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.communicate(b"\n")
+
+
 def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
-    written: Path, run: Run, tmp_path: Path
+    written: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("backup", tmp_path / "backup.tar")[0] == 0
     code, said = run("restore", tmp_path / "backup.tar")
@@ -442,11 +461,22 @@ def test_a_folder_that_is_in_use_or_full_is_not_restored_into(
         door.listen()
         code, said = run("restore", tmp_path / "backup.tar", "--force")
         assert code == 1
-        assert "an exchange works with it" in said
+        assert "a bridge works with it" in said
     (written.parent / "asterisk/run").mkdir(parents=True)
     with (written.parent / "asterisk/run/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert run("restore", tmp_path / "backup.tar", "--force")[0] == 1
+        assert run("restore", tmp_path / "backup.tar")[0] == 1
+        code, said = run("restore", tmp_path / "backup.tar", "--force")
+        assert code == 0
+        assert "messages and spoken notes stay as they are" in said
+        assert (written.parent / "asterisk/run/lock").exists()
+    (aside,) = written.parent.glob("before-restore-*")
+    assert {one.name for one in aside.iterdir()} >= {DATABASE, "secrets.json"}
+    with holding(written.parent / BRIDGE_LOCK):
+        monkeypatch.setattr(keeping, "LOCK_WAIT_S", 0.0)
+        code, said = run("restore", tmp_path / "backup.tar", "--force")
+        assert code == 1
+        assert "a bridge works with it" in said
     with tarfile.open(tmp_path / "other.tar", "w") as tar:
         tar.add(tmp_path / "config.yaml", "config.yaml")
     code, said = run("restore", tmp_path / "other.tar", state=tmp_path / "there")
@@ -525,7 +555,8 @@ def test_a_damaged_backup_is_refused_and_what_is_there_stays(
     code, said = run("restore", tmp_path / "damaged.tar", *force, state=there)
     assert code == 1
     assert "use another backup" in said
-    assert [one.name for one in there.iterdir()] == ["mine"] * bool(force)
+    kept = [one.name for one in there.iterdir() if one.suffix != ".lock"]
+    assert kept == ["mine"] * bool(force)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside", "link"])

@@ -21,7 +21,8 @@ def test_the_chart_names_lines_in_the_language_of_the_deployment(
         shutil.copytree(ROOT / name, tmp_path / name)
     config = tmp_path / "config.yaml"
     config.write_text(f"language: {language}\n", encoding="utf-8")
-    state = str(tmp_path / "state")
-    done = CliRunner().invoke(app, ["cover", "--config", str(config), "--state", state])
+    state = tmp_path / "state"
+    state.mkdir()
+    done = CliRunner().invoke(app, ["cover", "--config", str(config), "--state", str(state)])
     assert done.exit_code == 0, done.output
     assert f"{PLAN.switchboard.title[language]}  (" in done.output

@@ -26,10 +26,7 @@ VIP = "vip: [104, 0457 000 199]"
         ("112", "112 is an emergency number, write their own mobile's"),
         (
             "0700 123 456",
-            (
-                "0700123456 begins like a call abroad or a barred number (0700), "
-                "write their own mobile's"
-            ),
+            ("0700123456 is a number that costs extra, write their own mobile's"),
         ),
         ("104", '"104" is no number of +358, write it like 018 000 101'),
         ("+46 70 123 45 67", '"+46 70 123 45 67" is no number of +358, write it like 018 000 101'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from pbx_bridge.config import deployment_file
 from pbx_bridge.config.deployment import Deployment, Login, Mode, Privacy
 from pbx_bridge.config.deployment_file import load_deployment
+from pbx_bridge.config.doors import door_problems, named_certificate
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.core.model import Language
+from pbx_bridge.wire import x509
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL = """
@@ -138,6 +141,14 @@ def test_a_password_beside_its_username_is_refused(tmp_path: Path) -> None:
         ("asterisk: {host: 0.0.0.0}", "the one address that phones reach"),
         ("asterisk: {sip_port: 70000}", '"sip_port" should be less than or equal to 65535'),
         ("asterisk: {mode: magic}", "should be 'auto', 'system', 'private' or 'external'"),
+        ("asterisk:\n  tls_port: many", 'config.yaml:2: "tls_port" should be a whole number'),
+        ("asterisk: {tcp_port: 70000}", '"tcp_port" should be less than or equal to 65535'),
+        ("asterisk: {tcp_port: 5061, tls_port: 5061}", "can't be the same"),
+        ("asterisk: {host_ipv6: 192.0.2.1}", "is no IPv6 address"),
+        ('asterisk: {host_ipv6: "::"}', "the one address that phones reach"),
+        ('asterisk: {host_ipv6: "fe80::1"}', "of one link only"),
+        ("asterisk: {tls_port: 0, tls_key: k}", "belong together"),
+        ("asterisk: {tls_certificate: c, tls_key: k}", "for nothing while tls_port is empty"),
         ("guards: {claim_timeout_ms: 5}", "greater than or equal to 50"),
         ("folders: {state: ~/pbx}", "~ is not expanded here"),
         ("folders: {state: }", '"state": is empty'),
@@ -151,6 +162,42 @@ def test_a_password_beside_its_username_is_refused(tmp_path: Path) -> None:
 )
 def test_wrong_values_are_refused_with_their_line(tmp_path: Path, text: str, expected: str) -> None:
     assert any(expected in line for line in refused(tmp_path, text)), refused(tmp_path, text)
+
+
+def test_any_free_port_of_sip_is_one_of_every_door_that_is_open(tmp_path: Path) -> None:
+    found = load(tmp_path, "asterisk: {tls_port: 5061}").but(sip_port=0).doors
+    assert (found.tcp_port, found.tls_port) == (None, 0)
+    assert load(tmp_path, "asterisk: {tls_port: 5061}").but(sip_port=5070).doors.tls_port == 5061
+
+
+CERTIFICATE = """asterisk:
+  tls_port: 5061
+  tls_key: key.pem
+  tls_certificate: certificate.pem
+"""
+
+
+def test_a_certificate_that_can_not_be_used_is_told_with_its_line(tmp_path: Path) -> None:
+    """But one that is over is no reason to leave phones without a door."""
+    doors = load(tmp_path, CERTIFICATE).doors
+
+    def told() -> list[str]:
+        return [
+            str(one).removeprefix(f"{tmp_path.name}/")
+            for one in door_problems(doors, ROOT / "dialplan", ROOT / "voicemail/mailboxes.yaml")
+        ]
+
+    (missing,) = told()
+    assert missing.startswith('config.yaml:4: "tls_certificate": ')
+    assert "certificate.pem can't be read (No such file or directory)" in missing
+    certificate, key = x509.make(["pbx"], datetime(2010, 1, 1, tzinfo=UTC))
+    (tmp_path / "certificate.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(x509.make(["pbx"], datetime.now(UTC))[1])
+    (other,) = told()
+    assert "the key does not belong to the certificate" in other
+    (tmp_path / "key.pem").write_bytes(key)
+    assert told() == []
+    assert named_certificate(doors) == (certificate, key)
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import date, time, timedelta
 from itertools import pairwise
 
 import pytest
+from core.plans import PLAN
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,13 +94,13 @@ def test_what_is_no_date_says_how_to_write_one(text: str) -> None:
     "text", ["018 000 101", "018-000101", "+358 18 000 101", "+358 (0)18 000101", "0035818000101"]
 )
 def test_a_number_has_one_form_however_it_is_written(text: str) -> None:
-    assert fields.national(text, "358") == "018000101"
+    assert fields.national(text, PLAN.dialling) == "018000101"
 
 
 @pytest.mark.parametrize("text", ["101", "+46 8 123 456", "00", "018 000 1x1", "018", "0" * 20, ""])
 def test_what_is_no_national_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write it like 018 000 101"):
-        fields.national(text, "358")
+        fields.national(text, PLAN.dialling)
 
 
 @given(st.text(alphabet="0123456789:.,-– closedx", max_size=30))

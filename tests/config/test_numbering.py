@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from config.copies import Change, at, told
 
+from pbx_bridge.config.plan import load_plan
 from pbx_bridge.config.schema import CodesShape
+from pbx_bridge.core.classes import classify
+from pbx_bridge.core.countries import Class
 from pbx_bridge.core.model import Codes
 
 
@@ -86,3 +90,52 @@ def test_f36_no_code_may_begin_like_another(folder: Path, change: Change, name: 
         "nobody could tell which is meant, change one of them"
     )
     assert told(folder) == [at(folder, "codes.yaml", f"{other}:", problem)]
+
+
+COUNTRY = "  country: FI\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "where", "what"),
+    [
+        ("  emergency: [112]\n", "dialling:", "write country: one of FI, SE, NO, DK (country_code"),
+        ("  country: IS\n", "dialling:", 'there is no table of the numbers of country "IS", write'),
+        (
+            "  country: SE\n  country_code: 358\n",
+            "dialling:",
+            "SE has calling code 46, not 358",
+        ),
+        ("  country_code: +358\n", "  country_code", 'country_code": "+358" is not a calling code'),
+        (COUNTRY + "  classes: {dear: [0600]}\n", "  classes", 'unknown key "dear"'),
+        (COUNTRY + "  classes: {premium: [06x]}\n", "  classes", '"06x" is not digits'),
+    ],
+)
+def test_a_country_that_nobody_knows_is_told_with_its_line(
+    folder: Path, change: Change, written: str, where: str, what: str
+) -> None:
+    change("trunks.yaml", COUNTRY, written)
+    (problem,) = [one for one in told(folder) if "trunks.yaml" in one]
+    file = (folder / "trunks.yaml").read_text().splitlines()
+    line = next(number for number, text in enumerate(file, 1) if text.startswith(where))
+    assert problem.startswith(f"dialplan/trunks.yaml:{line}: ")
+    assert what in problem
+
+
+def test_keys_of_before_mean_what_they_meant(folder: Path, change: Change) -> None:
+    change(
+        "trunks.yaml",
+        COUNTRY,
+        "  country_code: 358\n  emergency: [112]\n"
+        '  international_prefixes: ["+", 00, 990, 994, 999]\n  barred_prefixes: [0600, 0205]\n',
+    )
+    dialling = load_plan(folder, date(2026, 3, 2)).dialling
+    assert classify("0205123456", dialling) is Class.PREMIUM
+    assert classify("060012345", dialling) is Class.PREMIUM
+    assert classify("99412345678", dialling) is Class.ABROAD
+    assert classify("018000199", dialling) is Class.GEOGRAPHIC
+    assert dialling.emergency == ("112",)
+
+
+def test_aland_has_the_numbers_of_finland(folder: Path, change: Change) -> None:
+    change("trunks.yaml", COUNTRY, "  country: AX\n")
+    assert load_plan(folder, date(2026, 3, 2)).dialling.country_code == "358"

@@ -28,6 +28,8 @@ VALUES: dict[str, Slot] = {
     "saved": 1,
     "count": 3,
     "place": 2,
+    "device": "softphone",
+    "address": "vagnen.norrskar.example",
     "seconds": 12,
     "since": NOW.replace(hour=12),
     "other": "Bo Ek",

@@ -12,6 +12,7 @@ from config.copies import Change, told
     ("file", "old", "new", "expected"),
     [
         ("organisation.yaml", "board: vaxel", "board: vaxeln", 'no line "vaxeln", did you mean'),
+        ("organisation.yaml", "office: 104", "office: 140", 'extension "140", did you mean'),
         ("units.yaml", "care}\n  hours: s", "care}\n  hours: x", 'hours "xkoltid", did you'),
         (
             "units.yaml",

@@ -49,7 +49,7 @@ def test_numbers_lead_to_people_and_lines_in_their_language(sample: Plan) -> Non
     assert sample.numbers["018000101"].kind is TargetKind.PERSON
     assert sample.numbers["018000120"].target == "vaxel"
     assert sample.numbers["018000120"].language is Language.FI
-    assert sample.trunk.caller_id in sample.numbers
+    assert sample.caller_id in sample.numbers
 
 
 def test_health_is_never_told(sample: Plan) -> None:

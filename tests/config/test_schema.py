@@ -97,7 +97,7 @@ def test_a_broken_file_is_told_once_and_the_others_are_still_checked(
         ("hours.yaml", "weekdays: 9:00-11:00", "weekdays: 9-10, 9-11", "begins before"),
         ("hours.yaml", "weekdays: 9:00-11:00", "weekdays: 9-9", "is empty"),
         ("hours.yaml", "weekdays: 9:00-11:00", "weekdays: closed", "never open in a usual week"),
-        ("trunks.yaml", "127.0.0.1:5090", "sip.operator.example", "is no address"),
+        ("trunks.yaml", "127.0.0.1:5090", "sip_operator.example", "is no address"),
         ("trunks.yaml", "127.0.0.1:5090", "127.0.0.1:99999", "there is no port 99999"),
         ("reasons.yaml", "\n0:\n", "\n10:\n", '"10" is not a digit'),
         ("lines.yaml", "members: [110, 102]", "members: 110", "should be a list"),

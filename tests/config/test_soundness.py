@@ -44,6 +44,7 @@ from pbx_bridge.config.plan import check, load_plan
         ("people.yaml", "{extension: 107", "{extension: 106", "106 can't be their own deputy"),
         ("people.yaml", "{extension: 107", "{extension: 109", "deputy 109 stands here twice"),
         ("people.yaml", "foreman: 106", "foreman: 107", "107 can't be their own foreman"),
+        ("people.yaml", "    softphone:\n\n", "    mobile:\n\n", "a device can't be called"),
         (
             "lines.yaml",
             "hours: telefontid\n",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx_bridge.asterisk.packages import COMPLETE, PrivateCopy, default_folder
+from pbx_bridge.asterisk.packages import PrivateCopy, current, default_folder
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -85,8 +85,7 @@ class Asterisk:
 @contextmanager
 def started(folder: Path) -> Iterator[Asterisk]:
     """One that runs until the end of the block."""
-    copy = PrivateCopy(default_folder() / "asterisk")
-    if not (copy.root / COMPLETE).is_file():
+    if (copy := current(default_folder())) is None:
         pytest.skip("no private Asterisk on this machine; `pbx-bridge up` brings it")
     asterisk = Asterisk(copy, folder)
     asterisk.configure()

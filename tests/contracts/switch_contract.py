@@ -87,6 +87,16 @@ class SwitchContract:
         await switch.join(BO, "Bo Ek", 1)
         assert await switch.members() == {ASA: 0, BO: 1}
 
+    async def test_a_member_whose_state_is_read_elsewhere_is_known_by_it(
+        self, switch: Switch
+    ) -> None:
+        """All devices of a person are one member, with one state."""
+        whole = QueueMember("vaxel", "Local/101@phones", "hint:101@hints")
+        await switch.join(whole, "Åsa Öhman", 1)
+        assert await switch.members() == {whole: 1}
+        await switch.leave(whole)
+        assert await switch.members() == {}
+
     async def test_who_joins_again_with_another_penalty_has_that_one(self, switch: Switch) -> None:
         for penalty in (2, 0, 1):
             await switch.join(ASA, "Åsa Öhman", penalty)

@@ -16,6 +16,7 @@ from pbx_bridge.core.commands import (
     AnswerForward,
     AskCallBack,
     AskCover,
+    BlockPhone,
     BreakPhoneHours,
     CancelReferral,
     Command,
@@ -34,6 +35,7 @@ from pbx_bridge.core.commands import (
     SignOut,
     TakeMessage,
     TakeUpPlan,
+    UnblockPhone,
     WithdrawForward,
 )
 from pbx_bridge.core.events import Event
@@ -88,6 +90,8 @@ def commands(exchange: Exchange, now: datetime) -> st.SearchStrategy[Command]:
         st.builds(SignOut, lines, people, by),
         st.builds(SeePhone, people, st.one_of(st.none(), st.sampled_from(Lost))),
         st.builds(CountAttendants, lines),
+        st.builds(BlockPhone, people, by),
+        st.builds(UnblockPhone, people, by),
         _covers(exchange, absences),
         st.nothing() if exchange.known.people else st.just(TakeUpPlan()),
         st.builds(LiftShield, people, st.just("111")),

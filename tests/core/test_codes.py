@@ -20,7 +20,9 @@ ANNA = PLAN.people["101"]
 
 def read(
     digits: str, now: datetime = DAY
-) -> Command | codes.Ask | codes.Hear | codes.HearMessages | codes.Returns | Sentence:
+) -> (
+    Command | codes.Ask | codes.Hear | codes.HearMessages | codes.PickUp | codes.Returns | Sentence
+):
     return codes.read(digits, ANNA, EXCHANGE, now)
 
 
@@ -166,7 +168,7 @@ def test_codes_begin_with_a_star_or_a_square(digits: str, yes: bool) -> None:
         ),
     ),
     st.datetimes(
-        min_value=datetime(2026, 1, 1),  # noqa: DTZ001 hypothesis adds the zone
+        min_value=datetime(2026, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
         max_value=datetime(2029, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
         timezones=st.just(ZONE),
     ),
@@ -215,3 +217,19 @@ def test_no_planned_referral_begins_then(digits: str) -> None:
     found = codes.read(digits, ANNA, exchange, DAY)
     assert isinstance(found, Sentence)
     assert found.key == "refused-no-planned"
+
+
+@pytest.mark.parametrize(
+    ("dialled", "found"),
+    [
+        ("#31#0457111333", ("0457111333", True)),
+        ("*31#+46701234567", ("+46701234567", False)),
+        ("#31#*23#", ("#31#*23#", None)),
+        ("#31#", ("#31#", None)),
+        ("0457111333", ("0457111333", None)),
+    ],
+)
+def test_a_number_is_withheld_or_shown_by_what_stands_before_it(
+    dialled: str, found: tuple[str, bool | None]
+) -> None:
+    assert codes.after_identity(dialled, PLAN) == found

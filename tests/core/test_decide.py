@@ -394,14 +394,33 @@ def test_s21_who_waits_may_keep_the_place_and_is_called_back() -> None:
     told = decide(KEEPS, EXCHANGE, DAY)
     assert shown(told) == "ask:wait.vaxel wait-told: wait-on offer-keep-place"
     held = decide(then(KEEPS, WAITS, ("ask:wait.vaxel", "4")), EXCHANGE, DAY)
-    assert held.step == Hold("vaxel", "0401111111", "PJSIP/0401111111@operator", "växeln", 2)
+    assert held.step == Hold(
+        "vaxel", "0401111111", "Local/0401111111@pbx-bridge-call/n", "växeln", 2
+    )
     kept = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "SUCCESS"))
     assert shown(decide(kept, EXCHANGE, DAY)) == "say:place-kept place-kept: place-kept closes"
+    twice = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "HELD"))
+    assert shown(decide(twice, EXCHANGE, DAY)) == "say:place-kept place-kept: place-kept closes"
+    full = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "FULL"))
+    assert shown(decide(full, EXCHANGE, DAY)) == "obey:call-back call-back-chosen"
     failed = then(KEEPS, WAITS, ("ask:wait.vaxel", "4"), ("hold:place", "FAILED"))
     assert decide(failed, EXCHANGE, DAY).step == Obey(AskCallBack("1.1", "vaxel", "0401111111"))
 
 
-@pytest.mark.parametrize("caller", ["", "+4681234567", "060012345", "112", "018000101"])
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "",
+        "+4681234567",
+        "060012345",
+        "0100100",
+        "020202",
+        "0800123456",
+        "112",
+        "116117",
+        "018000101",
+    ],
+)
 def test_s27_nobody_is_called_back_abroad_at_a_barred_number_or_in_the_house(caller: str) -> None:
     waits = replace(KEEPS, caller=caller)
     assert shown(decide(waits, EXCHANGE, DAY)) == "ask:wait.vaxel wait-told: wait-on"

@@ -24,7 +24,10 @@ BOTH_AWAY = away("102", "2026-03-03 12:30", exchange=away("101", "2026-03-03 14:
         ("0700123456", ("say:barred outgoing-barred: not-allowed",)),
         ("004612345678", ("say:barred outgoing-barred: not-allowed",)),
         ("+4612345678", ("say:barred outgoing-barred: not-allowed",)),
-        ("990123", ("say:barred outgoing-barred: not-allowed",)),
+        ("99046812345", ("say:barred outgoing-barred: not-allowed",)),
+        ("0100100", ("say:barred outgoing-barred: not-allowed",)),
+        ("116117", ("dial: outgoing", "say:failed outgoing-failed: trunk-failed")),
+        ("990123", ("say:unknown unknown-number: unknown-number",)),
         ("1234", ("say:unknown unknown-number: unknown-number",)),
         ("040", ("say:unknown unknown-number: unknown-number",)),
         ("invalid", ("say:unknown unknown-number: unknown-number",)),
@@ -49,7 +52,7 @@ def test_a_busy_number_outside_is_heard_as_busy() -> None:
 @pytest.mark.parametrize("phone", ["101", "110", "111"])
 def test_f24_112_is_carried_in_any_state(phone: str, exchange: Exchange, now: datetime) -> None:
     first = decide(Call("112", phone=phone), exchange, now)
-    assert first == Decision(StepId("dial"), Dial("112", PLAN.trunk.name), Why.EMERGENCY)
+    assert first == Decision(StepId("dial"), Dial("112"), Why.EMERGENCY)
 
 
 def test_a_code_becomes_a_command_of_the_phones_owner() -> None:

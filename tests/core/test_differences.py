@@ -18,6 +18,7 @@ from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import Exchange
 
+OPERATOR = PLAN.trunks["operator"]
 ANNA = PLAN.people["101"]
 OTHERS = {one: person for one, person in PLAN.people.items() if one != "103"}
 SECRET = "0409998877"
@@ -38,8 +39,12 @@ SECRET = "0409998877"
             (f"numbers: -{next(iter(PLAN.numbers))}",),
         ),
         (
-            replace(PLAN, trunk=replace(PLAN.trunk, caller_id="018000199")),
-            ("settings: ~trunk",),
+            replace(PLAN, trunks={"operator": replace(OPERATOR, caller_id="018000199")}),
+            ("trunks: ~operator",),
+        ),
+        (
+            replace(PLAN, routes={"abroad": ("operator",)}),
+            ("settings: ~routes",),
         ),
         (
             replace(PLAN, lines={**PLAN.lines, "ny": PLAN.lines["vaxel"]}),

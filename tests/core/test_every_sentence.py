@@ -33,6 +33,8 @@ VALUES: dict[str, tuple[Slot, ...]] = {
     "count": (3,),
     "seconds": (12,),
     "place": (2,),
+    "device": ("softphone",),
+    "address": ("vagnen.norrskar.example",),
     "caller": (Digits("0457000105"), "Anna Berg"),
     "new": (2,),
     "saved": (1,),

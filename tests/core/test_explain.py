@@ -94,7 +94,7 @@ def test_a_code_that_would_be_refused_is_explained() -> None:
 
 def test_outgoing_calls_are_explained() -> None:
     assert lines(Call("040123456", phone="101"))[0] == (
-        f"dial 040123456 over {PLAN.trunk.name}",
+        "dial 040123456 over operator, as 018000101",
         "outgoing",
         "NOANSWER",
     )
@@ -115,3 +115,8 @@ def test_a_code_that_opens_a_mailbox_is_explained() -> None:
         ("hear the messages of mailbox 181", "mailbox-opened", ""),
         ("hang up", "nothing-left", ""),
     ]
+
+
+def test_of_several_devices_all_that_ring_are_named() -> None:
+    (what, _, _), *_ = lines(Call("018000104"))
+    assert what == "ring Daniel Holm (104, desk and softphone) for 20 s"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from core.plans import DAY, EXCHANGE
 
 from pbx_bridge.core.commands import EXCHANGE as BRIDGE
-from pbx_bridge.core.commands import AcceptLoss, NoteLoss, Refusal
-from pbx_bridge.core.events import Event, HistoryLost, NoticeDropped, NoticeDue
+from pbx_bridge.core.commands import AcceptLoss, NoteLoss, Refusal, ReportOutage
+from pbx_bridge.core.events import Event, HistoryLost, NoticeDropped, NoticeDue, PartGone
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.notices import due
-from pbx_bridge.core.state import About, Channel, Exchange, Hole
+from pbx_bridge.core.state import About, Channel, Exchange, Hole, Part
 from pbx_bridge.core.telling import spoken
 
 FOUND = NoteLoss((Hole(5, 9, "missing", "ab"),))
@@ -53,3 +56,17 @@ def test_once_it_is_accepted_nothing_is_missing_and_nobody_is_told_any_more() ->
 def test_nobody_but_a_technician_accepts_it(by: str) -> None:
     after = fold(EXCHANGE, done(FOUND, EXCHANGE))
     assert isinstance(handle(AcceptLoss("x", by), after, DAY), Refusal)
+
+
+def test_an_outage_that_is_told_twice_is_noted_once() -> None:
+    """The supervisor tells it again when the bridge ends before it has answered."""
+    since, until = DAY - timedelta(minutes=2), DAY - timedelta(minutes=1)
+    told = ReportOutage(Part.BRIDGE, since, until, "it ended")
+    events = handle(told, EXCHANGE, DAY)
+    assert events == (PartGone(Part.BRIDGE, since, until, "it ended"),)
+    after = fold(EXCHANGE, events)
+    assert handle(told, after, DAY) == ()
+    later = replace(told, since=until, until=DAY)
+    other = replace(told, part=Part.ASTERISK)
+    assert handle(later, after, DAY) == (PartGone(Part.BRIDGE, until, DAY, "it ended"),)
+    assert handle(other, after, DAY) == (PartGone(Part.ASTERISK, since, until, "it ended"),)

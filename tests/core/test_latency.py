@@ -22,7 +22,7 @@ from hypothesis import given, settings
 
 from pbx_bridge.core.latency import Outcome, fold
 from pbx_bridge.core.record import CelEvent
-from pbx_bridge.core.trace import endpoint_of, mark_of, mobile_of, value
+from pbx_bridge.core.trace import mark_of, mobile_of, value
 
 
 def test_the_wait_ends_when_caller_and_person_are_together() -> None:
@@ -184,11 +184,6 @@ def test_a_mark_is_read_however_the_log_is_configured(event: CelEvent) -> None:
 def test_other_events_are_no_marks() -> None:
     assert mark_of(cel(0, "OTHER", extra='{"extra":"say|x"}')) is None
     assert mark_of(cel(0, "USER_DEFINED", data="OTHER,say|x")) is None
-
-
-def test_endpoints_may_contain_dashes() -> None:
-    assert endpoint_of("PJSIP/desk-101-0000001a") == "desk-101"
-    assert endpoint_of("Local/101@phones-00000000;1") == ""
 
 
 def test_only_the_channels_that_ring_a_mobile_name_one() -> None:
@@ -404,8 +399,33 @@ def test_a_blind_transfer_to_nobody_was_answered_all_the_same() -> None:
     assert [step.after for step in caller.steps] == words
 
 
+def test_who_is_sent_on_by_the_device_of_a_person_who_attends_a_line_has_two_talks() -> None:
+    """The queue rings people by `Local` channels, of which a half goes the caller's further way;
+    those that watch over what is dialled are nobody's legs."""
+    (caller,) = fold(recorded("cel_sent_on_from_a_line.csv"))
+    assert [talk.by for talk in caller.talks] == ["104", "101"]
+    assert [leg.endpoint for leg in caller.legs] == ["104-softphone", "101"]
+    assert [step.rule for step in caller.steps] == ["line-open", "person-rings"]
+    assert (caller.sent_to, caller.stranded, caller.answered_by) == ("101", False, "104")
+
+
 def test_who_picks_a_call_up_is_the_one_who_answered_it() -> None:
     caller, picker = fold(recorded("cel_pickup.csv"))
     assert (caller.answered_by, caller.outcome) == ("103", Outcome.ANSWERED)
     assert caller.wait_s == pytest.approx(1.667, abs=0.001)
     assert picker.outcome is Outcome.CODE
+
+
+@pytest.mark.parametrize(
+    "said", [{"kind": "PBX_WITHHELD"}, {"kind": "USER_DEFINED", "data": "PBX_WITHHELD,"}]
+)
+def test_a_withheld_caller_has_no_number_whatever_was_signalled(said: dict[str, str]) -> None:
+    """Asterisk writes the first event before the dialplan has read what the operator asks."""
+    kind, data = said["kind"], said.get("data", "")
+    events = [
+        cel(0.0, "CHAN_START"),
+        cel(0.1, kind, caller="", data=data),
+        cel(1.0, "HANGUP", caller=""),
+    ]
+    (call,) = fold(events)
+    assert (call.caller, call.other_end) == ("", "")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pbx_bridge.core.countries import FINLAND
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.core.model import (
     Codes,
@@ -18,9 +19,9 @@ from pbx_bridge.core.model import (
     Plan,
     ReferralReason,
     Text,
-    Trunk,
 )
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.trunks import Trunk
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BACK = datetime(2026, 11, 23, 14, 30, tzinfo=ZoneInfo("Europe/Mariehamn"))
@@ -53,8 +54,8 @@ PLAN = Plan(
     numbers={},
     reasons={one.digit: one for one in REASONS},
     codes=Codes(),
-    trunk=Trunk("trunk", "127.0.0.1:5060"),
-    dialling=Dialling("358", ("112",), ("00",), ()),
+    trunks={"trunk": Trunk("trunk", ("127.0.0.1:5060",))},
+    dialling=Dialling.of(FINLAND),
     holidays={},
 )
 NOBODY_AWAY = {

@@ -10,10 +10,18 @@ from itertools import pairwise
 import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, at, attended, away, changed_line
 
+from pbx_bridge.core import limits
 from pbx_bridge.core.hours import is_open
-from pbx_bridge.core.mirror import FAMILIES, OPENINGS_AHEAD, SPOKEN_OPENINGS, Spoken, picture
-from pbx_bridge.core.model import Language, Schedule, Span
-from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.mirror import (
+    FAMILIES,
+    OPENINGS_AHEAD,
+    SPOKEN_OPENINGS,
+    Spoken,
+    left,
+    picture,
+)
+from pbx_bridge.core.model import Language, Permit, Schedule, Span
+from pbx_bridge.core.state import Exchange, Spent
 from pbx_bridge.core.wording import render
 
 AMI_LINE = 1024
@@ -44,7 +52,12 @@ def spans(exchange: Exchange, line: str) -> list[tuple[int, int]]:
 def test_an_absence_is_mirrored_with_its_end_and_what_callers_hear() -> None:
     exchange = away("101", "2026-03-03 14:30", "sjuk")
     found = values(exchange, "pbx-referral")
-    assert set(found) == {"101/until", "101/to", *(f"101/audio-{one}" for one in Language)}
+    assert set(found) == {
+        "101/until",
+        "101/to",
+        "101/shown",
+        *(f"101/audio-{one}" for one in Language),
+    }
     assert found["101/to"] == "102"
     assert found["101/until"] == str(epoch("2026-03-03 14:30"))
     assert said(found["101/audio-sv"]) == (
@@ -103,11 +116,25 @@ def test_the_next_openings_are_spoken_by_their_start_with_the_date() -> None:
     assert len(closed) == SPOKEN_OPENINGS * len(Language)
 
 
+PICK_UP = ("pick-up-nothing", "pick-up-refused")
+OUT = ("barred", "capped", "at-once")
+
+
 def test_the_general_sentences_are_there_in_every_language() -> None:
     found = values(EXCHANGE, "pbx-sound")
     assert set(found) == {
         f"{name}-{language}"
-        for name in ("sorry", "closed", "code", "take", "back")
+        for name in (
+            "sorry",
+            "closed",
+            "code",
+            "broken-off",
+            "take",
+            "back",
+            "emergency-112",
+            *PICK_UP,
+            *OUT,
+        )
         for language in Language
     }
     assert all(said(one) for one in found.values())
@@ -132,8 +159,14 @@ def test_members_are_those_who_attend() -> None:
 
 
 def test_every_entry_is_of_a_family_that_is_kept() -> None:
-    exchange = away("101", "2026-03-03 14:30")
-    assert {family for family, _ in picture(exchange, DAY).values} == set(FAMILIES)
+    permit = Permit("102", ("SE",), DAY + timedelta(days=1), "kanslichefen")
+    exchange = replace(
+        away("101", "2026-03-03 14:30"),
+        permits={"102": (permit,)},
+        spent={"102": Spent(limits.period(PLAN, "102", DAY)[0], frozenset({"1795422600.1"}))},
+    )
+    kept = {**picture(exchange, DAY).values, **dict(left(exchange, DAY))}
+    assert {family for family, _ in kept} == set(FAMILIES)
 
 
 def test_the_same_state_gives_the_same_picture() -> None:

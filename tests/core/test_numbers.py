@@ -2,80 +2,185 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from core.plans import PLAN
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pbx_bridge.core.model import Language, Number, TargetKind
-from pbx_bridge.core.numbers import Class, classify, cleaned, forms, national, target
+from pbx_bridge.core.countries import COUNTRIES
+from pbx_bridge.core.model import Dialling, Language, Number, TargetKind
+from pbx_bridge.core.numbers import (
+    forms,
+    number,
+    same_as,
+    signalled,
+    target,
+)
 
 RULES = PLAN.dialling
 
 
+FINLAND, SWEDEN, NORWAY, DENMARK = (
+    Dialling.of(COUNTRIES[name]) for name in ("FI", "SE", "NO", "DK")
+)
+
+
 @pytest.mark.parametrize(
-    ("dialled", "form"),
+    ("text", "form"),
     [
         ("018000101", "018000101"),
         ("+35818000101", "018000101"),
         ("0035818000101", "018000101"),
+        ("35818000101", "018000101"),
         ("+358018000101", "018000101"),  # the 0 kept by mistake
         ("+358600123456", "0600123456"),  # still barred
-        ("+35800461234", "00461234"),  # still abroad
         ("+4618000101", "+4618000101"),
-        ("35818000101", "35818000101"),
+        ("004618000101", "+4618000101"),
+        ("4618000101", "+4618000101"),
+        ("9904618000101", "+4618000101"),
+        ("994501234567", "+994501234567"),  # Azerbaijan, and no operator's prefix
+        ("18000101", "18000101"),
         ("101", "101"),
-        ("112", "112"),
-        ("*23*1*1430#", "*23*1*1430#"),
-        ("invalid", "invalid"),
-        ("", ""),
+        ("116117", "116117"),
+        ("+358116117", "116117"),
+        ("+35818000101;npdi;rn=+35840000", "018000101"),
+        ("018000100;phone-context=+358", "018000100"),
+        ("18000100;phone-context=+358", "018000100"),
+        ("101;phone-context=+358", "101"),
+        ("018000101;isub=1", "018000101"),
+        ("tel:+358-18-000-101", "018000101"),
+        ("sip:+35818000101@operator.example;user=phone", "018000101"),
+        ('"Elin" <sip:%2B35818000101@127.0.0.1>;tag=1', "018000101"),
+        ("<tel:018000101;phone-context=+358>", "018000101"),
+        ("018%20000%20101", "018000101"),
+        ("0457111333#", "0457111333"),
+        *[(text, "112") for text in ("112", "0112", "112#", "+358112", "00112", "00358112")],
     ],
 )
-def test_numbers_of_the_country_have_one_form(dialled: str, form: str) -> None:
-    assert national(dialled, RULES) == form
+def test_every_number_has_one_form(text: str, form: str) -> None:
+    assert number(text, FINLAND) == form
 
 
 @pytest.mark.parametrize(
-    ("digits", "found"),
+    "text",
     [
-        ("112", Class.EMERGENCY),
-        ("040123456", Class.NATIONAL),
-        ("01812", Class.NATIONAL),
-        ("0181234567890", Class.NATIONAL),
-        ("01812345678901", Class.UNKNOWN),
-        ("0181", Class.UNKNOWN),
-        ("0112", Class.UNKNOWN),
-        ("1122", Class.UNKNOWN),
-        ("12345678", Class.UNKNOWN),
-        ("0600123456", Class.BARRED),
-        ("0700123456", Class.BARRED),
-        ("0600", Class.BARRED),
-        ("00", Class.BARRED),
-        ("004612345", Class.BARRED),
-        ("99012345", Class.BARRED),
-        ("99412345", Class.BARRED),
-        ("99912345", Class.BARRED),
-        ("+4612345", Class.BARRED),
-        ("", Class.UNKNOWN),
-        ("invalid", Class.UNKNOWN),
-        ("018*12345", Class.UNKNOWN),
-        ("018 12345", Class.UNKNOWN),
-        ("018000101\n", Class.UNKNOWN),
-        ("018000101&PJSIP/x", Class.UNKNOWN),
-        ("٠١٨٠٠٠١٠١", Class.UNKNOWN),
-        ("0١٨٠٠٠١٠١", Class.UNKNOWN),
+        *(
+            "",
+            " ",
+            "+",
+            "1",
+            ";",
+            "tel:",
+            "hej",
+            "anonymous",
+            "Restricted",
+            "unavailable",
+            "unknown",
+        ),
+        *("private", "anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid", "sip:@host"),
+        *("+35800461234", "000358457111333", "+0457111333", "1" * 16, "+" + "9" * 16, "0" * 20),
+        *("040a1112223", "040+1112223", "*23#", "½12", "invalid", "0457\r\nX: a"),
+        *("٠١٨٠٠٠١٠١", "018000101&PJSIP/x", "018000101,1", "${SHELL(id)}", "0457%0d%0aX"),
+        *("x" * 100_000, "0" * 100_000, "<" * 200, "%" * 200),
     ],
 )
-def test_s27_numbers_are_classed_for_outgoing_calls(digits: str, found: Class) -> None:
-    assert classify(digits, RULES) is found
+def test_what_is_no_number_has_none(text: str) -> None:
+    assert number(text, FINLAND) == ""
+    with pytest.raises(ValueError, match="no telephone number"):
+        forms(text, FINLAND)
 
 
-@given(st.one_of(st.text(max_size=16), st.from_regex(r"\A[0-9+*#]{0,16}\Z")))
-def test_f23_only_plain_digits_are_ever_dialled(digits: str) -> None:
-    form = national(digits, RULES)
-    if classify(form, RULES) in (Class.NATIONAL, Class.EMERGENCY):
-        assert set(form) <= set("0123456789")
-        assert not form.startswith((*RULES.barred_prefixes, "00"))
+@pytest.mark.parametrize(
+    ("country", "text", "form"),
+    [
+        (SWEDEN, "+46 (0)8-123 456", "08123456"),
+        (SWEDEN, "468123456", "08123456"),
+        (SWEDEN, "0920-123 45", "092012345"),
+        (SWEDEN, "46 920 12345", "092012345"),
+        (SWEDEN, "358457111333", "+358457111333"),
+        (NORWAY, "+47 22 33 44 55", "22334455"),
+        (NORWAY, "004722334455", "22334455"),
+        (NORWAY, "4722334455", "22334455"),
+        (NORWAY, "22334455", "22334455"),
+        (NORWAY, "47334455", "47334455"),  # begins like the country, and is none of its forms
+        (NORWAY, "+4747334455", "47334455"),
+        (NORWAY, "+47 02800", "02800"),
+        (NORWAY, "+47590012345678", "+47590012345678"),  # of a machine; too long to stand alone
+        (DENMARK, "+45 45 12 34 56", "45123456"),
+        (DENMARK, "4545123456", "45123456"),
+    ],
+)
+def test_the_neighbours_have_their_own_national_forms(
+    country: Dialling, text: str, form: str
+) -> None:
+    assert number(text, country) == form
+
+
+SUBSCRIBERS = (
+    (FINLAND, st.from_regex(r"[1-9][0-9]{4,9}", fullmatch=True)),
+    (SWEDEN, st.from_regex(r"[1-9][0-9]{6,8}", fullmatch=True)),
+    (NORWAY, st.from_regex(r"[2-9][0-9]{7}", fullmatch=True)),
+    (DENMARK, st.from_regex(r"[2-9][0-9]{7}", fullmatch=True)),
+)
+COUNTRY = st.sampled_from([country for country, _ in SUBSCRIBERS])
+
+
+@st.composite
+def subscribers(draw: st.DrawFn) -> tuple[Dialling, str, list[str]]:
+    """A country, a subscriber of it or of another, and forms in which the number comes."""
+    here, (theirs, own_numbers) = draw(COUNTRY), draw(st.sampled_from(SUBSCRIBERS))
+    own = draw(own_numbers)
+    whole = theirs.country_code + own
+    assume(len(whole) >= 10 or (here is theirs and here.trunk_prefix))
+    found = [f"+{whole}", f"00{whole}", whole, f"+{theirs.country_code}(0){own}"]
+    form = f"+{whole}"
+    if here is theirs:
+        form = here.trunk_prefix + own
+        found += [form, f"+{here.country_code}{form}", f"{form};phone-context=+{here.country_code}"]
+        assume(own not in (*here.emergency, *here.services))
+    return here, form, found
+
+
+AROUND = ("{}", " {} ", "tel:{}", "sip:{}@10.0.0.1:5060;user=phone", '"A; B" <sip:{}@host>;tag=x')
+AFTER = ("", ";npdi;rn=+35840000", ";isub=1", ";ext=3", "%20", "#")
+
+
+@given(subscribers(), st.data())
+def test_all_forms_of_a_subscriber_are_one(
+    subscriber: tuple[Dialling, str, list[str]], data: st.DataObject
+) -> None:
+    country, form, found = subscriber
+    text = data.draw(st.sampled_from(found))
+    digits, parameter, context = text.partition(";")
+    spaces = st.lists(st.sampled_from(("", "-", " ", ".", "%20", "\u2011")), min_size=len(digits))
+    between = data.draw(spaces)
+    spaced = "".join(one + space for one, space in zip(digits, between, strict=False))
+    spaced = spaced if "(" not in digits else digits
+    after = data.draw(st.sampled_from(AFTER)) if not parameter else parameter + context
+    written = data.draw(st.sampled_from(AROUND)).format(spaced + after)
+    assert number(written, country) == form
+    assert form in forms(text, country)
+    assert set(forms(form, country)) == set(forms(text, country))
+    assert all(number(one, country) == form for one in forms(form, country))
+    assert same_as(form, country)(written)
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="+0123456789 ()-.;%=@<>:#*telsipnr\r\n\0\u202e", max_size=40),
+    st.from_regex(r"[+0-9*#]{0,24}", fullmatch=True),
+)
+
+
+@given(HOSTILE, COUNTRY)
+def test_no_text_raises_and_the_form_of_a_form_is_itself(text: str, country: Dialling) -> None:
+    once = number(text, country)
+    assert re.fullmatch(r"(\+?[0-9]{2,15})?", once, re.ASCII)
+    assert number(once, country) == once
+    assert re.fullmatch(r"(\+?[0-9]{1,19})?", signalled(text), re.ASCII)
+    assert number(signalled(text), country) in ("", once)
 
 
 SPELLINGS = (
@@ -100,29 +205,16 @@ SPELLINGS = (
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_a_number_is_one_in_whatever_way_people_write_it(text: str) -> None:
-    assert cleaned(text, RULES) == "0401112223"
-    assert forms(text, RULES) == ("0401112223", "+358401112223", "00358401112223")
+    assert number(text, RULES) == "0401112223"
 
 
-@pytest.mark.parametrize(
-    "text", ["hej", "", " ", "-", "+", "12", "040a1112223", "040+1112223", "9" * 16, "*23#", "½12"]
-)
-def test_what_is_no_number_is_none(text: str) -> None:
-    assert cleaned(text, RULES) == ""
-    with pytest.raises(ValueError, match="no telephone number"):
-        forms(text, RULES)
-
-
-def test_a_number_abroad_is_found_in_both_ways_that_it_is_signalled() -> None:
-    for text in ("+46 70-123 45 67", "0046701234567"):
-        assert set(forms(text, RULES)) == {"+46701234567", "0046701234567"}
-
-
-@given(st.text(max_size=24))
-def test_what_is_cleaned_once_stays_so(text: str) -> None:
-    once = cleaned(text, RULES)
-    assert set(once) <= set("+0123456789")
-    assert cleaned(once, RULES) == once or not once
+def test_a_number_is_found_in_all_forms_in_which_it_was_kept() -> None:
+    assert forms("040 111 2223", FINLAND)[0] == "0401112223"
+    old = {"0401112223", "+358401112223", "00358401112223", "358401112223", "+3580401112223"}
+    assert old <= set(forms("040 111 2223", FINLAND))
+    for text in ("+46 70-123 45 67", "0046701234567", "46701234567"):
+        kept = set(forms(text, FINLAND))
+        assert {"+46701234567", "0046701234567", "46701234567"} <= kept
 
 
 def test_numbers_and_extensions_lead_inside() -> None:
@@ -130,5 +222,6 @@ def test_numbers_and_extensions_lead_inside() -> None:
     assert finnish == Number("018000108", TargetKind.PERSON, "108", Language.FI)
     assert target("018000120", PLAN) == Number("018000120", TargetKind.LINE, "vaxel", Language.FI)
     assert target("105", PLAN) == Number("105", TargetKind.PERSON, "105", Language.SV)
+    assert target("18000101", PLAN) == PLAN.numbers["018000101"]
     for outside in ("112", "999", "018000199", "", "vaxel"):
         assert target(outside, PLAN) is None

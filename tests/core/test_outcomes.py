@@ -200,3 +200,24 @@ def test_s16_who_was_sent_on_in_vain_is_returned_by_the_last_one_sought() -> Non
     nowhere = returning.noted(replace(call, sent_to="199"), PLAN)
     assert nowhere is not None
     assert nowhere.left == "101", "nobody else was sought"
+
+
+def test_a_call_that_came_twice_is_counted_once_and_whom_an_operator_said_in_to_was_dialled() -> (
+    None
+):
+    twice = """
+    0.0  CHAN_START  PJSIP/trunk-00000001
+    0.1  MARK        PJSIP/trunk-00000001  hangup|same-call|
+    0.2  HANGUP      PJSIP/trunk-00000001  19
+    """
+    (call,) = fold(read_table(twice))
+    assert (call.outcome, call.counted) == (Outcome.DOUBLE, False)
+    login = """
+    0.0  CHAN_START  PJSIP/trunk-00000001
+    0.1  MARK        PJSIP/trunk-00000001  called||018000101
+    0.2  MARK        PJSIP/trunk-00000001  ring|person-rings|101
+    9.0  HANGUP      PJSIP/trunk-00000001  16 PJSIP/trunk-00000001
+    """
+    (call,) = fold(read_table(login, exten="login77"))
+    assert (call.dialled, call.outcome) == ("018000101", Outcome.ABANDONED)
+    assert [one.step for one in call.steps] == ["ring"]

@@ -52,6 +52,15 @@ LETS_GO = """
 46.91300  HANGUP        Local/place@pbx-bridge-held-00000000;1  16
 46.91400  HANGUP        PJSIP/111-00000005       16
 """
+ANOTHER_SERVER = """
+44.01000  CHAN_START    PJSIP/operator-00000007
+44.80000  ANSWER        PJSIP/operator-00000007
+44.90000  HANGUP        PJSIP/operator-00000006  26
+44.91000  BRIDGE_ENTER  PJSIP/operator-00000007  b1
+44.91100  BRIDGE_ENTER  PJSIP/111-00000005       b1
+46.91100  BRIDGE_EXIT   PJSIP/111-00000005       b1
+46.91110  HANGUP        PJSIP/operator-00000007  16 PJSIP/operator-00000007
+"""
 NOBODY_CAME = """
 3615.710  HANGUP        Local/place@pbx-bridge-held-00000000;1  16
 """
@@ -91,8 +100,10 @@ def whole(table: str, starts: tuple[float, ...] = ()) -> Journey:
     return found
 
 
-def test_s21_who_is_called_back_has_waited_since_their_first_ring() -> None:
-    call = whole(HELD + TURN + ANSWERS + LETS_GO)
+@pytest.mark.parametrize("answers", [ANSWERS, ANOTHER_SERVER])
+def test_s21_who_is_called_back_has_waited_since_their_first_ring(answers: str) -> None:
+    """Also where one server of the operator was silent and another one reached them."""
+    call = whole(HELD + TURN + answers + LETS_GO)
     assert (call.linkedid, call.outcome, call.answered_by) == (LINKEDID, Outcome.ANSWERED, "111")
     assert call.wait_s == pytest.approx(44.911)
     (talk,) = call.talks  # what comes after it is nobody's voice

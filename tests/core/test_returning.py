@@ -11,7 +11,7 @@ from core.test_notices import after, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbx_bridge.core import returning
+from pbx_bridge.core import numbers, retention, returning
 from pbx_bridge.core.call import Call, with_attempt
 from pbx_bridge.core.commands import (
     AskCallBack,
@@ -23,7 +23,7 @@ from pbx_bridge.core.commands import (
     RemindOfReturns,
 )
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import Event, ReturnClosed
+from pbx_bridge.core.events import CallBackAsked, Event, ReturnClosed, ReturnDue
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.latency import Journey, Outcome
@@ -322,6 +322,8 @@ def journey(**changes: object) -> Journey:
     ("call", "command"),
     [
         (journey(), NoteCall("1.1", DAY + timedelta(seconds=9), CALLER, ANNA, "")),
+        (journey(ended_at=DAY + timedelta(milliseconds=14)), None),
+        (journey(outcome=Outcome.DOUBLE), None),
         (
             journey(outcome=Outcome.ANSWERED, answered_at=DAY, answered_by="0457000102"),
             NoteCall("1.1", DAY, CALLER, ANNA, BO),
@@ -423,3 +425,36 @@ def test_whatever_happens_the_ledger_is_sound(
         if kind == "missed" and number:
             assert (who, number) in exchange.returns
         assert all(one.calls for one in exchange.returns.values())
+
+
+@pytest.mark.parametrize("old", ["358401234567", "+358401234567", "00358401234567"])
+def test_an_entry_that_was_opened_in_another_form_is_the_same_callers(old: str) -> None:
+    """Journals of before hold numbers as they were signalled."""
+    due = ReturnDue(ANNA, old, "0.9", Opened.MISSED, DAY, LATER)
+    exchange = fold(EXCHANGE, (due,))
+    assert open_(exchange) == [(ANNA, CALLER)]
+    again = after(exchange, missed())
+    assert open_(again) == [(ANNA, CALLER)]
+    assert again.returns[ANNA, CALLER].calls == ("0.9", "1.1")
+    closed = ReturnClosed(ANNA, old, LATER, Closed.CONTACT, ANNA)
+    assert open_(fold(exchange, (closed,))) == []
+    assert retention.is_needed(due, exchange, DAY)
+
+
+@pytest.mark.parametrize("word", ["anonymous", "Restricted", "unavailable"])
+def test_s16_who_withholds_their_number_opens_no_entry_that_another_one_closes(word: str) -> None:
+    due = ReturnDue(ANNA, word, "0.9", Opened.MISSED, DAY, LATER)
+    assert open_(fold(EXCHANGE, (due,))) == []
+    message = ReturnDue(
+        ANNA, "1770000000-0000000a", "1770000000-0000000a", Opened.MESSAGE, DAY, LATER
+    )
+    assert len(open_(fold(EXCHANGE, (message,)))) == 1, "a message has to be heard all the same"
+
+
+def test_somebody_is_forgotten_in_every_form_in_which_they_were_kept() -> None:
+    forms = ("358401234567", "+358 40-123 45 67", "0401234567", "tel:+358401234567")
+    entries = [(seq, CallBackAsked("1.1", ANNA, one, DAY)) for seq, one in enumerate(forms)]
+    is_theirs = numbers.same_as(CALLER, PLAN.dialling)
+    assert list(retention.tells_of(entries, is_theirs)) == list(range(len(forms)))
+    other = CallBackAsked("1.1", ANNA, "0409999999", DAY)
+    assert list(retention.tells_of([(1, other)], is_theirs)) == []

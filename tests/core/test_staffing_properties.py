@@ -10,6 +10,7 @@ from core.test_state_properties import past
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pbx_bridge.core import blocks
 from pbx_bridge.core.absence import absence
 from pbx_bridge.core.attendance import attendants, is_short, queue, required, staffing
 from pbx_bridge.core.commands import CountAttendants, Refusal, SeePhone, SetReferral
@@ -80,7 +81,8 @@ def test_f26_a_phone_is_told_lost_or_found_once(
     assert not isinstance(first, Refusal)
     after = fold(exchange, first)
     assert handle(SeePhone(person, lost), after, now) == ()
-    assert (person in after.losses) is (lost is not None)
+    gone = blocks.is_blocked(exchange, person) and person in exchange.losses
+    assert (person in after.losses) is (lost is not None or gone), "a blocked phone isn't found"
     if lost is Lost.UNREACHABLE:
         assert after.losses[person].cause is Lost.UNREACHABLE
 

@@ -19,7 +19,16 @@ from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import picture
 from pbx_bridge.core.reach import consenting, may_ring, takers
 from pbx_bridge.core.sentences import Named
-from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, About, Channel, Consent, Hole, changed
+from pbx_bridge.core.state import (
+    AFTER_CALLS,
+    LOOKED_UP,
+    About,
+    Channel,
+    Consent,
+    Ending,
+    Hole,
+    changed,
+)
 from pbx_bridge.core.telling import private_reason, spoken
 
 MOMENTS = tuple(
@@ -135,7 +144,13 @@ def test_what_is_told_and_returned_changes_nothing_that_callers_meet(history: Hi
 
 
 def test_the_parts_of_the_state_have_these_names() -> None:
-    one_of_each = replace(copy.deepcopy(EXCHANGE), flood_since=DAY, holes=(Hole(1, 1, ""),))
+    one_of_each = replace(
+        copy.deepcopy(EXCHANGE),
+        flood_since=DAY,
+        holes=(Hole(1, 1, ""),),
+        emergencies=("17.1",),
+        certificate=Ending(DAY, DAY),
+    )
     every_part = changed(EXCHANGE, one_of_each)
     assert LOOKED_UP < AFTER_CALLS < every_part
     assert changed(EXCHANGE, EXCHANGE) == frozenset()

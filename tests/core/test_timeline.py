@@ -259,7 +259,7 @@ def test_other_calls_are_passed_over() -> None:
 
 
 def test_f23_what_callers_choose_is_shown_on_one_line_without_its_tricks() -> None:
-    (line,) = lines(cel(0, "CHAN_START", caller="1\n2\u202e", exten="9" * 10_000))
+    (line,) = lines(cel(0, "CHAN_START", caller="1\n2\u202e", exten="9" * 10_000), cel(1, "ANSWER"))
     assert line.isprintable()
     assert len(line) < 200
     withheld = lines(cel(0, "CHAN_START", caller=""), cel(1, "ANSWER", caller=""))
@@ -283,3 +283,8 @@ def test_f23_what_callers_choose_is_shown_on_one_line_without_its_tricks() -> No
 @settings(max_examples=100, deadline=None)
 def test_whatever_the_record_holds_it_is_told_on_printable_lines(events: list[CelEvent]) -> None:
     assert all(line.isprintable() for line in lines(*events))
+
+
+def test_a_withheld_callers_number_is_told_to_nobody() -> None:
+    told = lines(cel(0, "CHAN_START"), cel(0.1, "PBX_WITHHELD", caller=""))
+    assert told == ["0.00 s  somebody without a number rings 018000101 (Anna Berg)"]

@@ -35,7 +35,7 @@ PROMPTS = {
 
 languages = st.sampled_from(Language)
 moments = st.datetimes(
-    min_value=datetime(1900, 1, 1),  # noqa: DTZ001 hypothesis adds the zone
+    min_value=datetime(1900, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     max_value=datetime(2200, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
     timezones=st.just(ZONE),
 )

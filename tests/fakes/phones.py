@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from pbx_bridge.core.waiting import Waiters
-from pbx_bridge.ports import PbxUnavailable, PhoneEvent, Rewired
+from pbx_bridge.ports import PbxUnavailable, PhoneEvent, Rewired, Sounded
 
 
 class FakePhones:
@@ -14,9 +14,13 @@ class FakePhones:
 
     def __init__(self, there: Iterable[str] = ()) -> None:
         self.there = set(there)
+        """Endpoints."""
+        self.talking: dict[str, str] = {}
+        """Endpoint by channel."""
         self.stopped: list[str] = []
         self.waiters = Waiters((), 0.0)
         self.down = False
+        self.sounds: asyncio.Queue[Sounded] = asyncio.Queue()
         self._events: asyncio.Queue[PhoneEvent] = asyncio.Queue()
 
     def tell(self, event: PhoneEvent = Rewired.REWIRED) -> None:
@@ -27,9 +31,17 @@ class FakePhones:
         while True:
             yield await self._events.get()
 
+    async def sound_events(self) -> AsyncIterator[Sounded]:
+        while True:
+            yield await self.sounds.get()
+
     async def reachable(self) -> frozenset[str]:
         self._reach()
         return frozenset(self.there)
+
+    async def calls(self) -> Mapping[str, str]:
+        self._reach()
+        return dict(self.talking)
 
     async def waiting(self, queue: str) -> Waiters:
         self._reach()

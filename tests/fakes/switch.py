@@ -15,6 +15,8 @@ class FakeSwitch:
         self.entries: dict[tuple[str, str], str] = {}
         self.names: dict[QueueMember, str] = {}
         self.penalties: dict[QueueMember, int] = {}
+        self.fewest = 1_000
+        """So many members there were at least, after somebody had left."""
         self.down = False
         self.loses = ""
         """Family at whose next reading Asterisk is lost."""
@@ -54,6 +56,7 @@ class FakeSwitch:
         self._known(member)
         self.names.pop(member, None)
         self.penalties.pop(member, None)
+        self.fewest = min(self.fewest, len(self.names))
 
     def _known(self, member: QueueMember) -> None:
         if member.queue not in self._queues:

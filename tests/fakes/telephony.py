@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pbx_bridge.core.devices import extension_of
 from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxUnavailable
 
 
@@ -67,25 +68,29 @@ class FakeTelephony:
         self._went.put_nowait(channel)
         return Done.DONE
 
-    async def message(self, extension: str, text: str) -> None:
-        """Raises `NoticeDelayed` for a phone among `unregistered`."""
-        self._expect(extension)
-        self.messages.append((extension, text))
+    async def message(self, endpoints: Sequence[str], text: str) -> None:
+        """Raises `NoticeDelayed` for people among `unregistered`."""
+        self.messages.append((self._expect(endpoints), text))
 
     async def ring_up(
-        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+        self,
+        endpoints: Sequence[str],
+        variables: Mapping[str, str],
+        seconds: int,
+        shown: tuple[str, str],
     ) -> None:
         """Remember who was rung up."""
         del seconds, shown
-        self._expect(extension)
-        self.rung.append((extension, dict(variables)))
+        self.rung.append((self._expect(endpoints), dict(variables)))
 
-    def _expect(self, extension: str) -> None:
+    def _expect(self, endpoints: Sequence[str]) -> str:
         self.asked += 1
+        extension = extension_of(endpoints[0])
         if self.down:
             raise PbxUnavailable("the fake telephony is down")
         if extension in self.unregistered:
             raise NoticeDelayed(f"no phone of {extension} is registered")
+        return extension
 
     def _reach(self, channel: str) -> FakeCaller | None:
         if self.down:

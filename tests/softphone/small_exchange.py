@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbx_bridge.asterisk.packages import COMPLETE, PrivateCopy, default_folder
+from pbx_bridge.asterisk.packages import PrivateCopy, current, default_folder
 from pbx_bridge.softphone import audio
 from pbx_bridge.wire.rtp import RATE_HZ, Samples
 
@@ -173,10 +173,9 @@ FIRST, SECOND = speech_like(1, 1.2), speech_like(2, 1.2)
 
 
 def copy() -> PrivateCopy:
-    root = default_folder() / "asterisk"
-    if not (root / COMPLETE).is_file():
+    if (found := current(default_folder())) is None:
         pytest.skip("no private copy of Asterisk on this machine")
-    return PrivateCopy(root)
+    return found
 
 
 @contextmanager

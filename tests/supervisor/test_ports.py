@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pbx_bridge.supervisor.ports import Door, clashes, free_port, not_held
+from pbx_bridge.asterisk.settings import Settings
+from pbx_bridge.supervisor.ports import Door, clashes, doors, free_port, not_held
 
 TAKES = """
 import socket, sys
@@ -50,6 +51,37 @@ def test_a_port_that_another_has_is_named_with_its_holder_and_the_way_out(
         assert not_held([door(port, kind)], os.getpid()) == [said]
         other.communicate()
     assert clashes([door(port, kind)]) == []
+
+
+def test_an_address_of_ipv6_is_tried_too() -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as other:
+        other.bind(("::1", 0))
+        other.listen()
+        wanted = door(other.getsockname()[1], socket.SOCK_STREAM, "::1")
+        (said,) = clashes([wanted])
+        assert f"SIP port {wanted.port} of ::1 is taken by" in said
+        assert f"(pid {os.getpid()})" in said
+        assert not_held([wanted], os.getpid()) == []
+    assert clashes([wanted]) == []
+
+
+def test_one_that_listens_everywhere_has_an_address_of_ipv4_too() -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as other:
+        (said,) = clashes([door(other.getsockname()[1], socket.SOCK_STREAM)])
+    assert f"(pid {os.getpid()})" in said
+
+
+def test_every_open_door_is_tried(tmp_path: Path) -> None:
+    settings = Settings(
+        *(tmp_path, 5060, 8088, 5038, 4573), sip_tcp_port=5060, sip_tls_port=5061, sip_host6="::1"
+    )
+    found = [(one.name, one.host, one.port) for one in doors(settings, 9753) if "SIP" in one.name]
+    ways = [("SIP", 5060), ("SIP over TCP", 5060), ("SIP over TLS", 5061)]
+    assert found == [(name, host, port) for host in ("127.0.0.1", "::1") for name, port in ways]
+    assert [one.name for one in doors(settings, 9753) if not one.by_asterisk] == [
+        "FastAGI",
+        "operations",
+    ]
 
 
 def test_a_connection_that_has_just_ended_is_no_clash() -> None:

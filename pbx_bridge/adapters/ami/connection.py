@@ -17,6 +17,7 @@ from panoramisk import Message
 
 from pbx_bridge.adapters.ami.line import Asked, Header, Line, Lines
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
+from pbx_bridge.wire import ami
 from pbx_bridge.wire.backoff import delays
 
 CONNECT_TIMEOUT_S = 5.0
@@ -70,6 +71,7 @@ class Ami:
         self._rng = rng or SystemRandom()
         self.counted: Counter[str] = Counter()
         self._names = frozenset(counted)
+        self._on_counted: dict[str, Callable[[str], None]] = {}
         self._manager = Lines(host=host, port=port, protocol_factory=self._new_line)
         self._line: Line | None = None
         self._settled = asyncio.Event()
@@ -135,6 +137,17 @@ class Ami:
         """
         self._hooks.append(hook)
 
+    def on_counted(self, name: str, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the sender's address at every event called `name` that is counted.
+
+        As `on_event`, and there may be very many."""
+        self._on_counted[name] = callback
+
+    def _count(self, name: str, text: str) -> None:
+        self.counted[name] += 1
+        if name in self._on_counted:
+            self._on_counted[name](ami.sender(text))
+
     def on_event(self, name: str, callback: Callable[[Answer], None]) -> None:
         """Call `callback` with every event called `name` (`*` and `?` allowed), in order.
 
@@ -166,7 +179,7 @@ class Ami:
             self._manager.close()
 
     def _new_line(self) -> Line:
-        return Line(self._manager, self._where, self._names, self.counted)
+        return Line(self._manager, self._where, self._names, self._count)
 
     async def _dial(self) -> Line:
         try:

@@ -17,7 +17,8 @@ Only `connection` uses this. panoramisk carries no types, hence the three `type:
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -79,11 +80,15 @@ class Line(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
     closed: bool
 
     def __init__(
-        self, manager: Lines, where: str, names: frozenset[str], counted: Counter[str]
+        self,
+        manager: Lines,
+        where: str,
+        names: frozenset[str],
+        count: Callable[[str, str], None],
     ) -> None:
-        """Events of `names` are `counted` alone."""
+        """Events of `names` are counted alone: `count` gets the name and the whole event."""
         self._names = names
-        self._counted = counted
+        self._count = count
         self._manager = manager
         self._where = where
         self._decoder = ami.Decoder()
@@ -108,7 +113,7 @@ class Line(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
                 case ami.Banner(version):
                     self.version = version
                 case ami.Block(text) if (name := ami.event_name(text)) in self._names:
-                    self._counted[name] += 1
+                    self._count(name, text)
                 case ami.Block(text):
                     self._take(Message.from_line(text))
 

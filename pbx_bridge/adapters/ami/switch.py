@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pbx_bridge.adapters.ami.connection import Ami
+from pbx_bridge.adapters.ami.connection import Ami, Answer
 from pbx_bridge.ports import PbxRejected, QueueMember
 
 
@@ -61,16 +61,18 @@ class AmiSwitch:
         """Everybody who is in a queue, those that queues.conf names too, with their penalty."""
         items = await self._ami.listed("QueueStatus")
         return {
-            QueueMember(item["Queue"], item["Location"]): int(item.get("Penalty") or 0)
+            _member(item): int(item.get("Penalty") or 0)
             for item in items
             if item["Event"] == "QueueMember"
         }
 
     async def join(self, member: QueueMember, name: str, penalty: int = 0) -> None:
-        """Add a queue member; one that is there already keeps its place and name."""
+        """Add a queue member; one that is there already keeps its place, name and state."""
         there = {"Queue": member.queue, "Interface": member.interface}
         try:
-            await self._ami.action("QueueAdd", **there, MemberName=name, Penalty=str(penalty))
+            told = {"MemberName": name, "Penalty": str(penalty)}
+            told |= {"StateInterface": member.state} if member.state else {}
+            await self._ami.action("QueueAdd", **there, **told)
         except PbxRejected as refusal:
             if not str(refusal).endswith("Already there"):
                 raise
@@ -83,3 +85,9 @@ class AmiSwitch:
         except PbxRejected as refusal:
             if not str(refusal).endswith("Not there"):
                 raise
+
+
+def _member(item: Answer) -> QueueMember:
+    """The state of a member that has none of its own is told as the interface's."""
+    interface, state = item["Location"], item.get("StateInterface", "")
+    return QueueMember(item["Queue"], interface, "" if state == interface else state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -17,11 +17,13 @@ from typing import assert_never
 import structlog
 
 from pbx_bridge.adapters.ari.socket import AriAddress, AriSocket, Silent
+from pbx_bridge.core.devices import TECHNOLOGY, extension_of, member
 from pbx_bridge.ports import Done, NoticeDelayed, Offer, PbxRejected, PbxUnavailable, ProtocolError
 from pbx_bridge.wire import ari
 from pbx_bridge.wire.backoff import delays
 
 REQUEST_TIMEOUT_S = 2.0
+BAD_REQUEST, NOT_FOUND = 400, 404
 ENTER_TIMEOUT_S = 1.0
 """From a won claim to `StasisStart`."""
 PING_INTERVAL_S = 2.0
@@ -32,9 +34,6 @@ MOST_WAITING = 2000
 
 MESSAGES_FROM = "sip:pbx-bridge@127.0.0.1"
 """Who texts on phones are from; nobody can answer them."""
-
-NOWHERE_CONTEXT = "pbx-bridge-nowhere"
-"""A context of the dialplan where nothing can be dialled."""
 
 log = structlog.get_logger(__name__)
 
@@ -161,14 +160,26 @@ class Ari:
             socket = self._connected_socket()
             setting = socket.send("POST", f"{path}/variables", None, {"variables": variables})
             outcome = await self._command("POST", f"{path}/continue", query)
-            _outcome(await socket.answer(setting), f"POST {path}/variables")
-            return outcome
+            answer = await socket.answer(setting)
+            if outcome is not Done.DONE:
+                return outcome
+            return await self._set(answer, path, "variables")
         for name, value in variables.items():
             setting_one = {"variable": name, "value": value}
-            outcome = await self._command("POST", f"{path}/variable", setting_one)
+            answer = await self._connected_socket().request("POST", f"{path}/variable", setting_one)
+            outcome = await self._set(answer, path, "variable")
             if outcome is not Done.DONE:
                 return outcome
         return await self._command("POST", f"{path}/continue", query)
+
+    async def _set(self, answer: ari.Response, path: str, what: str) -> Done:
+        """How it went to set a variable. Of a caller who hangs up at that very moment Asterisk says
+        that the request was bad (400), as of a variable that it refuses."""
+        if answer.status == BAD_REQUEST:
+            channel = await self._connected_socket().request("GET", path)
+            if channel.status == NOT_FOUND:
+                return Done.GONE
+        return _outcome(answer, f"POST {path}/{what}")
 
     async def started_at(self) -> datetime:
         """When Asterisk was started, by its own clock, to the millisecond."""
@@ -182,42 +193,62 @@ class Ari:
         except ValueError:
             raise ProtocolError(f"ARI's answer to GET {path} has no start-up time") from None
 
+    async def set_function(self, function: str, value: str) -> None:
+        """Write a function of the dialplan that needs no channel, such as `DEVICE_STATE(Custom:x)`.
+
+        Raises `PbxUnavailable`, `PbxRejected`, `ProtocolError`.
+        """
+        path = "asterisk/variable"
+        asked = {"variable": function, "value": value}
+        answer = await self._connected_socket().request("POST", path, asked)
+        self._accepted(answer, f"POST {path}")
+
     async def ping(self) -> None:
         """One round trip. Raises `PbxUnavailable`."""
         await self._connected_socket().request("GET", "asterisk/ping")
 
-    async def message(self, extension: str, text: str) -> None:
-        """Show `text` on the phones of `extension`; Asterisk doesn't tell whether they took it."""
-        await self._expect_phone(extension)
-        path = f"endpoints/PJSIP/{ari.segment(extension)}/sendMessage"
+    async def message(self, endpoints: Sequence[str], text: str) -> None:
+        """Show `text` on the phones that are there; Asterisk doesn't tell whether they took it."""
         query = {"from": MESSAGES_FROM, "body": text}
-        self._delivered(await self._connected_socket().request("PUT", path, query), extension)
+        for one in await self._registered(endpoints):
+            path = f"endpoints/{TECHNOLOGY}{ari.segment(one)}/sendMessage"
+            self._delivered(await self._connected_socket().request("PUT", path, query), one)
 
     async def ring_up(
-        self, extension: str, variables: Mapping[str, str], seconds: int, shown: tuple[str, str]
+        self,
+        endpoints: Sequence[str],
+        variables: Mapping[str, str],
+        seconds: int,
+        shown: tuple[str, str],
     ) -> None:
-        """Call a phone; when it answers it enters the announce context. One that sends the call
-        elsewhere (302) declines: what is asked is for its owner alone (S14)."""
-        await self._expect_phone(extension)
+        """Call all phones of a person; when one answers it enters the announce context. One that
+        sends the call elsewhere (302) declines: what is asked is for its owner alone (S14)."""
+        await self._registered(endpoints)
+        extension = extension_of(endpoints[0])
         query = {
-            "endpoint": f"PJSIP/{extension}",
+            "endpoint": member(extension),
             "context": self._announce_context,
             "extension": "s",
             "priority": "1",
             "timeout": str(seconds),
             "callerId": f'"{shown[1]}" <{shown[0]}>',
         }
-        body = {"variables": {"FORWARD_CONTEXT": NOWHERE_CONTEXT, **variables}}
+        body = {"variables": dict(variables)}
         answer = await self._connected_socket().request("POST", "channels", query, body)
         self._delivered(answer, extension)
 
-    async def _expect_phone(self, extension: str) -> None:
-        """Raise `NoticeDelayed` while no phone of `extension` is registered."""
-        path = f"endpoints/PJSIP/{ari.segment(extension)}"
-        answer = await self._connected_socket().request("GET", path)
-        state = answer.body.get("state") if isinstance(answer.body, dict) else None
-        if state != "online":
-            raise NoticeDelayed(f"no phone of {extension} is registered")
+    async def _registered(self, endpoints: Sequence[str]) -> Sequence[str]:
+        """Those of somebody's phones that are registered. Raises `NoticeDelayed` while none is."""
+        socket = self._connected_socket()
+        found: list[str] = []
+        for one in endpoints:
+            path = f"endpoints/{TECHNOLOGY}{ari.segment(one)}"
+            answer = await socket.request("GET", path)
+            if isinstance(answer.body, dict) and answer.body.get("state") == "online":
+                found.append(one)
+        if not found:
+            raise NoticeDelayed(f"no phone of {extension_of(endpoints[0])} is registered")
+        return found
 
     def _delivered(self, answer: ari.Response, extension: str) -> None:
         if not 200 <= answer.status < 300:
@@ -337,7 +368,8 @@ class Ari:
         return self._given_up > 0
 
     def _offer(self, channel: ari.Channel, *, claimed: bool) -> None:
-        offer = Offer(channel.id, channel.id, channel.caller, channel.variables, claimed)
+        linkedid = channel.variables.get("PBX_LINKED") or channel.id
+        offer = Offer(channel.id, linkedid, channel.caller, channel.variables, claimed)
         try:
             self._offers.put_nowait(offer)
         except asyncio.QueueFull:
@@ -348,7 +380,7 @@ def _outcome(answer: ari.Response, what: str) -> Done:
     """404 and 409 are ordinary: the caller hung up, or the channel is another's."""
     if 200 <= answer.status < 300:
         return Done.DONE
-    if answer.status == 404:
+    if answer.status == NOT_FOUND:
         return Done.GONE
     if answer.status in (409, 412):
         return Done.LOST

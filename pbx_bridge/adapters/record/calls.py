@@ -11,17 +11,13 @@ called from inside was talked with.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import get_type_hints
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import sqlite_utils
-from pydantic import TypeAdapter
 
-from pbx_bridge.adapters.record.events import has_table, read_cel
+from pbx_bridge.adapters.record.events import read_cel
 from pbx_bridge.adapters.record.going import GoingCalls
 from pbx_bridge.adapters.record.places import (
     first_erased,
@@ -31,17 +27,19 @@ from pbx_bridge.adapters.record.places import (
     still_held,
     without_details,
 )
+from pbx_bridge.adapters.record.reading import (
+    JOURNEY,
+    KIND_COLUMNS,
+    KIND_TYPES,
+    stored_kinds,
+)
 from pbx_bridge.core.call import Why
-from pbx_bridge.core.figures import Calls, Kind, kind_of, microseconds_of
+from pbx_bridge.core.figures import Kind, kind_of, microseconds_of
 from pbx_bridge.core.latency import Journey, Outcome, fold_call, place_lost, with_place
 from pbx_bridge.core.record import microseconds, moment
 
 Pseudonym = Callable[[str], str]
 """A caller's number to the name by which they are known where numbers aren't kept."""
-_JOURNEY = TypeAdapter(Journey)
-_KIND = Kind.__slots__
-_TYPES: Mapping[str, type] = get_type_hints(Kind)
-_ROW = np.dtype([("started", np.int64), ("wait", np.int64), ("kind", np.int32)])
 _COLUMNS = "linkedid, started, wait, talked, kind, phone, answered_by, number, pseudonym, journey"
 _MARKS = ", ".join("?" * len(_COLUMNS.split(", ")))
 _INSERT = f"INSERT OR IGNORE INTO calls ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 - columns of ours
@@ -55,10 +53,10 @@ _CORRECT = (
 def call_tables(database: sqlite_utils.Database) -> None:
     """Calls, and the starts of Asterisk that cut some of them off."""
     kinds: dict[str, type] = {"id": int} | {
-        name: int if _TYPES[name] is bool else str for name in _KIND
+        name: int if KIND_TYPES[name] is bool else str for name in KIND_COLUMNS
     }
-    database.table("call_kinds").create(kinds, pk="id", not_null=_KIND)
-    database.table("call_kinds").create_index(_KIND, unique=True)
+    database.table("call_kinds").create(kinds, pk="id", not_null=KIND_COLUMNS)
+    database.table("call_kinds").create_index(KIND_COLUMNS, unique=True)
     calls = database.table("calls")
     texts = ("phone", "answered_by", "number", "pseudonym", "journey")
     calls.create(
@@ -80,11 +78,19 @@ def no_pseudonym(_: str) -> str:
     return ""
 
 
+def as_signalled(number: str) -> str:
+    """A number as it came."""
+    return number
+
+
 class CallKeeper:
     """Folds the calls that end, in the writer's thread and within its transaction."""
 
-    def __init__(self, pseudonym: Pseudonym = no_pseudonym) -> None:
+    def __init__(
+        self, pseudonym: Pseudonym = no_pseudonym, form: Callable[[str], str] = as_signalled
+    ) -> None:
         self._pseudonym = pseudonym
+        self._form = form
         self._kinds: dict[Kind, int] = {}
         self.going = GoingCalls()
 
@@ -131,7 +137,7 @@ class CallKeeper:
             if text is None:
                 self._amend(connection, linkedid, place_lost)
             else:
-                found.append(place_lost(_JOURNEY.validate_json(text)))
+                found.append(place_lost(JOURNEY.validate_json(text)))
                 self.keep(connection, found[-1])
         return found
 
@@ -181,18 +187,18 @@ class CallKeeper:
 
     def keep(self, connection: sqlite3.Connection, journey: Journey) -> bool:
         """Store one call. Returns whether it was not kept before."""
-        number = journey.other_end
+        number = self._form(journey.other_end)
         values = (
             journey.linkedid,
             microseconds(journey.started),
             microseconds_of(journey),
             _talked(journey),
             self._kind(connection, kind_of(journey)),
-            journey.phone,
+            journey.calls_out,
             journey.answered_by,
             number,
             self._pseudonym(number) if number else "",
-            _JOURNEY.dump_json(journey).decode(),
+            JOURNEY.dump_json(journey).decode(),
         )
         is_new = connection.execute(_INSERT, values).rowcount > 0
         if not is_new:
@@ -204,18 +210,18 @@ class CallKeeper:
         """What was made in a transaction that was undone isn't known (F33)."""
         (last,) = connection.execute("SELECT max(id) FROM call_kinds").fetchone()
         if last != max(self._kinds.values(), default=None):
-            self._kinds = _stored_kinds(connection)
+            self._kinds = stored_kinds(connection)
 
     def _kind(self, connection: sqlite3.Connection, kind: Kind) -> int:
         found = self._kinds.get(kind)
         if found is None:
-            names, marks = ", ".join(_KIND), ", ".join("?" * len(_KIND))
-            values = [getattr(kind, name) for name in _KIND]
+            names, marks = ", ".join(KIND_COLUMNS), ", ".join("?" * len(KIND_COLUMNS))
+            values = [getattr(kind, name) for name in KIND_COLUMNS]
             connection.execute(
                 f"INSERT OR IGNORE INTO call_kinds ({names}) VALUES ({marks})",  # noqa: S608 - columns of ours
                 values,
             )
-            same = " AND ".join(f"{name} = ?" for name in _KIND)
+            same = " AND ".join(f"{name} = ?" for name in KIND_COLUMNS)
             (found,) = connection.execute(
                 f"SELECT id FROM call_kinds WHERE {same}",  # noqa: S608 - columns of ours
                 values,
@@ -224,114 +230,13 @@ class CallKeeper:
         return int(found)
 
 
-def read_calls(connection: sqlite3.Connection, since: datetime, until: datetime) -> Calls:
-    """The calls that began from `since` on, before `until`, as columns.
-
-    Takes about a second for a million calls.
-    """
-    if not has_table(connection, "calls"):
-        return Calls.none()
-    stored = _stored_kinds(connection)
-    kinds = {number: kind for kind, number in stored.items()}
-    rows = connection.execute(
-        "SELECT started, wait, kind FROM calls WHERE started >= ? AND started < ?",
-        (microseconds(since), microseconds(until)),
-    )
-    table = np.fromiter(rows, dtype=_ROW)
-    places = np.zeros(max(kinds, default=0) + 1, dtype=np.int32)
-    places[list(kinds)] = np.arange(len(kinds), dtype=np.int32)
-    return Calls(table["started"], table["wait"], places[table["kind"]], tuple(kinds.values()))
-
-
-def read_people(
-    connection: sqlite3.Connection, since: datetime, until: datetime
-) -> dict[str, Calls]:
-    """The answered calls of each person, by extension: for those who may see them."""
-    if not has_table(connection, "calls"):
-        return {}
-    kinds = {number: kind for kind, number in _stored_kinds(connection).items()}
-    places = {number: place for place, number in enumerate(kinds)}
-    rows: dict[str, list[tuple[int, int, int]]] = {}
-    for person, started, wait, kind in connection.execute(
-        "SELECT answered_by, started, wait, kind FROM calls "
-        "WHERE started >= ? AND started < ? AND answered_by <> '' ORDER BY answered_by",
-        (microseconds(since), microseconds(until)),
-    ):
-        if not kinds[kind].counted:
-            continue
-        rows.setdefault(person, []).append((started, wait, places[kind]))
-    tables = {person: np.array(held, dtype=np.int64) for person, held in rows.items()}
-    return {
-        person: Calls(one[:, 0], one[:, 1], one[:, 2].astype(np.int32), tuple(kinds.values()))
-        for person, one in tables.items()
-    }
-
-
-def read_journeys(
-    connection: sqlite3.Connection, since: datetime, until: datetime
-) -> Iterator[Journey]:
-    """The calls that began from `since` on, before `until`, in order of their beginning.
-
-    Those whose details were deleted by retention are left out.
-    """
-    if not has_table(connection, "calls"):
-        return
-    for (text,) in connection.execute(
-        "SELECT journey FROM calls WHERE started >= ? AND started < ? AND journey IS NOT NULL "
-        "ORDER BY started, id",
-        (microseconds(since), microseconds(until)),
-    ):
-        yield _JOURNEY.validate_json(text)
-
-
-def read_of_number(connection: sqlite3.Connection, number: str) -> Iterator[Journey]:
-    """The calls to or from one number outside, of which details are kept, in order."""
-    if not has_table(connection, "calls"):
-        return
-    for (text,) in connection.execute(
-        "SELECT journey FROM calls WHERE number = ? AND journey IS NOT NULL ORDER BY started, id",
-        (number,),
-    ):
-        yield _JOURNEY.validate_json(text)
-
-
-def read_minutes(
-    connection: sqlite3.Connection, since: datetime, until: datetime, zone: ZoneInfo
-) -> dict[str, dict[str, float]]:
-    """Minutes of outgoing talks by extension and calendar month (`2026-11`) of the zone (S6)."""
-    found: dict[str, dict[str, float]] = {}
-    if not has_table(connection, "calls"):
-        return found
-    for phone, started, talked in connection.execute(
-        "SELECT phone, started, talked FROM calls "
-        "WHERE started >= ? AND started < ? AND talked > 0",
-        (microseconds(since), microseconds(until)),
-    ):
-        months = found.setdefault(phone, {})
-        month = f"{moment(started).astimezone(zone):%Y-%m}"
-        months[month] = months.get(month, 0.0) + talked / 60e6
-    return found
-
-
-def read_abroad(connection: sqlite3.Connection, since: datetime, until: datetime) -> int:
-    """Outgoing calls that were carried abroad (S27); those whose number was deleted are none."""
-    if not has_table(connection, "calls"):
-        return 0
-    (count,) = connection.execute(
-        "SELECT count(*) FROM calls JOIN call_kinds k ON k.id = kind WHERE started >= ? AND "
-        "started < ? AND k.outcome = 'outgoing' AND (number LIKE '+%' OR number LIKE '00%')",
-        (microseconds(since), microseconds(until)),
-    ).fetchone()
-    return int(count)
-
-
 def read_unsettled(connection: sqlite3.Connection, most: int) -> list[Journey]:
     """Calls of which it wasn't noted that all that follows from them was done, oldest first."""
     rows = connection.execute(
         "SELECT journey FROM calls WHERE settled = 0 AND journey IS NOT NULL ORDER BY id LIMIT ?",
         (most,),
     )
-    return [_JOURNEY.validate_json(text) for (text,) in rows]
+    return [JOURNEY.validate_json(text) for (text,) in rows]
 
 
 def settle(connection: sqlite3.Connection, linkedids: Iterable[str]) -> None:
@@ -371,12 +276,12 @@ def outgoing_only(database: sqlite_utils.Database) -> None:
     outgoing = f"kind IN (SELECT id FROM call_kinds WHERE outcome = '{Outcome.OUTGOING}')"  # noqa: S608 - ours
     database.execute(f"UPDATE calls SET talked = 0 WHERE NOT {outgoing}")  # noqa: S608 - ours
     database.execute(
-        f"INSERT OR IGNORE INTO call_kinds ({', '.join(_KIND)}) SELECT "  # noqa: S608 - ours
-        f"{', '.join('?' if name == 'outcome' else name for name in _KIND)} "
+        f"INSERT OR IGNORE INTO call_kinds ({', '.join(KIND_COLUMNS)}) SELECT "  # noqa: S608 - ours
+        f"{', '.join('?' if name == 'outcome' else name for name in KIND_COLUMNS)} "
         "FROM call_kinds WHERE outcome = ?",
         (Outcome.REFUSED, Outcome.OUTGOING),
     )
-    same = " AND ".join(f"new.{name} = old.{name}" for name in _KIND if name != "outcome")
+    same = " AND ".join(f"new.{name} = old.{name}" for name in KIND_COLUMNS if name != "outcome")
     database.execute(
         "UPDATE calls SET kind = (SELECT new.id FROM call_kinds new, call_kinds old "  # noqa: S608 - ours
         f"WHERE old.id = calls.kind AND new.outcome = ? AND {same}) "
@@ -388,13 +293,3 @@ def outgoing_only(database: sqlite_utils.Database) -> None:
 def _starts(connection: sqlite3.Connection) -> Sequence[datetime]:
     rows = connection.execute("SELECT time FROM asterisk_starts ORDER BY time").fetchall()
     return [moment(time) for (time,) in rows]
-
-
-def _stored_kinds(connection: sqlite3.Connection) -> dict[Kind, int]:
-    rows = connection.execute(f"SELECT id, {', '.join(_KIND)} FROM call_kinds")  # noqa: S608 - columns of ours
-    return {_read_kind(tuple(values)): int(number) for number, *values in rows}
-
-
-def _read_kind(values: tuple[str | int, ...]) -> Kind:
-    typed = (_TYPES[name](value) for name, value in zip(_KIND, values, strict=True))
-    return Kind(*typed)

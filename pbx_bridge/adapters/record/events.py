@@ -13,10 +13,14 @@ from pbx_bridge.core import typed
 from pbx_bridge.core.inert import printable, shown
 from pbx_bridge.core.numbers import signalled
 from pbx_bridge.core.record import CelEvent, microseconds, moment
+from pbx_bridge.core.trace import withholds
 from pbx_bridge.wire.cel import FIELDS, Row
 
 HASH_BYTES = 16
-_CALLER, _EXTEN = (list(FIELDS).index(name) - 1 for name in ("caller", "exten"))
+_TYPE, _LINKEDID, _UNIQUEID, _CALLER, _EXTEN, _DATA = (
+    list(FIELDS).index(name) - 1
+    for name in ("type", "linkedid", "uniqueid", "caller", "exten", "data")
+)
 _COLUMNS = "time, type, linkedid, uniqueid, channel, caller, exten, context, app, data, peer, extra"
 _INSERT = (
     f"INSERT OR IGNORE INTO cel (line_hash, {_COLUMNS}) "  # noqa: S608 - names of ours only
@@ -53,17 +57,25 @@ def cel_in_order(database: sqlite_utils.Database) -> None:
 
 def add(connection: sqlite3.Connection, records: Iterable[tuple[bytes, Row]], shift_us: int) -> int:
     """Store events. Returns how many are new; a record that was seen before isn't (F19)."""
-    rows = ((hashed(record), row.time_us + shift_us, *row.values) for record, row in records)
-    return connection.executemany(_INSERT, rows).rowcount
+    events = tuple(records)
+    rows = ((hashed(record), row.time_us + shift_us, *row.values) for record, row in events)
+    count = connection.executemany(_INSERT, rows).rowcount
+    for _, row in events:
+        if withholds(row.values[_TYPE], row.values[_DATA]):
+            # What Asterisk wrote of the caller before the dialplan knew it.
+            query = "UPDATE cel SET caller = '' WHERE linkedid = ? AND uniqueid = ?"
+            connection.execute(query, (row.values[_LINKEDID], row.values[_UNIQUEID]))
+    return count
 
 
 def harmless(row: Row) -> Row:
     """`row` as it is kept: what a caller chose is written to the log before the dialplan has
     cleaned it, and a code may have a PIN in it (F23, S29)."""
     values = list(row.values)
+    caller = signalled(values[_CALLER])
     if not "".join(values).isprintable():
         values = [printable(value) for value in values]
-    values[_CALLER] = signalled(values[_CALLER])
+    values[_CALLER] = caller
     values[_EXTEN] = shown(typed.code(values[_EXTEN]))
     return Row(row.time_us, tuple(values))
 

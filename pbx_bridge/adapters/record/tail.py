@@ -17,11 +17,9 @@ opens it anew for each event), and what had that name the day before, and was co
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,7 @@ from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.record.calls import (
     CallKeeper,
     Pseudonym,
+    as_signalled,
     call_tables,
     calls_of_before,
     is_kept,
@@ -41,6 +40,7 @@ from pbx_bridge.adapters.record.calls import (
     read_unsettled,
     settle,
 )
+from pbx_bridge.adapters.record.chunks import Chunk, Place, Source, anchor_at, chunk_after
 from pbx_bridge.adapters.record.erasing import erase_old, forget
 from pbx_bridge.adapters.record.events import (
     add,
@@ -48,13 +48,12 @@ from pbx_bridge.adapters.record.events import (
     cel_tables,
     event_of,
     harmless,
-    hashed,
 )
 from pbx_bridge.adapters.record.places import place_table
 from pbx_bridge.core.latency import Journey
 from pbx_bridge.core.record import CelEvent, microseconds
 from pbx_bridge.ports import JournalUnavailable
-from pbx_bridge.wire.cel import MAX_RECORD_BYTES, complete_records, parse
+from pbx_bridge.wire.cel import parse
 
 log = structlog.get_logger(__name__)
 
@@ -62,14 +61,12 @@ POLL_INTERVAL_S = 0.25
 """The record is for looking back: under load a poll gathers what one commit stores."""
 RETRY_INTERVAL_S = 1.0
 """Between attempts while the file or the database can't be used."""
-CHUNK_BYTES = 2 * MAX_RECORD_BYTES
 """Read and committed at a time (some 600 events, 10 ms), since the journal waits for the same
 writer; more than a record may have, so that a longer one is seen to be."""
 WRITTEN_S = 1.0
 """By then an event has been written whose file was opened before it got another name."""
 ROTATIONS = 9
 """How many older files (`path.1` …) are looked through for the one that was being read."""
-_ANCHOR_BYTES = 256
 _ENDS = ("HANGUP", "CHAN_END", "LINKEDID_END")
 
 LONGEST_HOLD = timedelta(days=1)
@@ -86,37 +83,11 @@ MIGRATIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Up to where a file has been read."""
-
-    offset: int
-    anchor: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """An open file with something new in it."""
-
-    file: BinaryIO
-    offset: int
-    rotated: bool
-    """It has another name by now and grows no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Records that follow a place, and the place after them."""
-
-    records: Sequence[bytes]
-    after: _Place
-
-
 class CelTail:
     """Copies the log at `path` into `store`.
 
     `offset_s` is added to Asterisk's times, for a bridge whose clock is set ahead of the
-    machine's (0 in service).
+    machine's (0 in service). `form` gives numbers their one form, by which a caller is known.
     """
 
     def __init__(
@@ -125,6 +96,7 @@ class CelTail:
         store: Database,
         offset_s: int = 0,
         pseudonym: Pseudonym = no_pseudonym,
+        form: Callable[[str], str] = as_signalled,
     ) -> None:
         store.migrate("cel", MIGRATIONS)
         self.changed = asyncio.Event()
@@ -136,7 +108,7 @@ class CelTail:
         self._store = store
         self._offset_s = offset_s
         self._pseudonym = pseudonym
-        self._keeper = CallKeeper(pseudonym)
+        self._keeper = CallKeeper(pseudonym, form)
         self._turn = asyncio.Lock()
         self._place = self._stored_place()
         self._seen: tuple[int, int, int] | None = None
@@ -249,7 +221,7 @@ class CelTail:
         if self._place is None or not self._path.exists():
             return False
         with self._path.open("rb") as file:
-            return _anchor(file, self._place.offset) == self._place.anchor
+            return anchor_at(file, self._place.offset) == self._place.anchor
 
     def _lose_place(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM cel_cursor WHERE path = ?", (str(self._path),))
@@ -282,7 +254,7 @@ class CelTail:
     def _rotated(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
 
-    def _sources(self, opened: ExitStack) -> list[_Source]:
+    def _sources(self, opened: ExitStack) -> list[Source]:
         """Open what is to be read, oldest first: the file with our place in it, and all newer.
 
         When none has it (the first start, or a truncated file), everything is read: what is
@@ -290,7 +262,7 @@ class CelTail:
         they are read changes nothing.
         """
         older = map(self._rotated, range(1, ROTATIONS + 1))
-        newer: list[_Source] = []
+        newer: list[Source] = []
         for path in (self._path, *older):
             try:
                 file: BinaryIO = opened.enter_context(path.open("rb"))
@@ -298,16 +270,16 @@ class CelTail:
                 continue
             old = path != self._path
             place = self._place
-            if place is not None and _anchor(file, place.offset) == place.anchor:
-                return [_Source(file, place.offset, old), *newer]
-            newer.insert(0, _Source(file, 0, old))
+            if place is not None and anchor_at(file, place.offset) == place.anchor:
+                return [Source(file, place.offset, old), *newer]
+            newer.insert(0, Source(file, 0, old))
         if self._place is not None:
             log.warning("cel_place_lost", path=str(self._path), next="reading all there is")
         return newer
 
-    async def _read(self, source: _Source) -> int:
+    async def _read(self, source: Source) -> int:
         new, offset = 0, source.offset
-        while (chunk := _chunk(source, offset)) is not None:
+        while (chunk := chunk_after(source, offset)) is not None:
             try:
                 found, ended, malformed = await self._store.write(partial(self._keep, chunk))
             except BaseException:  # perhaps nothing of it is stored
@@ -322,9 +294,7 @@ class CelTail:
             self._tell(ended)
         return new
 
-    def _keep(
-        self, chunk: _Chunk, connection: sqlite3.Connection
-    ) -> tuple[int, list[Journey], int]:
+    def _keep(self, chunk: Chunk, connection: sqlite3.Connection) -> tuple[int, list[Journey], int]:
         """Commit rows, place and the calls that end in them together.
 
         Returns how many events are new, the calls, and how many records were malformed.
@@ -353,12 +323,12 @@ class CelTail:
         )
         return new, ended, malformed
 
-    def _stored_place(self) -> _Place | None:
+    def _stored_place(self) -> Place | None:
         with self._store.reader() as connection:
             row = connection.execute(
                 "SELECT offset, anchor FROM cel_cursor WHERE path = ?", (str(self._path),)
             ).fetchone()
-        return _Place(*row) if row else None
+        return Place(*row) if row else None
 
     def _tell(self, ended: Sequence[Journey]) -> None:
         if ended:
@@ -372,28 +342,3 @@ class CelTail:
             log.info("cel_followed_again", path=str(self._path))
         else:
             log.error("cel_not_followed", path=str(self._path), why=why)
-
-
-def _anchor(file: BinaryIO, offset: int) -> bytes | None:
-    """Hash of the bytes before `offset`, None when the file is shorter."""
-    if os.fstat(file.fileno()).st_size < offset:
-        return None
-    start = max(0, offset - _ANCHOR_BYTES)
-    return hashed(os.pread(file.fileno(), offset - start, start))
-
-
-def _chunk(source: _Source, offset: int) -> _Chunk | None:
-    """What follows `offset`; None when there is no whole record (yet).
-
-    The last record of a rotated file is taken even without its end, which won't come.
-    """
-    data = os.pread(source.file.fileno(), CHUNK_BYTES, offset)
-    records, taken = complete_records(data)
-    if not taken:
-        if not data or (len(data) < CHUNK_BYTES and not source.rotated):
-            return None
-        records, taken = [data], len(data)
-    anchor = _anchor(source.file, offset + taken)
-    if anchor is None:  # truncated this very moment; the next look will see it
-        return None
-    return _Chunk(records, _Place(offset + taken, anchor))

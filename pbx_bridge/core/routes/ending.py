@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pbx_bridge.core import numbers, reach, typed
+from pbx_bridge.core import display, numbers, reach, typed
 from pbx_bridge.core.call import (
     CHOICES,
     LANGUAGE_KEYS,
@@ -123,8 +123,15 @@ def _try_again(
         ring = Ring((colleague.extension,), colleague.ring_seconds)
         yield Decision(_again(colleague.extension, round_), ring, Why.COLLEAGUE_CHOSEN)
     elif key == LINE_KEY and line is not None:
-        shown = line.title[exchange.plan.organisation.language]
-        queue = Queue(line.name, line.wait_seconds, shown, len(line.backups))
+        person = sought if isinstance(sought, Person) else None
+        shown = display.sought(exchange, person, now) if person is not None else ""
+        queue = Queue(
+            line.name,
+            line.wait_seconds,
+            display.titled(exchange, line, shown),
+            len(line.backups),
+            sought=person.extension if person is not None else "",
+        )
         yield Decision(_again(line.name, round_), queue, Why.LINE_CHOSEN)
 
 
@@ -158,13 +165,14 @@ def _message(call: Call, mailbox: str) -> Route:
 
 def _call_back(call: Call, exchange: Exchange, sought: Person | Line) -> Route:
     """The caller's number, or the one they type where theirs is withheld."""
-    number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
+    number = call.phone or call.caller
     if not _is_number(number, call):
         asked = (sentence("ask-number"),)
         yield Decision(typed.NUMBER_ASKED, Ask(asked, digits=NUMBER_DIGITS), Why.CALL_BACK_CHOSEN)
-        number = call.result(typed.NUMBER_ASKED) or ""
-        if not _is_number(number, call):
+        typed_in = call.result(typed.NUMBER_ASKED) or ""
+        if not _is_number(typed_in, call):
             return
+        number = numbers.known_as(typed_in, exchange.plan.dialling)
     target = sought.extension if isinstance(sought, Person) else sought.name
     yield from obey("call-back", AskCallBack(call.linkedid, target, number), Why.CALL_BACK_CHOSEN)
 

@@ -6,8 +6,19 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from math import ceil
 
-from pbx_bridge.core import numbers
-from pbx_bridge.core.call import PLACE_HELD, Ask, Call, Decision, Hangup, Hold, Queue, Why
+from pbx_bridge.core import devices, display, numbers
+from pbx_bridge.core.call import (
+    PLACE_HELD,
+    PLACE_HELD_ALREADY,
+    Ask,
+    Call,
+    Decision,
+    Hangup,
+    Hold,
+    Queue,
+    Why,
+)
+from pbx_bridge.core.classes import CALLED_BACK, classify
 from pbx_bridge.core.closed import told_closed
 from pbx_bridge.core.commands import AskCallBack
 from pbx_bridge.core.model import AtClosing, Line
@@ -17,6 +28,7 @@ from pbx_bridge.core.sentences import Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.timetable import line_open, line_opens, opening_of
+from pbx_bridge.core.trunks import OUT_CONTEXT
 
 EMPTY = ("JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL")
 """Asterisk's words for a queue in which nobody can be rung (QUEUESTATUS)."""
@@ -50,12 +62,15 @@ def line_route(call: Call, exchange: Exchange, line: Line, now: datetime) -> Rou
     yield from ending(call, exchange, now, line, line.mailbox, why, told_when)
 
 
-def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
+def attended(
+    call: Call, exchange: Exchange, line: Line, now: datetime, shown: str = "", sought: str = ""
+) -> Route:
     """Whoever attends the line, and its backups as the wait grows or nobody else is there; who
     waits long is told how long it will take.
 
-    Attending and standing by for an open line is duty: working hours don't shield from it."""
-    shown = line.title[exchange.plan.organisation.language]
+    Attending and standing by for an open line is duty: working hours don't shield from it.
+    `shown`: what the phones display of a caller who `sought` somebody (an extension)."""
+    shown = display.titled(exchange, line, shown)
     rounds = list(_rounds(line))
     at = backups = 0
     for count in range(2 * len(rounds)):
@@ -64,7 +79,7 @@ def attended(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route
         numbered = (str(count),) if count else ()
         waits = StepId(QUEUE, line.name, numbered)
         left = _until_closing(exchange, line, now, seconds)
-        queue = Queue(line.name, left, shown, backups, overflow)
+        queue = Queue(line.name, left, shown, backups, overflow, sought)
         yield Decision(waits, queue, Why.BACKUP_RINGS if backups else Why.LINE_OPEN)
         result = call.result(waits)
         if result in EMPTY and backups < len(line.backups):
@@ -156,31 +171,31 @@ def _told(call: Call, exchange: Exchange, line: Line, about: StepId) -> Route:
 
 def _way_back(call: Call, exchange: Exchange) -> str:
     """Where the caller is called back, as Asterisk dials it; "" where that isn't possible: the
-    number is withheld, abroad or barred (S27)."""
+    number is withheld, or of a kind that the exchange doesn't call by itself (S27)."""
     plan = exchange.plan
     if call.phone in plan.people:
-        return f"PJSIP/{call.phone}"
-    number = numbers.national(call.caller, plan.dialling)
-    if numbers.classify(number, plan.dialling) is not numbers.Class.NATIONAL:
+        return devices.dialled(plan.people[call.phone])
+    number = call.caller
+    if classify(number, plan.dialling) not in CALLED_BACK:
         return ""
     inside = numbers.target(number, plan) is not None
-    return "" if inside else f"PJSIP/{number}@{plan.trunk.name}"
+    return "" if inside else f"Local/{number}@{OUT_CONTEXT}/n"
 
 
 def _keep_place(call: Call, exchange: Exchange, line: Line, now: datetime) -> Route:
     """The place is held, and the caller is called when it is their turn; where it can't be
     held, whoever attends the line is asked to call back (S7)."""
     shown = line.title[exchange.plan.organisation.language]
-    number = call.phone or numbers.national(call.caller, exchange.plan.dialling)
+    number = call.phone or call.caller
     hold = Hold(line.name, number, _way_back(call, exchange), shown, len(line.backups))
     yield Decision(_HOLD, hold, Why.PLACE_KEPT)
-    if call.result(_HOLD) == PLACE_HELD:
+    if call.result(_HOLD) in (PLACE_HELD, PLACE_HELD_ALREADY):
         until = _when(exchange, line, now)[-1]
         yield say("place-kept", Why.PLACE_KEPT, sentence("place-kept"), until, tells_when=True)
     else:
         wanted = AskCallBack(call.linkedid, line.name, number)
         yield from obey("call-back", wanted, Why.CALL_BACK_CHOSEN)
-        yield say("when", Why.PLACE_KEPT, *_when(exchange, line, now), tells_when=True)
+        yield say("when", Why.PLACE_KEPT, _when(exchange, line, now)[-1], tells_when=True)
     yield Decision(StepId("hangup"), Hangup(), Why.PLACE_KEPT)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from pbx_bridge.core import absence, codes, ends, locks, mailboxes, numbers, typed
+from pbx_bridge.core import absence, blocks, codes, ends, locks, mailboxes, numbers, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Why
 from pbx_bridge.core.commands import CancelReferral, ProvePin, SetReferral
 from pbx_bridge.core.confirming import read_back, status_of
@@ -41,7 +41,12 @@ Meant = TypeVar("Meant")
 
 
 def menu_route(call: Call, exchange: Exchange, now: datetime) -> Route:
-    """Find out who calls, and do the one thing that they want."""
+    """Find out who calls, and do the one thing that they want. From a mobile that is lost nobody
+    can do anything (S26)."""
+    owner = None if call.phone else numbers.owner(call.caller, exchange.plan)
+    if owner is not None and blocks.block_of(exchange, owner.extension, blocks.MOBILE) is not None:
+        yield say("blocked", Why.PHONE_BLOCKED, sentence("refused-phone-blocked"))
+        return
     extension = yield from _who(call, exchange, now)
     if extension is not None and extension in exchange.plan.people:
         yield from _serve(call, exchange, exchange.plan.people[extension], now)
@@ -82,7 +87,7 @@ def _who(call: Call, exchange: Exchange, now: datetime) -> Generator[Decision, N
         yield from obey("pin", proving, Why.PIN_ASKED, numbered)
         if obeyed(call, "pin", numbered):
             return extension
-        if pin_locked(proving, exchange, now):
+        if pin_locked(proving, exchange, now) or blocks.block_of(exchange, extension) is not None:
             return None
     return None
 
@@ -119,7 +124,7 @@ def _serve(call: Call, exchange: Exchange, person: Person, now: datetime) -> Rou
             at = drafts.moment(args[-1], exchange)
             yield from obey("planned", CancelReferral(extension, by=extension, at=at), args=args)
         case str() if key in boxes:
-            yield from messages_route(call, exchange, boxes[key][1], extension)
+            yield from messages_route(call, exchange, boxes[key][1], extension, now)
 
 
 def _mailboxes(person: Person, exchange: Exchange) -> Iterator[tuple[str, tuple[Sentence, str]]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
 
 from pbx_bridge.core import numbers
-from pbx_bridge.core.call import Ask, Call, Decision, Dial, Listen, Sort, Why
+from pbx_bridge.core.call import Ask, Call, Decision, Listen, Sort, Why
 from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.routes import DONE, Route, say
+from pbx_bridge.core.routes.outgoing import called_back
 from pbx_bridge.core.sentences import Digits, Left, Sentence, Slot, Spoken, sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.stepid import StepId
@@ -23,7 +25,7 @@ CLOSED = ("FAILED", "NOAPP")
 _MESSAGE = StepId("ask", "message")
 
 
-def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str) -> Route:
+def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str, now: datetime) -> Route:
     """How many there are, and each: kept, heard again, deleted, or its caller called by `by`,
     the extension of whoever hears them."""
     if call.inbox is None:
@@ -37,7 +39,7 @@ def messages_route(call: Call, exchange: Exchange, mailbox: str, by: str) -> Rou
         if _played(message, 1) not in begun and len(call.tried) > LAST_BEGUN:
             yield say("more", Why.MAILBOX_OPENED, sentence("inbox-more"))
             return
-        called = yield from _one(message, call, exchange, by)
+        called = yield from _one(message, call, exchange, by, now)
         if called:
             return
     yield say("end", Why.MAILBOX_OPENED, sentence("inbox-end"))
@@ -52,12 +54,13 @@ def _by_asterisk(call: Call, mailbox: str) -> Route:
 
 
 def _one(
-    message: Message, call: Call, exchange: Exchange, by: str
+    message: Message, call: Call, exchange: Exchange, by: str, now: datetime
 ) -> Generator[Decision, None, bool]:
     """Play one message; the caller's last key says what becomes of it. Returns whether its
     caller was called."""
-    outside = bool(call.phone) and _is_outside(message, exchange)
-    keys = sentence("inbox-keys-call" if outside else "inbox-keys")
+    number = numbers.number(message.caller, exchange.plan.dialling)
+    dial = called_back(call, exchange, by, number, now) if call.phone else None
+    keys = sentence("inbox-keys" if dial is None else "inbox-keys-call")
     told: tuple[Spoken, ...] = (
         *_told(message, exchange),
         Left(message.mailbox, message.id),
@@ -81,10 +84,8 @@ def _one(
         done = call.result(deleted) == DONE
         answer = sentence("inbox-deleted" if done else "inbox-not-deleted")
         yield say("deleted", Why.MESSAGE_DELETED, answer, args=(message.id,))
-    if key == CALL_KEY and outside:
-        number = numbers.national(message.caller, exchange.plan.dialling)
-        dial = Dial(number, exchange.plan.trunk.name)
-        yield Decision(StepId("dial", number), dial, Why.OUTGOING)
+    if key == CALL_KEY and dial is not None:
+        yield dial
         yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))
         return True
     return False
@@ -97,19 +98,13 @@ def _count(inbox: Sequence[Message]) -> Sentence:
 
 def _told(message: Message, exchange: Exchange) -> Iterator[Sentence]:
     yield sentence("inbox-saved" if message.heard else "inbox-new")
-    if not message.caller:
+    number = numbers.number(message.caller, exchange.plan.dialling)
+    if not number:
         yield sentence("inbox-from-withheld", since=message.at)
         return
-    number = numbers.national(message.caller, exchange.plan.dialling)
     colleague = exchange.plan.people.get(number)
     caller: Slot = Digits(number) if colleague is None else colleague.name
     yield sentence("inbox-from", caller=caller, since=message.at)
-
-
-def _is_outside(message: Message, exchange: Exchange) -> bool:
-    dialling = exchange.plan.dialling
-    number = numbers.national(message.caller, dialling)
-    return numbers.classify(number, dialling) is numbers.Class.NATIONAL
 
 
 def _in_order(inbox: Sequence[Message], begun: Sequence[StepId]) -> Sequence[Message]:

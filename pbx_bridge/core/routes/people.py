@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pbx_bridge.core import absence, numbers, reach
+from pbx_bridge.core import absence, blocks, display, reach
 from pbx_bridge.core.call import Ask, Call, Decision, Ring, Why
 from pbx_bridge.core.model import Language, Person
 from pbx_bridge.core.routes import Route, say
@@ -27,25 +27,30 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
     choices."""
     own = StepId("ring", person.extension)
     why, told, tells = _kept_away(exchange, person, now)
-    if why is None or _is_vip(call, exchange, person) or call.result(own) is not None:
+    lost = blocks.is_blocked(exchange, person.extension)
+    rings = not lost and (why is None or _is_vip(call, person))
+    if rings or call.result(own) is not None:
         rule = Why.PERSON_RINGS if why is None else Why.PERSON_VIP
-        yield Decision(own, _ring(person), rule)
+        yield Decision(own, _ring(exchange, person), rule)
         if why is None:
             why, told = _not_reached(person, call.result(own))
-    elif why is Why.PERSON_ABSENT and call.phone and person.push_through:
+    elif why is None:
+        why, told = Why.PERSON_BLOCKED, sentence("unreachable", name=person.name)
+    elif why is Why.PERSON_ABSENT and call.phone and person.push_through and not lost:
         insist = sentence("insist", name=person.name)
         yield Decision(_INSIST, Ask((told, insist), INSIST_SECONDS), why, tells)
         if call.result(_INSIST) == INSIST_KEY:
             insisted = StepId("insist", person.extension)
-            yield Decision(insisted, _ring(person), Why.PERSON_INSISTED)
+            yield Decision(insisted, _ring(exchange, person), Why.PERSON_INSISTED)
             why, told = _not_reached(person, call.result(insisted))
             tells = False
+    first = why
     for colleague in reach.takers(exchange, person, now):
         if colleague.extension == call.phone:
             continue
         passing = sentence("passing-to", name=colleague.name)
         yield say(f"to-{colleague.extension}", why, told, passing, tells_when=tells)
-        ring = _ring(colleague, for_=person, exchange=exchange)
+        ring = _ring(exchange, colleague, for_=person)
         yield Decision(StepId("ring", colleague.extension), ring, Why.DEPUTY_RINGS)
         why, told, tells = Why.DEPUTY_NO_ANSWER, sentence("no-answer", name=colleague.name), False
     plan = exchange.plan
@@ -55,7 +60,8 @@ def person_route(call: Call, exchange: Exchange, person: Person, now: datetime) 
             continue
         passing = sentence("passing-to-line", line=Named(line.title))
         yield say(f"to-{line.name}", why, told, passing, tells_when=tells)
-        yield from attended(call, exchange, line, now)
+        shown = display.sought(exchange, person, now, first)
+        yield from attended(call, exchange, line, now, shown, person.extension)
         why, told, tells = *unanswered(line), False
     again = _when(exchange, person, now, told=tells)
     box = person.extension if person.mailbox else ""
@@ -79,10 +85,9 @@ def _kept_away(
     return None, sentence("no-answer", name=person.name), False
 
 
-def _is_vip(call: Call, exchange: Exchange, person: Person) -> bool:
+def _is_vip(call: Call, person: Person) -> bool:
     """Numbers that somebody wants to be reached by always; a forged one only makes it ring."""
-    caller = numbers.national(call.caller, exchange.plan.dialling)
-    return (call.phone or caller) in person.vip
+    return (call.phone or call.caller) in person.vip
 
 
 def _not_reached(person: Person, result: str | None) -> tuple[Why, Sentence]:
@@ -111,11 +116,11 @@ def _when(exchange: Exchange, person: Person, now: datetime, *, told: bool) -> I
         yield sentence("line-next", line=Named(unit.title), opens=unit_back)
 
 
-def _ring(person: Person, for_: Person | None = None, exchange: Exchange | None = None) -> Ring:
+def _ring(exchange: Exchange, person: Person, for_: Person | None = None) -> Ring:
     """Ring somebody; a colleague's phone shows for whom (S22)."""
-    mobiles = (person.mobile,) if person.rings_mobile and person.mobile else ()
+    mobiles = blocks.mobiles_of(exchange, person) if person.rings_mobile else ()
     ring = Ring((person.extension,), person.ring_seconds, mobiles)
-    if for_ is None or exchange is None:
+    if for_ is None:
         return ring
     title = exchange.plan.units[for_.unit].title[person.language]
     shown = _ON_BEHALF[person.language].format(f"{for_.name} · {title}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pbx_bridge.core import numbers, returning
-from pbx_bridge.core.call import Ask, Call, Decision, Dial, Why
+from datetime import datetime
+
+from pbx_bridge.core import returning
+from pbx_bridge.core.call import Ask, Call, Decision, Why
 from pbx_bridge.core.commands import RecordContact
 from pbx_bridge.core.model import Person
 from pbx_bridge.core.routes import Route, obey, say
+from pbx_bridge.core.routes.outgoing import called_back
 from pbx_bridge.core.sentences import Digits, Named, Sentence, sentence
 from pbx_bridge.core.state import Exchange, Opened, Return
 from pbx_bridge.core.stepid import StepId
@@ -18,7 +21,7 @@ DONE_KEY, CALL_KEY = "1", "2"
 _RETURN = StepId("ask", "return")
 
 
-def returns_route(call: Call, exchange: Exchange, person: Person) -> Route:
+def returns_route(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
     """How many there are, and each: talked to, called now, or left for later.
 
     Those heard come first, in the order in which they were, also when they were closed meanwhile:
@@ -41,20 +44,18 @@ def returns_route(call: Call, exchange: Exchange, person: Person) -> Route:
         if key == DONE_KEY:
             contact = RecordContact(target, number, by=person.extension)
             yield from obey("returned", contact, args=asked.args)
-        elif key == CALL_KEY and _is_callable(number, exchange):
-            dial = Dial(number, exchange.plan.trunk.name)
-            yield Decision(StepId("dial", number), dial, Why.OUTGOING)
-            yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))
-            return
+        elif key == CALL_KEY and not (one is not None and one.withheld):
+            dial = called_back(call, exchange, person.extension, number, now)
+            if dial is not None:
+                yield dial
+                yield say("failed", Why.OUTGOING_FAILED, sentence("trunk-failed"))
+                return
+            yield say("barred", Why.OUTGOING_BARRED, sentence("not-allowed"), args=asked.args)
     yield say("code", Why.CODE_ASKED, sentence("returns-end"))
 
 
 def _asked(one: Return) -> StepId:
     return StepId("ask", "return", (one.target, one.number))
-
-
-def _is_callable(number: str, exchange: Exchange) -> bool:
-    return numbers.classify(number, exchange.plan.dialling) is numbers.Class.NATIONAL
 
 
 def _told(one: Return, exchange: Exchange) -> list[Sentence]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pbx_bridge.core import codes, consent, covering, reach, referring, typed
+from pbx_bridge.core import blocks, codes, consent, covering, reach, referring, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Record, Ring, Say, Why
 from pbx_bridge.core.commands import (
     AskCover,
@@ -54,11 +54,13 @@ def code_route(call: Call, exchange: Exchange, person: Person, now: datetime) ->
         case codes.Ask():
             yield say("code", Why.CODE_ASKED, *status_of(person, exchange, now))
         case codes.Returns():
-            yield from returns_route(call, exchange, person)
+            yield from returns_route(call, exchange, person, now)
         case codes.Hear():
             yield from _hear(call, exchange, person, now)
         case codes.HearMessages(mailbox):
-            yield from messages_route(call, exchange, mailbox, person.extension)
+            yield from messages_route(call, exchange, mailbox, person.extension, now)
+        case codes.PickUp():  # Asterisk would have connected it
+            yield say("code", Why.CODE_ASKED, sentence("pick-up-nothing"))
         case Sentence() as problem:
             yield say("code", Why.CODE_NOT_UNDERSTOOD, problem)
         case SetReferral() as wanted:
@@ -186,8 +188,11 @@ def _override(call: Call, exchange: Exchange, wanted: LiftShield) -> Route:
     yield from obey("override", wanted)
     if obeyed(call, "override"):
         person = exchange.plan.people[wanted.person]
-        ring = Ring(
-            (person.extension,), person.ring_seconds, (person.mobile,) * bool(person.mobile)
-        )
+        if blocks.is_blocked(exchange, person.extension):
+            told = sentence("unreachable", name=person.name)
+            yield say("override-failed", Why.PERSON_BLOCKED, told)
+            return
+        mobiles = blocks.mobiles_of(exchange, person)
+        ring = Ring((person.extension,), person.ring_seconds, mobiles)
         yield Decision(StepId("ring", person.extension), ring, Why.SHIELD_LIFTED)
         yield say("override-failed", Why.PERSON_NO_ANSWER, sentence("no-answer", name=person.name))

@@ -1,0 +1,34 @@
+"""A block of keys in a YAML file, as pydantic reads it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """A block of keys: unknown ones are refused, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def shape_at(shape: Any, place: tuple[str | int, ...]) -> type[Shape] | None:
+    """The shape that stands at `place` inside `shape`, to say which keys it knows."""
+    for step in place:
+        if _is_shape(shape):
+            known = shape.model_fields.get(step)
+            shape = _present(known.annotation) if known else None
+        else:
+            shape = (get_args(shape) or (None,))[-1]  # an item of a list or a map
+    return shape if _is_shape(shape) else None
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Shape)
+
+
+def _present(annotation: Any) -> Any:
+    """`X | None` as X."""
+    choices = get_args(annotation)
+    return choices[0] if type(None) in choices else annotation

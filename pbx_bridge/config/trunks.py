@@ -1,0 +1,152 @@
+"""The ways to the public network, as they are written and as they are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
+
+from pbx_bridge.config import fields
+from pbx_bridge.config.nodes import Place
+from pbx_bridge.config.numbering import ours
+from pbx_bridge.config.problems import Problem, did_you_mean
+from pbx_bridge.config.trunks_schema import TrunkShape
+from pbx_bridge.config.written import Written
+from pbx_bridge.core.trunks import KINDS, Trunk, address, is_network
+
+_MOST_PRIVATE = 256
+"""Addresses of the house's own kind (RFC 1918) that may be an operator's: more of them are
+where telephones are."""
+
+
+def trunks_of(written: Written) -> Mapping[str, Trunk]:
+    """The trunks by name, in their order; who has no number of their own shows the first one's."""
+    assert written.trunks is not None
+    dialling = written.trunks.dialling.dialling()
+    shapes = {name: shape for name, _, shape in _shapes(written)}
+    texts = [shape.caller_id for shape in shapes.values() if shape.caller_id]
+    return {
+        name: Trunk(
+            name=name,
+            hosts=tuple(shape.host),
+            calls_from=tuple(shape.calls_from),
+            username=shape.username or "",
+            registers=shape.registers,
+            form=shape.numbers,
+            caller_id=fields.national(shape.caller_id or texts[0], dialling),
+            from_user=shape.from_user or "",
+            from_domain=shape.from_domain or "",
+            asserts=shape.pai,
+            shows_callers=shape.shows_callers,
+            names=shape.names,
+            watched=shape.watch,
+            transport=shape.transport,
+            encryption=shape.encryption,
+            keys=shape.keys,
+        )
+        for name, shape in shapes.items()
+    }
+
+
+def trunk_problems(written: Written) -> Iterator[Problem]:
+    """No trunk, two of one address, routes to none, and numbers to show that aren't ours."""
+    if written.trunks is None:
+        return
+    shapes = tuple(_shapes(written))
+    if written.trunks.trunk is not None and written.trunks.trunks:
+        what = "trunk and trunks both stand here"
+        hint = "move what is behind trunk: into trunks:, behind its name"
+        yield written.problem("trunks", ("trunk",), what, hint)
+        return
+    if not shapes:
+        hint = "write trunks: and below it operator:, with host: and caller_id:"
+        yield written.problem("trunks", ("trunks",), "there is no trunk", hint)
+    yield from _hosts(written, shapes)
+    yield from _calls_from(written, shapes)
+    yield from _caller_ids(written, shapes)
+    yield from _routes(written, [name for name, _, _ in shapes])
+
+
+_Trunk = tuple[str, Place, TrunkShape]
+"""Its name, where it stands, and what stands there."""
+
+
+def _shapes(written: Written) -> Iterator[_Trunk]:
+    assert written.trunks is not None
+    if (only := written.trunks.trunk) is not None:
+        yield only.name, ("trunk",), only
+    for name, shape in written.trunks.trunks.items():
+        yield name, ("trunks", name), shape
+
+
+def _hosts(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for name, place, shape in shapes:
+        for host in shape.host:
+            if host in first:
+                what = f"{host} is a server of {first[host]} already"
+                yield written.problem("trunks", (*place, "host"), what, "write each once")
+            first.setdefault(host, name)
+        if shape.registers and shape.username is None:
+            what = f"{name} can't register without a user name"
+            hint = "write username: as the operator has given it, and the password by secrets.json"
+            yield written.problem("trunks", (*place, "registers"), what, hint)
+
+
+def _calls_from(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
+    """Whoever sends from there is the operator: a telephone couldn't register, nor be let out to
+    112, and another trunk's calls would go by the wrong one."""
+    hosts = [(address(host), name) for name, _, shape in shapes for host in shape.host]
+    servers = [(ip_address(host), name) for host, name in hosts if is_network(host)]
+    for name, place, shape in shapes:
+        for at, text in enumerate(shape.calls_from):
+            here, network = (*place, "calls_from", at), ip_network(text)
+            inside = network.version == 4 and network.is_private
+            if inside and network.num_addresses > _MOST_PRIVATE:
+                what = f"{text} may hold telephones, and each in it is taken for {name}"
+                hint = "write the addresses of its servers, or a network of 256 at most (/24)"
+                yield written.problem("trunks", here, what, hint)
+            for server, other in servers:
+                if other != name and server in network:
+                    what = f"{text} holds {server}, a server of {other}"
+                    yield written.problem("trunks", here, what, f"write what is {name}'s alone")
+
+
+def _caller_ids(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
+    """The number that is shown is one of ours; the first trunk's is for all that have none."""
+    assert written.trunks is not None
+    dialling = written.trunks.dialling.dialling()
+    own = ours(written, dialling)
+    for name, place, shape in shapes:
+        at = (*place, "caller_id")
+        if shape.caller_id is None:
+            if name == shapes[0][0]:
+                hint = "write the number that is shown for calls of phones without one of their own"
+                yield written.problem("trunks", place, f"{name} has no caller_id", hint)
+            continue
+        try:
+            digits = fields.national(shape.caller_id, dialling)
+        except ValueError as error:
+            yield written.problem("trunks", at, str(error))
+            continue
+        if digits not in own and "numbers" not in written.unread:
+            hint = "write one of numbers.yaml, so that people can call back"
+            yield written.problem("trunks", at, f'"{shape.caller_id}" is none of our numbers', hint)
+
+
+def _routes(written: Written, names: list[str]) -> Iterator[Problem]:
+    assert written.trunks is not None
+    for kind, route in written.trunks.routes.items():
+        place = ("routes", kind)
+        if kind not in KINDS:
+            hint = did_you_mean(kind, KINDS, "the kinds are " + ", ".join(KINDS))
+            yield written.problem("trunks", place, f'"{kind}" is no kind of number', hint)
+        if not route:
+            hint = "write [" + ", ".join(names) + "], or leave it out"
+            yield written.problem("trunks", place, f"{kind} calls have no way out", hint)
+        for at, name in enumerate(route):
+            if name not in names:
+                hint = did_you_mean(name, names, "the trunks are " + ", ".join(names))
+                yield written.problem("trunks", (*place, at), f'there is no trunk "{name}"', hint)
+            elif name in route[:at]:
+                what = f"{name} stands here twice"
+                yield written.problem("trunks", (*place, at), what, "write it once")

@@ -1,0 +1,177 @@
+"""What trunks.yaml may hold: the ways to the public network, its numbers, and how much is called.
+
+As in `schema`, every value arrives as text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from pbx_bridge.config.shape import Shape
+from pbx_bridge.config.values import (
+    Blank,
+    Count,
+    Digits,
+    Domain,
+    Hosts,
+    Listed,
+    Mapped,
+    Name,
+    Network,
+    Series,
+    SipUser,
+    matching,
+)
+from pbx_bridge.core.countries import ALIASES, COUNTRIES, Class, of_code
+from pbx_bridge.core.media import Encryption, Keys, Transport
+from pbx_bridge.core.model import Cap, Dialling, Limits
+from pbx_bridge.core.trunks import NumberForm
+
+
+class WayShape(Shape):
+    """How SIP and sound come, of a trunk or a telephone."""
+
+    transport: Transport = Transport.UDP
+    encryption: Encryption = Encryption.NONE
+    keys: Keys = Keys.ANY
+
+    @model_validator(mode="after")
+    def _keys_are_hidden(self) -> Self:
+        if self.encryption is Encryption.SRTP and self.transport is not Transport.TLS:
+            raise ValueError("encryption: srtp needs transport: tls, or anybody can read its keys")
+        return self
+
+
+class TrunkShape(WayShape):
+    """A way to the public network, by its name."""
+
+    host: Hosts
+    calls_from: Annotated[list[Network], Listed] = []
+    username: Annotated[SipUser | None, Blank] = None
+    registers: bool = False
+    numbers: NumberForm = NumberForm.NATIONAL
+    caller_id: Annotated[str | None, Blank] = None
+    from_user: Annotated[SipUser | None, Blank] = None
+    from_domain: Annotated[Domain | None, Blank] = None
+    pai: bool = True
+    shows_callers: bool = True
+    names: bool = False
+    watch: bool = True
+
+
+class OnlyTrunkShape(TrunkShape):
+    """The only trunk, as it was written before there could be several."""
+
+    name: Name
+
+
+class ClassesShape(Shape):
+    """First digits of numbers whose class isn't the one that the country's table says."""
+
+    service: Annotated[list[Series], Listed] = []
+    """Short numbers, each whole."""
+    geographic: Annotated[list[Series], Listed] = []
+    mobile: Annotated[list[Series], Listed] = []
+    free: Annotated[list[Series], Listed] = []
+    premium: Annotated[list[Series], Listed] = []
+
+
+class DiallingShape(Shape):
+    """The numbers of the country, and what the site has beside them."""
+
+    country: Annotated[str | None, Blank] = None
+    country_code: Annotated[
+        str,
+        matching(re.compile(r"[1-9][0-9]{0,2}"), "a calling code"),
+        Field(validate_default=True),
+    ] = ""
+    """Of the country; written where it has no table."""
+    emergency: Annotated[list[Series], Listed] = []
+    classes: Annotated[ClassesShape, Mapped] = ClassesShape()
+    international_prefixes: Annotated[list[Digits], Listed] = []
+    barred_prefixes: Annotated[list[Series], Listed] = []
+    """As `classes: premium`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_country(cls, keys: Any) -> Any:
+        """The calling code follows from the country."""
+        if not isinstance(keys, dict):
+            return keys
+        name, code = keys.get("country") or "", keys.get("country_code") or ""
+        if not name and not code:
+            known = ", ".join(COUNTRIES)
+            raise ValueError(f"write country: one of {known} (country_code: for any other)")
+        if not name:
+            return keys
+        country = COUNTRIES.get(ALIASES.get(name, name))
+        if country is None:
+            known = ", ".join(COUNTRIES)
+            raise ValueError(
+                f'there is no table of the numbers of country "{name}", write one of {known}, '
+                "or its calling code as country_code: 49"
+            )
+        if code not in ("", country.code):
+            raise ValueError(f"country {name} has calling code {country.code}, not {code}")
+        return {**keys, "country_code": country.code}
+
+    def dialling(self) -> Dialling:
+        """The country's numbers with those of the site."""
+        series = {
+            prefix: Class(name)
+            for name, prefixes in self.classes
+            if name != Class.SERVICE
+            for prefix in prefixes
+        }
+        return Dialling.of(
+            of_code(self.country_code),
+            emergency=self.emergency,
+            services=self.classes.service,
+            international=(one for one in self.international_prefixes if one != "+"),
+            series={**dict.fromkeys(self.barred_prefixes, Class.PREMIUM), **series},
+        )
+
+
+class CapShape(Shape):
+    """How much may be called in a time."""
+
+    calls: Count
+    minutes: Count
+    numbers: Count
+
+
+class LimitsShape(Shape):
+    """How much may be called out (S27)."""
+
+    person_day: CapShape = CapShape(calls=150, minutes=300, numbers=80)
+    exchange_hour: CapShape = CapShape(calls=400, minutes=1200, numbers=300)
+    person_at_once: Annotated[int, Field(ge=1, le=50)] = 3
+    exchange_at_once: Annotated[int, Field(ge=1, le=500)] = 30
+    warn_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    places_per_hour: Count = 30
+
+    def limits(self) -> Limits:
+        """The same as the rules know it."""
+        day, hour = self.person_day, self.exchange_hour
+        return Limits(
+            Cap(day.calls, day.minutes, day.numbers),
+            Cap(hour.calls, hour.minutes, hour.numbers),
+            self.person_at_once,
+            self.exchange_at_once,
+            self.warn_percent,
+            self.places_per_hour,
+        )
+
+
+class TrunksShape(Shape):
+    """trunks.yaml."""
+
+    trunks: Annotated[dict[Name, TrunkShape], Mapped] = {}
+    trunk: OnlyTrunkShape | None = None
+    routes: Annotated[dict[str, Annotated[list[Name], Listed]], Mapped] = {}
+    """Names of trunks, by kind of number."""
+    dialling: DiallingShape
+    limits: Annotated[LimitsShape, Mapped] = LimitsShape()

@@ -1,0 +1,54 @@
+"""The watch over devices that can't talk and over the certificate."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from core.plans import DAY, EXCHANGE
+from fakes.clock import FakeClock
+from fakes.journal import FakeJournal
+from fakes.phones import FakePhones
+
+from pbx_bridge.app.doors import Doors
+from pbx_bridge.app.office import Office
+from pbx_bridge.app.status import exchange_status
+from pbx_bridge.core.events import CertificateEnds, SoundAgreed, SoundRefused
+from pbx_bridge.core.model import Language
+from pbx_bridge.ports import Ill, Sounded
+
+
+async def test_what_a_phone_tells_is_noted_when_something_has_changed() -> None:
+    phones, journal, clock = FakePhones(), FakeJournal(), FakeClock(DAY)
+    office = Office(EXCHANGE, journal, clock)
+    watching = asyncio.create_task(Doors(phones, lambda: None, office).run())
+    for agreed in (True, False, False, True, True):
+        phones.sounds.put_nowait(Sounded("101", agreed))
+    phones.sounds.put_nowait(Sounded("102", agreed=False))
+    async with asyncio.timeout(5):
+        while "102" not in office.exchange.without_sound:
+            await asyncio.sleep(0)
+    noted = [one for one in journal.events if isinstance(one, SoundRefused | SoundAgreed)]
+    assert noted == [SoundRefused("101", DAY), SoundAgreed("101", DAY), SoundRefused("102", DAY)]
+    shown = cast(list[Any], exchange_status(office.exchange, clock, Language.SV)["without_sound"])
+    assert [(one["endpoint"], one["name"]) for one in shown] == [("102", "Bo Ek")]
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_certificate_that_can_not_be_read_ends_no_watch() -> None:
+    ends: list[datetime] = []
+
+    def until() -> datetime:
+        if not ends:
+            raise Ill("it is gone")
+        return ends[0]
+
+    journal = FakeJournal()
+    doors = Doors(FakePhones(), until, Office(EXCHANGE, journal, FakeClock(DAY)))
+    await doors.look()
+    assert not [one for one in journal.events if isinstance(one, CertificateEnds)]
+    ends.append(DAY + timedelta(days=20))
+    await doors.look()
+    assert [one.until for one in journal.events if isinstance(one, CertificateEnds)] == ends

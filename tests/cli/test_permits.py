@@ -1,0 +1,59 @@
+"""`permit`, `permits`, and what `explain` says of calls out (S27)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli.command import Run
+from cli.test_asking_the_bridge import answered
+
+
+def test_s27_a_permit_is_asked_of_the_bridge(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = {"outcome": "command-done", "said": "Anna Berg får ringa.", "clause": ""}
+    asked = answered(monkeypatch, done)
+    said = run(
+        *("permit", "101", "se", "Premium", "--until", "2026-12-31"),
+        *("--approved-by", "kanslichefen"),
+    )
+    assert (said.code, said.out) == (0, "Anna Berg får ringa.\n")
+    ((_, _, body),) = asked
+    assert body["command"] == "GrantPermit"
+    assert body["values"]["calls"] == ["SE", "premium"]
+    assert body["values"]["approved_by"] == "kanslichefen"
+    assert body["values"]["until"].startswith("2027-01-01T00:00")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("101",), 2, "name what may be called"),
+        (("101", "SE"), 2, "a permit needs --until and --approved-by"),
+        (("101", "SE", "--revoke"), 2, "or --revoke alone"),
+        (("999", "SE", "--until", "14:30", "--approved-by", "x"), 1, "nobody has extension 999"),
+        (("101", "XX", "--until", "14:30", "--approved-by", "x"), 1, "no class of numbers"),
+    ],
+)
+def test_s27_half_a_permit_is_none(
+    run: Run, arguments: tuple[str, ...], code: int, expected: str
+) -> None:
+    said = run("permit", *arguments)
+    assert said.code == code
+    assert expected in " ".join(said.err.replace("│", " ").split())
+
+
+def test_s27_permits_are_listed_and_explained(run: Run, town: Path) -> None:
+    assert run("permits").out == "nobody has a permit\n"
+    barred = run("explain", "0046812345678", "--from", "101", "--at", "2026-11-24T10:00")
+    assert "[outgoing-barred]" in barred.out
+    people = town / "dialplan/people.yaml"
+    permit = "  permits:\n    - {calls: [SE], until: 2099-12-31, approved_by: kanslichefen}\n"
+    people.write_text(people.read_text().replace("\n101:\n", f"\n101:\n{permit}"))
+    listed = run("permits")
+    assert listed.out.startswith("101 Anna Berg: SE until 2100-01-01T00:00")
+    assert "approved by kanslichefen (plan)" in listed.out
+    assert run("permits", "--json").json["permits"][0]["calls"] == ["SE"]
+    let_out = run("explain", "0046812345678", "--from", "101", "--at", "2026-11-24T10:00")
+    assert "[outgoing-permitted]" in let_out.out
+    report = run("report", "--from", "2026-11-24", "--format", "json").json
+    assert [one["person"] for one in report["permits"]] == ["101"]

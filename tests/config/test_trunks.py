@@ -1,0 +1,129 @@
+"""The ways to the public network as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from config.copies import TODAY, Change, at, told
+
+from pbx_bridge.config.plan import load_plan
+from pbx_bridge.core.media import Encryption, Transport
+from pbx_bridge.core.trunks import NumberForm, Trunk
+
+SAMPLE = "  operator:\n"
+MORE = """  mast:
+    host: [192.0.2.10, "[2001:db8::10]:5080"]
+    calls_from: [192.0.2.0/28, 2001:db8::/64]
+    username: norrskar
+    registers: true
+    numbers: e164
+    from_user: "+35818000100"
+    from_domain: norrskar.example
+    pai: false
+    transport: tls
+    encryption: srtp
+"""
+OTHER = "host: 192.0.2.9, calls_from: [127.0.0.0/24], caller_id: 018 000 100"
+ONLY = """trunk:
+  name: operator
+  host: 127.0.0.1:5090
+  username:
+  caller_id: 018 000 100
+"""
+
+
+def with_trunks(folder: Path, text: str) -> None:
+    """`text` in place of the sample's trunks and routes."""
+    file = folder / "trunks.yaml"
+    _, dialling, rest = file.read_text(encoding="utf-8").partition("\ndialling:")
+    file.write_text(text + dialling + rest, encoding="utf-8")
+
+
+def test_a_trunk_is_what_is_written_of_it_and_shows_the_first_ones_number(
+    folder: Path, change: Change
+) -> None:
+    change("trunks.yaml", SAMPLE, f"{MORE}    caller_id: 018 000 100\n{SAMPLE}")
+    change("trunks.yaml", "caller_id: 018 000 100\n    # What it", "caller_id:\n    # What it")
+    change("trunks.yaml", "\nroutes:\n", "\nroutes:\n  abroad: [operator]\n")
+    plan = load_plan(folder, TODAY)
+    assert list(plan.trunks) == ["mast", "operator"]
+    assert plan.trunks["mast"] == Trunk(
+        name="mast",
+        hosts=("192.0.2.10:5060", "[2001:db8::10]:5080"),
+        calls_from=("192.0.2.0/28", "2001:db8::/64"),
+        username="norrskar",
+        registers=True,
+        form=NumberForm.E164,
+        caller_id="018000100",
+        from_user="+35818000100",
+        from_domain="norrskar.example",
+        asserts=False,
+        transport=Transport.TLS,
+        encryption=Encryption.SRTP,
+    )
+    assert plan.trunks["operator"].caller_id == plan.caller_id == "018000100"
+    assert [one.name for one in plan.carriers("abroad")] == ["operator"]
+    assert [one.name for one in plan.carriers("mobile")] == ["mast", "operator"]
+
+
+def test_the_only_trunk_may_stand_as_it_was_written_before_there_were_several(
+    folder: Path,
+) -> None:
+    with_trunks(folder, ONLY)
+    plan = load_plan(folder, TODAY)
+    assert plan.trunks == {
+        "operator": Trunk("operator", ("127.0.0.1:5090",), caller_id="018000100")
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "problem"),
+    [
+        ("\ntrunks:\n", f"\n{ONLY}trunks:\n", "trunk:", "trunk and trunks both stand here"),
+        ("    registers: false", "    registers: true", "registers", "can't register without"),
+        ("host: 127.0.0.1:5090", "host: []", "host: []", '"host" List should have at least 1'),
+        (
+            "host: 127.0.0.1:5090",
+            "host: [127.0.0.1:5090, 127.0.0.1:5090]",
+            "host: [",
+            "127.0.0.1:5090 is a server of operator already",
+        ),
+        ("calls_from: []", "calls_from: [192.0.2.7/28]", "calls_from: [1", "no address or network"),
+        ("calls_from: []", "calls_from: [0.0.0.0/0]", "calls_from: [0", "a great part of all"),
+        ("calls_from: []", "calls_from: ['2000::/15']", "calls_from: ['2", "a great part of all"),
+        ("calls_from: []", "calls_from: [10.0.0.0/8]", "calls_from: [10", "may hold telephones"),
+        (
+            "\ntrunks:\n",
+            f"\ntrunks:\n  other: {{{OTHER}}}\n",
+            "calls_from: [127",
+            "holds 127.0.0.1, a server of operator",
+        ),
+        ("encryption: none", "encryption: srtp", "operator:", "srtp needs transport: tls"),
+        ("    numbers: national", "    numbers: local", "numbers: local", "'national', 'e164'"),
+        ("from_user:", "from_user: x@y", "from_user: x@y", "is not a user name of SIP"),
+        ("    caller_id: 018 000 100\n", "", "operator:", "operator has no caller_id"),
+        ("routes:\n", "routes:\n  mobil: [operator]\n", "mobil:", 'did you mean "mobile"?'),
+        ("routes:\n", "routes:\n  mobile: [opertor]\n", "mobile: [", 'did you mean "operator"?'),
+        ("routes:\n", "routes:\n  mobile: []\n", "mobile: []", "mobile calls have no way out"),
+        (
+            "routes:\n",
+            "routes:\n  mobile: [operator, operator]\n",
+            "mobile: [",
+            "operator stands here twice",
+        ),
+    ],
+)
+def test_f36_what_is_wrong_is_told_with_its_line(
+    folder: Path, change: Change, old: str, new: str, where: str, problem: str
+) -> None:
+    change("trunks.yaml", old, new)
+    (line,) = told(folder)
+    assert line.startswith(at(folder, "trunks.yaml", where, "")), line
+    assert problem in line
+
+
+def test_f36_no_trunk_at_all_is_told(folder: Path) -> None:
+    with_trunks(folder, "trunks:\n")
+    (line,) = told(folder)
+    assert "there is no trunk" in line
