@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from ports import free_port
 
 from pbx_bridge.adapters import sip as module
 from pbx_bridge.adapters.sip import SipDoor, SipProbe
 from pbx_bridge.ports import PbxUnavailable
-from pbx_bridge.supervisor.ports import free_port
 from pbx_bridge.wire import sip, x509
 
 Answer = Callable[[sip.Message, int], bytes | None]
@@ -129,6 +129,6 @@ async def test_the_doors_of_tcp_and_tls_are_asked_too(transport: str, tmp_path: 
 
 
 async def test_an_address_of_ipv6_is_asked_and_written_in_brackets() -> None:
-    door = SipDoor("tcp", "::1", free_port())
+    door = SipDoor("tcp", "::1", free_port("::1"))
     with pytest.raises(PbxUnavailable, match=rf"SIP at \[::1\]:{door.port} "):
         await SipProbe([door], "0123abcd").ping()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from asterisk.norrskar import ANNA, OLLE, OPERATOR, known_secrets, settings, small_plan
+from ports import free_port
 
 from pbx_bridge.app.steps import variables
 from pbx_bridge.asterisk.locate import Located
@@ -165,8 +165,8 @@ class Stepping:
 async def stepping(found: Located, folder: Path) -> AsyncIterator[Stepping]:
     """Start it, with an operator's port that is free."""
     assert found.private is not None
-    ports = [free_port(socket.SOCK_DGRAM), *(free_port(socket.SOCK_STREAM) for _ in range(3))]
-    operator = free_port(socket.SOCK_DGRAM)
+    ports = [free_port() for _ in range(4)]
+    operator = free_port()
     place = replace(
         settings(folder / "pbx", modules=found.modules, data=found.data, moh=found.moh),
         sip_port=ports[0],
@@ -192,9 +192,3 @@ async def stepping(found: Located, folder: Path) -> AsyncIterator[Stepping]:
         yield held
     finally:
         await pbx.stop()
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

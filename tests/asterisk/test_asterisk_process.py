@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from asterisk.norrskar import known_secrets, settings, small_plan
+from ports import free_port
 
 from pbx_bridge.asterisk import process as module
 from pbx_bridge.asterisk.locate import Located, locate
@@ -42,22 +42,14 @@ HARMLESS = "maxsilence should be less than minsecs"
 silence nothing is kept."""
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Settings:
-    tcp = socket.SOCK_STREAM
     return settings(
         tmp_path / "pbx",
-        sip_port=free_port(socket.SOCK_DGRAM),
-        http_port=free_port(tcp),
-        ami_port=free_port(tcp),
-        fastagi_port=free_port(tcp),
+        sip_port=free_port(),
+        http_port=free_port(),
+        ami_port=free_port(),
+        fastagi_port=free_port(),
     )
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import tempfile
 import wave
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any, Self
 
 import numpy as np
 import pytest
+from ports import free_port
 
 from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.softphone.audio import tone
@@ -207,7 +207,7 @@ class Baresip:
         return (self._folder / "printed").read_text(errors="replace")
 
     async def _start(self) -> None:
-        port = _free_port()
+        port = free_port()
         program, modules = found()
         self._write(port, modules)
         with (self._folder / "printed").open("wb") as output:
@@ -341,9 +341,3 @@ async def baresip(stage: Stage, user: str, **how: Any) -> AsyncIterator[Baresip]
     """A registered phone of somebody (see `account`)."""
     async with Baresip(account(stage, user, **how)) as phone:
         yield phone
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from ports import free_port
 
 from pbx_bridge.cli.options import exchange_of
 from pbx_bridge.config.site import read_deployment, read_site
@@ -45,12 +45,6 @@ def sample_town(folder: Path) -> Path:
     text = re.sub(r"(\n10[123]:\n)", r"\1  call_waiting: true\n", text)
     people.write_text(text.replace("\n110:\n", "\n110:\n  language: en\n"))
     return folder
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

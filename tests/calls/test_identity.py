@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from calls.carriers import Carrier, Incoming, Says
-from calls.conftest import TUESDAY, command, free_port, idle, mirrored, opened, sample_town
+from calls.conftest import TUESDAY, command, idle, mirrored, opened, sample_town
 from calls.recorded import RECORDED_WITHIN_S, journeys
 from calls.test_faults import decided_again
+from ports import free_port
 
 from pbx_bridge.cli.options import exchange_of
 from pbx_bridge.core.latency import Journey

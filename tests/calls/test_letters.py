@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
 from calls.conftest import TUESDAY, command, opened
 from fakes.smtp import Box, serving
+from ports import free_port
 
 from pbx_bridge.stage import Stage
 
@@ -28,9 +28,7 @@ async def arrived(box: Box, count: int) -> None:
 async def test_s20_who_is_ill_is_told_to_the_foreman_and_the_switchboard_also_after_an_outage(
     town: Path, tmp_path: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     config = town / "config.yaml"
     plain = config.read_text(encoding="utf-8")
     block = f"host: 127.0.0.1, port: {port}, sender: vaxeln@norrskar.example, security: none"

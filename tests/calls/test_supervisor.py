@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from calls.conftest import free_port
 from calls.product import TELEPHONES, Product, alive, product
+from ports import free_port
 
 from pbx_bridge.cli.calling import sipp_program
 from pbx_bridge.softphone.audio import tone

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from calls.baresip import Account, Baresip
-from calls.carriers import Carrier, Incoming, Says, free_ports
-from calls.conftest import TUESDAY, free_port, idle, opened, sample_town
+from calls.carriers import Carrier, Incoming, Says
+from calls.conftest import TUESDAY, idle, opened, sample_town
 from calls.hearing import tone_s, voice
 from calls.test_identity import OWN, identity
+from ports import free_port
 
 from pbx_bridge.files import replace_file
 from pbx_bridge.softphone.audio import tone
@@ -103,10 +104,10 @@ async def ways(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ways]:
         text = text.replace(f"{closed}\n", f"{open_}\n")
     config.write_text(text)
     ports = {
-        "secure": free_port() + 1,
-        "six": free_port(),
-        "stream": free_ports(STREAM_HOST, 1)[0],
-        "strict": free_ports(STRICT_HOST, 1)[0],
+        "secure": free_port(row=2) + 1,
+        "six": free_port("::1"),
+        "stream": free_port(STREAM_HOST),
+        "strict": free_port(STRICT_HOST),
     }
     trunks = town / "dialplan/trunks.yaml"
     _, dialling, rest = trunks.read_text().partition("\ndialling:")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from calls.carriers import Carrier, Says, free_ports
+from calls.carriers import Carrier, Says
 from calls.conftest import TUESDAY, command, idle, mirrored, opened, sample_town
+from ports import free_port
 
 from pbx_bridge.stage import Made, Stage
 
@@ -72,7 +73,7 @@ class Operators:
 async def operators(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Operators]:
     folder = tmp_path_factory.mktemp("trunks")
     town = sample_town(folder / "town")
-    ports = free_ports(HOST, 4)
+    ports = [free_port(HOST) for _ in range(4)]
     trunks = town / "dialplan/trunks.yaml"
     _, dialling, rest = trunks.read_text().partition("\ndialling:")
     trunks.write_text(TRUNKS.format(host=HOST, ports=ports) + dialling + rest)

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from calls.conftest import command, idle, opened
 from calls.hearing import RINGING_HZ, hears_only, sound_of
 from fakes.smtp import Box, serving
 from fakes.spool import Spool
+from ports import free_port
 
 from pbx_bridge.app.inbox import USUAL
 from pbx_bridge.bootstrap import database_file
@@ -97,9 +97,7 @@ class Night:
 async def town_at_night(
     town: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Night]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     folder = tmp_path_factory.mktemp("night")
     copy = folder / "town"
     shutil.copytree(town, copy)

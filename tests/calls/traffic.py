@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from calls.conftest import ROOT, free_port
+from calls.conftest import ROOT
+from ports import free_port
 
 from pbx_bridge.stage import Stage
 from pbx_bridge.wire.sip import user_part

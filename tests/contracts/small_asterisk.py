@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from pbx_bridge.asterisk.packages import PrivateCopy, current, default_folder
 
@@ -25,9 +25,7 @@ class Asterisk:
         self._copy = copy
         self._folder = folder
         self.secret = secrets.token_hex(8)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
 
     @property
     def messages(self) -> Path:

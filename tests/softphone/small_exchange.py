@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ports import free_port
 
 from pbx_bridge.asterisk.packages import PrivateCopy, current, default_folder
 from pbx_bridge.softphone import audio
@@ -178,13 +178,6 @@ def copy() -> PrivateCopy:
     return found
 
 
-@contextmanager
-def free_port() -> Iterator[int]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield probe.getsockname()[1]
-
-
 def write_configuration(run: Path, private: PrivateCopy, port: int, secret: str) -> None:
     etc = run / "etc"
     etc.mkdir()
@@ -202,7 +195,7 @@ def write_configuration(run: Path, private: PrivateCopy, port: int, secret: str)
         "modules": "[modules]\nautoload = no\n"
         + "".join(f"load = {module}.so\n" for module in MODULES),
         "logger": "[general]\n[logfiles]\nmessages = notice,warning,error\n",
-        "rtp": "[general]\nrtpstart = 20000\nrtpend = 30000\n",
+        "rtp": "[general]\nrtpstart = 10000\nrtpend = 20000\n",
         "pjsip": f"[transport]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{port}\n"
         f"[tcp]\ntype = transport\nprotocol = tcp\nbind = 127.0.0.1:{port}\n" + endpoints + trunk,
         "extensions": EXTENSIONS.format(run=run),
@@ -216,8 +209,8 @@ def run_exchange(run: Path) -> Iterator[Exchange]:
     """Configure, start and stop an Asterisk in folder `run`."""
     private = copy()
     secret = secrets.token_urlsafe(12)
-    with free_port() as port:
-        write_configuration(run, private, port, secret)
+    port = free_port()
+    write_configuration(run, private, port, secret)
     audio.save(run / "first.wav", FIRST)
     audio.save(run / "second-5.wav", SECOND)
     command = private.program("asterisk")

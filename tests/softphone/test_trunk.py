@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from softphone.small_exchange import FIRST, SECOND, Exchange, free_port
+from ports import free_port
+from softphone.small_exchange import FIRST, SECOND, Exchange
 
 from pbx_bridge.softphone.audio import correlation, silence
 from pbx_bridge.softphone.behaviour import (
@@ -30,8 +31,8 @@ MOBILE = "0457000101"
 
 
 def operator(exchange: Exchange, numbers: Mapping[str, Behaviour]) -> Operator:
-    with free_port() as port:
-        exchange.console(f"dialplan set global OPERATOR {port}")
+    port = free_port()
+    exchange.console(f"dialplan set global OPERATOR {port}")
     return Operator(exchange.sipp, port, numbers)
 
 
