@@ -27,7 +27,7 @@ def trunks_of(written: Written) -> Mapping[str, Trunk]:
     return {
         name: Trunk(
             name=name,
-            hosts=tuple(shape.host),
+            hosts=shape.servers,
             calls_from=tuple(shape.calls_from),
             username=shape.username or "",
             registers=shape.registers,
@@ -81,7 +81,7 @@ def _shapes(written: Written) -> Iterator[_Trunk]:
 def _hosts(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for name, place, shape in shapes:
-        for host in shape.host:
+        for host in shape.servers:
             if host in first:
                 what = f"{host} is a server of {first[host]} already"
                 yield written.problem("trunks", (*place, "host"), what, "write each once")
@@ -95,7 +95,7 @@ def _hosts(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
 def _calls_from(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
     """Whoever sends from there is the operator: a telephone couldn't register, nor be let out to
     112, and another trunk's calls would go by the wrong one."""
-    hosts = [(address(host), name) for name, _, shape in shapes for host in shape.host]
+    hosts = [(address(host), name) for name, _, shape in shapes for host in shape.servers]
     servers = [(ip_address(host), name) for host, name in hosts if is_network(host)]
     for name, place, shape in shapes:
         for at, text in enumerate(shape.calls_from):

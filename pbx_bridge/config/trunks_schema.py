@@ -30,6 +30,11 @@ from pbx_bridge.core.media import Encryption, Keys, Transport
 from pbx_bridge.core.model import Cap, Dialling, Limits
 from pbx_bridge.core.trunks import NumberForm
 
+SIP_PORT, SIPS_PORT = 5060, 5061
+"""Of a server of which nothing else is written, SIPS_PORT over TLS (RFC 3261, 19.1.2)."""
+_PORT = re.compile(r":[0-9]+$")
+"""Behind a name, or an IPv4 address, or an IPv6 address in its brackets."""
+
 
 class WayShape(Shape):
     """How SIP and sound come, of a trunk or a telephone."""
@@ -60,6 +65,15 @@ class TrunkShape(WayShape):
     shows_callers: bool = True
     names: bool = False
     watch: bool = True
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Its servers, each with its port: that of the transport where none is written."""
+        return tuple(one if _PORT.search(one) else f"{one}:{self._port}" for one in self.host)
+
+    @property
+    def _port(self) -> int:
+        return SIPS_PORT if self.transport is Transport.TLS else SIP_PORT
 
 
 class OnlyTrunkShape(TrunkShape):

@@ -28,7 +28,6 @@ _SIP_USER = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?")
 _HOST_NAME = re.compile(r"(?=.{1,190}$)(?!.*\.\d+$)[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+)*")
 """Letters, digits, - and . (RFC 1123), the last part no number: that is meant as an address."""
-SIP_PORT = 5060
 NOTES_LIMIT = 9
 
 
@@ -66,19 +65,20 @@ def _zone(text: object) -> ZoneInfo:
 
 
 def _host(text: str) -> str:
-    """An address or a name, and its port."""
+    """An address or a name, and its port where one is written."""
     match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", text)
-    port = int((match[2] or match[4] or SIP_PORT) if match else SIP_PORT)
-    if not 0 < port < 65536:
-        raise ValueError(f"there is no port {port}")
+    written = (match[2] or match[4] or "") if match else ""
+    if written and not 0 < int(written) < 65536:
+        raise ValueError(f"there is no port {int(written)}")
+    port = f":{int(written)}" if written else ""
     if match is not None and match[3] and _HOST_NAME.fullmatch(match[3]):
-        return f"{match[3].lower()}:{port}"
+        return f"{match[3].lower()}{port}"
     try:
         address = ipaddress.ip_address((match[1] or match[3]) if match else "")
     except ValueError:
         wanted = "write one like 192.0.2.10:5060 or sip.operator.example"
         raise ValueError(f'"{text}" is no address, {wanted}') from None
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return f"[{address}]{port}" if address.version == 6 else f"{address}{port}"
 
 
 _WIDEST = {4: 8, 6: 16}

@@ -74,9 +74,9 @@ def test_the_machine_knows_its_own_name() -> None:
 @pytest.mark.parametrize(
     ("text", "host"),
     [
-        ("sip.Operator.example", "sip.operator.example:5060"),
+        ("sip.Operator.example", "sip.operator.example"),
         ("sip-2.operator.example:5070", "sip-2.operator.example:5070"),
-        ("192.0.2.10", "192.0.2.10:5060"),
+        ("192.0.2.10", "192.0.2.10"),
         ("[2001:db8::1]:5070", "[2001:db8::1]:5070"),
     ],
 )

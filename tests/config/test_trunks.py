@@ -50,7 +50,7 @@ def test_a_trunk_is_what_is_written_of_it_and_shows_the_first_ones_number(
     assert list(plan.trunks) == ["mast", "operator"]
     assert plan.trunks["mast"] == Trunk(
         name="mast",
-        hosts=("192.0.2.10:5060", "[2001:db8::10]:5080"),
+        hosts=("192.0.2.10:5061", "[2001:db8::10]:5080"),
         calls_from=("192.0.2.0/28", "2001:db8::/64"),
         username="norrskar",
         registers=True,
@@ -78,6 +78,23 @@ def test_the_only_trunk_may_stand_as_it_was_written_before_there_were_several(
 
 
 @pytest.mark.parametrize(
+    ("transport", "port"), [("udp", 5060), ("tcp", 5060), ("tls", 5061)], ids=str
+)
+def test_a_server_without_a_port_has_that_of_its_transport(
+    folder: Path, change: Change, transport: str, port: int
+) -> None:
+    written = 'host: [192.0.2.10, "[2001:db8::10]", sip.operator.example, 192.0.2.10:5070]'
+    change("trunks.yaml", "host: 127.0.0.1:5090", written)
+    change("trunks.yaml", "transport: udp", f"transport: {transport}")
+    assert load_plan(folder, TODAY).trunks["operator"].hosts == (
+        f"192.0.2.10:{port}",
+        f"[2001:db8::10]:{port}",
+        f"sip.operator.example:{port}",
+        "192.0.2.10:5070",
+    )
+
+
+@pytest.mark.parametrize(
     ("old", "new", "where", "problem"),
     [
         ("\ntrunks:\n", f"\n{ONLY}trunks:\n", "trunk:", "trunk and trunks both stand here"),
@@ -89,6 +106,14 @@ def test_the_only_trunk_may_stand_as_it_was_written_before_there_were_several(
             "host: [",
             "127.0.0.1:5090 is a server of operator already",
         ),
+        (
+            "host: 127.0.0.1:5090",
+            "host: [192.0.2.9, 192.0.2.9:5060]",
+            "host: [",
+            "192.0.2.9:5060 is a server of operator already",
+        ),
+        ("host: 127.0.0.1:5090", "host: 192.0.2.9:65536", "host: 1", "no port 65536"),
+        ("host: 127.0.0.1:5090", "host: 192.0.2.9:0", "host: 1", "no port 0"),
         ("calls_from: []", "calls_from: [192.0.2.7/28]", "calls_from: [1", "no address or network"),
         ("calls_from: []", "calls_from: [0.0.0.0/0]", "calls_from: [0", "a great part of all"),
         ("calls_from: []", "calls_from: ['2000::/15']", "calls_from: ['2", "a great part of all"),
