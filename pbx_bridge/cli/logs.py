@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -45,6 +45,7 @@ def log_to_stderr(level: str, form: LogFormat = LogFormat.TEXT, zone: tzinfo | N
         event["timestamp"] = moment.isoformat(timespec="milliseconds")
         return event
 
+    stream = _Unfailing(sys.stderr)
     text = structlog.processors.LogfmtRenderer(key_order=ORDER)
     structlog.configure(
         processors=[
@@ -53,17 +54,44 @@ def log_to_stderr(level: str, form: LogFormat = LogFormat.TEXT, zone: tzinfo | N
             stamped,
             structlog.processors.format_exc_info,
             without_numbers,
+            stream.counted,
             structlog.processors.JSONRenderer() if form is LogFormat.JSON else text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, stream)),
     )
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _OfLibraries)]:
         root.removeHandler(old)
     root.addHandler(_OfLibraries())
+
+
+class _Unfailing:
+    """A stream whose lines stop nobody: those that it can't take now, as on a full disk, are
+    counted, and the next one says how many. Some may come late, by the stream's own buffer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._failed = 0
+
+    def write(self, line: str) -> None:
+        """Write a whole line, now or perhaps never."""
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except OSError:
+            self._failed += 1
+        else:
+            self._failed = 0
+
+    def flush(self) -> None:
+        """Each line is written at once."""
+
+    def counted(self, _: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """Say with a line how many before it were late or are lost."""
+        return {**event, "lines_lost": self._failed} if self._failed else event
 
 
 class _OfLibraries(logging.Handler):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -233,13 +233,17 @@ def _say_if_root() -> None:
 
 
 def _warn(words: str) -> None:
-    sys.stderr.write(words + "\n")
+    _write(words, sys.stderr)
 
 
 def _say(words: str) -> None:
+    _write(words, sys.stdout)
+
+
+def _write(words: str, stream: TextIO) -> None:
     with contextlib.suppress(OSError):  # a terminal that was closed, a full disk
-        sys.stdout.write(words + "\n")
-        sys.stdout.flush()
+        stream.write(words + "\n")
+        stream.flush()
 
 
 def _until_signalled(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -101,3 +104,28 @@ def test_what_a_library_says_again_and_again_is_one_line_of_ours_without_numbers
     for number in range(200):
         logging.getLogger(f"kind{number}").warning("x")
     assert len(capsys.readouterr().err.splitlines()) == MOST_KINDS - 1
+
+
+class OnAFullDisk(io.StringIO):
+    """Takes no more while it is `full`."""
+
+    full = False
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_line_that_the_disk_has_no_room_for_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = OnAFullDisk()
+    monkeypatch.setattr(sys, "stderr", stream)
+    log_to_stderr("info", LogFormat.JSON)
+    stream.full = True
+    structlog.get_logger().info("one")
+    logging.getLogger("asyncio").error("two")
+    stream.full = False
+    structlog.get_logger().info("three")
+    structlog.get_logger().info("four")
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(one["event"], one.get("lines_lost")) for one in said] == [("three", 2), ("four", None)]
