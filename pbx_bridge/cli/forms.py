@@ -13,7 +13,8 @@ from pbx_bridge.cli.gathering import Found, name_of
 from pbx_bridge.core import chart, compliance, ledger, report
 from pbx_bridge.core.grouping import By
 from pbx_bridge.core.inert import cell, shown
-from pbx_bridge.core.model import Permit
+from pbx_bridge.core.permits import is_over
+from pbx_bridge.core.wording import until
 
 MINUTE = timedelta(minutes=1)
 
@@ -37,7 +38,8 @@ def as_text(found: Found) -> str:
         ledger.as_text(facts.short, facts.broken, found.plan),
         returned,
         "\n".join(["Outgoing minutes", *(minutes or ["  none"])]),
-        "\n".join(["Permits", *(map(_permit, found.permits)), f"  {len(found.caps)} caps reached"]),
+        "\n".join(["Permits", *(permits_told(found) or ["  none"])]),
+        "\n".join(["Caps of calls out reached", *(caps_told(found) or ["  none"])]),
         compliance.as_text(found.clauses),
     ]
     return "\n\n".join(parts) + "\n"
@@ -63,11 +65,15 @@ def as_dict(found: Found) -> dict[str, object]:
         },
         "permits": [
             {
-                "person": one.person,
-                "calls": list(one.calls),
-                "until": one.until.isoformat(timespec="minutes"),
-                "approved_by": one.approved_by,
-                "by": one.by or "plan",
+                "person": one.permit.person,
+                "calls": list(one.permit.calls),
+                "until": one.permit.until.isoformat(timespec="minutes"),
+                "approved_by": one.permit.approved_by,
+                "by": one.permit.by or "plan",
+                "ended": is_over(one.ends, found.now),
+                "revoked": None
+                if one.revoked is None
+                else {"at": one.revoked.at.isoformat(timespec="minutes"), "by": one.revoked.by},
             }
             for one in found.permits
         ],
@@ -79,10 +85,33 @@ def as_dict(found: Found) -> dict[str, object]:
     }
 
 
-def _permit(permit: Permit) -> str:
-    calls, until = ", ".join(permit.calls), permit.until.isoformat(" ", timespec="minutes")
-    who = shown(permit.approved_by)
-    return f"  {permit.person:<6} {calls:<18} until {until}, approved by {who}"
+def permits_told(found: Found) -> list[str]:
+    """A row for each permit: whose, for what, how it ended or when it does, and who has agreed."""
+    zone = found.plan.organisation.zone
+    rows = []
+    for one in found.permits:
+        permit, end = one.permit, until(one.ends, zone)
+        if one.revoked is not None:
+            how = f"taken back {end} by {shown(name_of(one.revoked.by, found.plan))}"
+        else:
+            how = f"{'ended' if is_over(one.ends, found.now) else 'until'} {end}"
+        name, calls = name_of(permit.person, found.plan), ", ".join(permit.calls)
+        rows.append(f"  {name:<24} {calls:<18} {how}, approved by {shown(permit.approved_by)}")
+    return rows
+
+
+def caps_told(found: Found) -> list[str]:
+    """A row for each time when nothing more was carried."""
+    zone = found.plan.organisation.zone
+    return [
+        f"  {_whose(one.person, found):<24} {one.at.astimezone(zone):%Y-%m-%d %H:%M}, "
+        f"barred until {until(one.until, zone)}"
+        for one in found.caps
+    ]
+
+
+def _whose(person: str, found: Found) -> str:
+    return name_of(person, found.plan) if person else "all"
 
 
 def as_csv(found: Found) -> str:
@@ -110,7 +139,14 @@ def as_csv(found: Found) -> str:
         promises_late=returns.promises_late,
         referrals_without_end=_figure(found, "S8"),
         outgoing_min=0,
+        permits=len(found.permits),
+        caps_reached=len(found.caps),
     )
+    for given in found.permits:
+        add("subscription", name_of(given.permit.person, found.plan), permits=1)
+    for cap in found.caps:
+        if cap.person:
+            add("subscription", name_of(cap.person, found.plan), caps_reached=1)
     for short in facts.short:
         for by, group in (("all", "all"), (By.LINE, short.line)):
             add(by, group, too_few_s=short.seconds)
@@ -143,7 +179,8 @@ def as_html(found: Found) -> str:
         for by, reports in found.groups.items()
     }
     page = pages.get_template("report.html.j2")
-    return page.render(found=found, title=title(found), most=most)
+    out = {"Permits": permits_told(found), "Caps of calls out reached": caps_told(found)}
+    return page.render(found=found, title=title(found), most=most, out=out)
 
 
 def clauses_csv(rows: tuple[compliance.Row, ...]) -> str:

@@ -13,12 +13,12 @@ from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.adapters.record import read_abroad, read_calls, read_minutes, read_people
 from pbx_bridge.cli.options import clock_of, passed_over, reading
 from pbx_bridge.config.site import Site
-from pbx_bridge.core import compliance, ledger, report, returning
-from pbx_bridge.core.events import BridgeStarted, CapPassed, DataRead, Decided, PermitGranted
+from pbx_bridge.core import compliance, ledger, permits, report, returning
+from pbx_bridge.core.events import BridgeStarted, CapPassed, DataRead, Decided
 from pbx_bridge.core.figures import Calls
 from pbx_bridge.core.folding import fold, fresh, under
 from pbx_bridge.core.grouping import By, groups
-from pbx_bridge.core.model import Permit, Plan
+from pbx_bridge.core.model import Plan
 from pbx_bridge.core.report import Report
 
 From = Annotated[
@@ -62,20 +62,9 @@ class Found:
     """By extension and month."""
     before: Report
     """The same figures of as many days before: the trend."""
-
-    @property
-    def permits(self) -> tuple[Permit, ...]:
-        """Those that were granted in the period, and those of the plan that held in it (S27)."""
-        since = self.period.since
-        written = (one for who in self.plan.people.values() for one in who.permits)
-        granted = (one for one in self.facts.events if isinstance(one, PermitGranted))
-        return (
-            *(one for one in written if one.until > since),
-            *(
-                Permit(*(one.person, one.calls, one.until, one.approved_by), by=one.by)
-                for one in granted
-            ),
-        )
+    permits: tuple[permits.Given, ...]
+    """Those that held in the period (S27)."""
+    now: datetime
 
     @property
     def caps(self) -> tuple[CapPassed, ...]:
@@ -123,7 +112,8 @@ def gather(
     if people:
         named = ((name_of(who, plan), one) for who, one in by_person.items())
         found[By.PERSON] = {name: report.summarise(one) for name, one in named}
-    return Found(when, plan, facts, found, minutes, report.summarise(earlier))
+    given = permits.given(plan, journal, since, until)
+    return Found(when, plan, facts, found, minutes, report.summarise(earlier), given, now)
 
 
 def period(from_: datetime | None, to: datetime | None, now: datetime, zone: ZoneInfo) -> Period:

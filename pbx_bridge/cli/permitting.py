@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -26,6 +26,7 @@ from pbx_bridge.core.callingcodes import NAMES
 from pbx_bridge.core.classes import CLASSES, is_known
 from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.core.inert import shown
+from pbx_bridge.core.wording import until as told_until
 from pbx_bridge.ports import PbxRejected
 
 
@@ -76,7 +77,7 @@ def permit(
 def _end(text: str, now: datetime) -> datetime:
     """A moment; of a day without a time its end, as in the plan."""
     read = read_moment(text, now)
-    return read if ":" in text else read + timedelta(days=1)
+    return read if ":" in text else permits.end_of(read.date(), now.tzinfo or UTC)
 
 
 def list_permits(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
@@ -84,17 +85,18 @@ def list_permits(config: Config = CONFIG, state: State = None, as_json: AsJson =
     site = site_of(deployment_of(config, state))
     exchange, now = exchange_of(site), clock_of(site).now()
     zone = site.plan.organisation.zone
+    people = site.plan.people.values()
+    held = [one for person in people for one in permits.valid(exchange, person, now)]
     rows = [
         {
-            "person": person.extension,
-            "name": person.name,
+            "person": one.person,
+            "name": site.plan.people[one.person].name,
             "calls": list(one.calls),
             "until": one.until.astimezone(zone).isoformat(timespec="minutes"),
             "approved_by": one.approved_by,
             "by": one.by or "plan",
         }
-        for person in site.plan.people.values()
-        for one in permits.valid(exchange, person, now)
+        for one in held
     ]
     used = {
         who or "all": round(share * 100)
@@ -104,12 +106,13 @@ def list_permits(config: Config = CONFIG, state: State = None, as_json: AsJson =
     if as_json:
         show({"permits": rows, "used_percent": used})
         return
-    for row in rows:
+    for one in held:
         sys.stdout.write(
-            f"{row['person']} {row['name']}: {', '.join(row['calls'])} until {row['until']}, "
-            f"approved by {shown(str(row['approved_by']))} ({row['by']})\n"
+            f"{one.person} {site.plan.people[one.person].name}: {', '.join(one.calls)} "
+            f"until {told_until(one.until, zone)}, approved by {shown(one.approved_by)} "
+            f"({one.by or 'plan'})\n"
         )
-    if not rows:
+    if not held:
         sys.stdout.write("nobody has a permit\n")
     for who, percent in used.items():
         sys.stdout.write(f"{who} has called {percent} % of what may be called\n")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,7 @@ from pbx_bridge.cli.options import (
 from pbx_bridge.cli.people import WRITTEN, read_moment
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError, Problem
-from pbx_bridge.config.site import all_problems
+from pbx_bridge.config.site import all_problems, site_advice
 from pbx_bridge.core import codes, numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
@@ -48,16 +49,22 @@ def register(app: typer.Typer) -> None:
 
 
 def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:
-    """Read all that technicians write, and show every problem with file and line."""
+    """Read all that technicians write, and show every problem with file and line. What is only
+    `advice` keeps the exchange from nothing."""
     problems: Sequence[Problem]
+    advice: Sequence[Problem] = ()
     try:
-        problems = all_problems(deployment_of(config, state, begins=True), today())
+        deployment = deployment_of(config, state, begins=True)
+        problems, advice = all_problems(deployment, today()), site_advice(deployment, today())
     except ConfigError as error:
         problems = error.problems
     if as_json:
-        show([{"file": p.file, "line": p.line, "what": p.what, "hint": p.hint} for p in problems])
+        found = [*((one, False) for one in problems), *((one, True) for one in advice)]
+        show([asdict(one) | {"advice": is_advice} for one, is_advice in found])
     else:
         _print("\n".join(map(str, problems)) or "no problems found")
+        for one in advice:
+            _print(f"advice: {one}")
     raise typer.Exit(1 if problems else 0)
 
 

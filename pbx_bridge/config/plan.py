@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from pbx_bridge.config.callers import caller, caller_problems
 from pbx_bridge.config.holidays import closed_days, eves, holiday_problems, years_around
 from pbx_bridge.config.hours import hours_problems, schedules
 from pbx_bridge.config.numbering import numbering_problems
+from pbx_bridge.config.outgoing import may_call, outgoing_advice, outgoing_problems
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.reasons import reason_problems
 from pbx_bridge.config.references import reference_problems
@@ -32,8 +33,8 @@ from pbx_bridge.config.soundness import soundness_problems
 from pbx_bridge.config.staffing import staffing_problems
 from pbx_bridge.config.trunks import trunk_problems, trunks_of
 from pbx_bridge.config.written import Written, read_plan
+from pbx_bridge.core import permits
 from pbx_bridge.core.model import (
-    USUAL,
     Codes,
     Device,
     Dialling,
@@ -69,6 +70,12 @@ def check(folder: Path, today: date, mailboxes: Path | None = None) -> list[Prob
     return _problems(read_plan(folder, mailboxes or _beside(folder)), today)
 
 
+def advise(folder: Path, today: date, mailboxes: Path | None = None) -> list[Problem]:
+    """What should be looked at in the plan in `folder`, which keeps it from nothing."""
+    written = read_plan(folder, mailboxes or _beside(folder))
+    return sorted({*outgoing_advice(written, today)})
+
+
 def _beside(folder: Path) -> Path:
     return folder.parent / "voicemail" / "mailboxes.yaml"
 
@@ -85,6 +92,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
         *numbering_problems(written),
         *trunk_problems(written),
         *caller_problems(written),
+        *outgoing_problems(written, today),
     }
     return sorted(found)
 
@@ -211,7 +219,7 @@ def _person(
         push_through=person.push_through,
         always_answers=person.always_answers,
         shows_own_number=person.shows_own_number,
-        may_call=_may_call(person, unit),
+        may_call=may_call(person, unit),
         permits=tuple(_permit(extension, one, zone) for one in person.permits),
         call_waiting=person.call_waiting,
         devices=_devices(person.devices),
@@ -236,15 +244,9 @@ def _devices(written: Mapping[str, DeviceShape]) -> tuple[Device, ...]:
     return found or (Device(),)
 
 
-def _may_call(person: PersonShape, unit: UnitShape) -> frozenset[str]:
-    """Their own, else their unit's, else the usual."""
-    written = unit.may_call if person.may_call is None else person.may_call
-    return USUAL if written is None else frozenset(written)
-
-
 def _permit(extension: str, permit: PermitShape, zone: ZoneInfo) -> Permit:
-    midnight = datetime.combine(permit.until + timedelta(days=1), time(), zone)
-    return Permit(extension, tuple(permit.calls), midnight, permit.approved_by)
+    until = permits.end_of(permit.until, zone)
+    return Permit(extension, tuple(permit.calls), until, permit.approved_by)
 
 
 def _lines(written: Written) -> dict[str, Line]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.deployment_file import load_deployment
 from pbx_bridge.config.doors import door_problems
-from pbx_bridge.config.plan import check, load_plan
+from pbx_bridge.config.plan import advise, check, load_plan
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.prompts import load_prompts, read_prompts
 from pbx_bridge.core.model import Language, Plan
@@ -60,6 +60,11 @@ def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     """Every problem of the plan and the wording."""
     _, prompts = read_prompts(deployment.prompts)
     return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
+
+
+def site_advice(deployment: Deployment, today: date) -> list[Problem]:
+    """What should be looked at in the plan, which keeps it from nothing."""
+    return advise(deployment.dialplan, today, deployment.mailboxes)
 
 
 def all_problems(deployment: Deployment, today: date) -> list[Problem]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, assert_never
 
-from pbx_bridge.core import blocking, history, limits, locks, mailboxes, numbers, sound
+from pbx_bridge.core import blocking, history, limits, locks, mailboxes, numbers, permits, sound
 from pbx_bridge.core.events import (
     BridgeStarted,
     CallBackAsked,
@@ -70,7 +70,7 @@ from pbx_bridge.core.events import (
     TrunkTroubled,
     TrunkWell,
 )
-from pbx_bridge.core.model import Permit, Plan
+from pbx_bridge.core.model import Plan
 from pbx_bridge.core.state import (
     Break,
     Cover,
@@ -452,15 +452,12 @@ def _attend(exchange: Exchange, line: str, attendants: frozenset[str]) -> Exchan
 
 def _permitted(exchange: Exchange, event: PermitGranted) -> Exchange:
     """One more permit; those that have ended are forgotten."""
-    new = Permit(
-        *(event.person, event.calls, event.until, event.approved_by),
-        since=event.since,
-        by=event.by,
-    )
     now = event.since.astimezone(UTC)
     held = [
         one
         for one in exchange.permits.get(event.person, ())
         if one.until.astimezone(UTC) > now - KEPT
     ]
-    return replace(exchange, permits={**exchange.permits, event.person: (*held, new)})
+    return replace(
+        exchange, permits={**exchange.permits, event.person: (*held, permits.of_event(event))}
+    )

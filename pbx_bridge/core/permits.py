@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from pbx_bridge.core import callingcodes
 from pbx_bridge.core.classes import CLASSES, classify, country, is_known
 from pbx_bridge.core.commands import GrantPermit, Refusal, RevokePermits
 from pbx_bridge.core.countries import Class
-from pbx_bridge.core.events import PermitGranted, PermitsRevoked
-from pbx_bridge.core.model import Permit, Person
+from pbx_bridge.core.events import Event, PermitGranted, PermitsRevoked
+from pbx_bridge.core.model import Dialling, Permit, Person, Plan
 from pbx_bridge.core.sentences import Digits, Sentence, sentence
 from pbx_bridge.core.state import Exchange
 
 Answer = tuple[PermitGranted | PermitsRevoked, ...] | Refusal
 
-LONGEST = timedelta(days=366)
-"""A permit has an end that somebody remembers."""
 _PREMIUM_DIGITS, _ABROAD_DIGITS = "0", "00"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -33,6 +31,19 @@ class Verdict:
     allowed: bool
     permit: Permit | None = None
     """What allows it, where nothing else does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A permit, and whether it was taken back before its end."""
+
+    permit: Permit
+    revoked: PermitsRevoked | None = None
+
+    @property
+    def ends(self) -> datetime:
+        """From when on it holds no more."""
+        return self.permit.until if self.revoked is None else self.revoked.at
 
 
 def verdict(exchange: Exchange, person: Person | None, number: str, now: datetime) -> Verdict:
@@ -77,6 +88,39 @@ def known(exchange: Exchange, person: Person) -> tuple[Permit, ...]:
     return (*person.permits, *exchange.permits.get(person.extension, ()))
 
 
+def of_event(event: PermitGranted) -> Permit:
+    """The permit that was given."""
+    told = (event.person, event.calls, event.until, event.approved_by)
+    return Permit(*told, since=event.since, by=event.by)
+
+
+def given(
+    plan: Plan, events: Iterable[Event], since: datetime, until: datetime
+) -> tuple[Given, ...]:
+    """The permits that held at some time of a period: the plan's, and those that `events` (all of
+    them, up to the end of the period) tell of."""
+    found = [Given(one) for person in plan.people.values() for one in person.permits]
+    for event in events:
+        match event:
+            case PermitGranted():
+                found.append(Given(of_event(event)))
+            case PermitsRevoked(person, at):
+                found = [
+                    replace(one, revoked=event)
+                    if one.permit.by and one.permit.person == person and not is_over(one.ends, at)
+                    else one
+                    for one in found
+                ]
+            case _:
+                pass
+    begins = [one.permit.since or since for one in found]
+    return tuple(
+        one
+        for one, begun in zip(found, begins, strict=True)
+        if not is_over(one.ends, since) and begun.astimezone(UTC) < until.astimezone(UTC)
+    )
+
+
 def beside(exchange: Exchange, person: Person, now: datetime) -> Mapping[str, datetime | None]:
     """What they may call beside their own, and until when; None: while they attend a line."""
     found: dict[str, datetime | None] = {}
@@ -89,15 +133,49 @@ def beside(exchange: Exchange, person: Person, now: datetime) -> Mapping[str, da
     return found
 
 
+def end_of(day: date, zone: tzinfo) -> datetime:
+    """When a permit ends that holds until a day, which is included."""
+    return datetime.combine(day + timedelta(days=1), time(), zone)
+
+
+def is_over(until: datetime, now: datetime) -> bool:
+    """Whether a permit with that end holds no more."""
+    return until.astimezone(UTC) <= now.astimezone(UTC)
+
+
+def is_too_long(until: datetime, now: datetime) -> bool:
+    """Whether it ends later than the same day in a year (of `now`'s zone): an end has to be one
+    that somebody remembers."""
+    leap_day = (now.month, now.day) == (2, 29)
+    last = now.date().replace(year=now.year + 1, day=28 if leap_day else now.day)
+    return until.astimezone(UTC) > end_of(last, now.tzinfo or UTC).astimezone(UTC)
+
+
+def is_own_country(what: str, dialling: Dialling) -> bool:
+    """Whether it is a country that nothing we call abroad is in."""
+    codes = [code for code, country in callingcodes.BY_CODE.items() if country == what]
+    return bool(codes) and all(code.startswith(dialling.country_code) for code in codes)
+
+
+def needs_none(what: str, may_call: frozenset[str]) -> bool:
+    """Whether somebody who `may_call` so much needs no permit for it."""
+    return what in may_call or (Class.ABROAD in may_call and what not in CLASSES)
+
+
 def grant(command: GrantPermit, exchange: Exchange, now: datetime) -> Answer:
     """A permit names what, until when, and who has agreed."""
-    until = command.until.astimezone(UTC)
     if not command.calls or not all(map(is_known, command.calls)):
         return Refusal("S27", "unknown-class", sentence("unknown-number"))
-    if not until > now.astimezone(UTC):
+    now = now.astimezone(exchange.plan.organisation.zone)
+    if is_over(command.until, now):
         return Refusal("S27", "time-passed", sentence("refused-time-passed"))
-    if until > now.astimezone(UTC) + LONGEST:
-        return Refusal("S27", "too-late", sentence("refused-bad-time"))
+    if is_too_long(command.until, now):
+        return Refusal("S27", "too-late", sentence("refused-permit-too-long"))
+    person = exchange.plan.people[command.person]
+    if any(is_own_country(one, exchange.plan.dialling) for one in command.calls):
+        return Refusal("S27", "own-country", sentence("refused-permit-own-country"))
+    if any(needs_none(one, person.may_call) for one in command.calls):
+        return Refusal("S27", "needs-none", sentence("refused-permit-needless"))
     actor = exchange.plan.people.get(command.by)
     approved_by = command.approved_by or (actor.name if actor is not None else "")
     if not approved_by:

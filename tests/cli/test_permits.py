@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,24 @@ def test_s27_half_a_permit_is_none(
 
 def test_s27_permits_are_listed_and_explained(run: Run, town: Path) -> None:
     assert run("permits").out == "nobody has a permit\n"
-    barred = run("explain", "0046812345678", "--from", "101", "--at", "2026-11-24T10:00")
+    today = datetime.now().astimezone().date()
+    at, last = f"{today}T10:00", today + timedelta(days=300)
+    barred = run("explain", "0046812345678", "--from", "101", "--at", at)
     assert "[outgoing-barred]" in barred.out
     people = town / "dialplan/people.yaml"
-    permit = "  permits:\n    - {calls: [SE], until: 2099-12-31, approved_by: kanslichefen}\n"
+    permit = f"  permits:\n    - {{calls: [SE], until: {last}, approved_by: kanslichefen}}\n"
     people.write_text(people.read_text().replace("\n101:\n", f"\n101:\n{permit}"))
     listed = run("permits")
-    assert listed.out.startswith("101 Anna Berg: SE until 2100-01-01T00:00")
+    assert listed.out.startswith(f"101 Anna Berg: SE until {last} 24:00")
     assert "approved by kanslichefen (plan)" in listed.out
     assert run("permits", "--json").json["permits"][0]["calls"] == ["SE"]
-    let_out = run("explain", "0046812345678", "--from", "101", "--at", "2026-11-24T10:00")
+    let_out = run("explain", "0046812345678", "--from", "101", "--at", at)
     assert "[outgoing-permitted]" in let_out.out
-    report = run("report", "--from", "2026-11-24", "--format", "json").json
-    assert [one["person"] for one in report["permits"]] == ["101"]
+    report = run("report", "--format", "json").json
+    assert [(one["person"], one["ended"]) for one in report["permits"]] == [("101", False)]
+    people.write_text(people.read_text().replace(f"until: {last}", "until: 2020-01-01"))
+    checked = run("check")
+    assert checked.code == 0
+    assert "advice: dialplan/people.yaml:" in checked.out
+    assert "the permit of 101 ended with 2020-01-01" in checked.out
+    assert [one["advice"] for one in run("check", "--json").json] == [True]

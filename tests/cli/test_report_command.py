@@ -24,10 +24,13 @@ from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli import gathering
 from pbx_bridge.cli.app import main
 from pbx_bridge.core.events import (
+    CapPassed,
     Event,
     LineShort,
     LineStaffed,
     NoticeDue,
+    PermitGranted,
+    PermitsRevoked,
     PhoneHoursBroken,
     PinRefused,
     ReferralCancelled,
@@ -37,6 +40,7 @@ from pbx_bridge.core.events import (
 from pbx_bridge.core.state import About, Channel, Notice
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 23, 22, tzinfo=UTC)
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 Report = Callable[[str], str]
@@ -53,6 +57,12 @@ JOURNAL: list[Event] = [
     PhoneHoursBroken(
         "bygglov", NOON - timedelta(hours=2), NOON - timedelta(hours=1), "akut", "101"
     ),
+    PermitGranted("101", ("SE",), NOON, NOON + timedelta(days=30), "kanslichefen", "111"),
+    PermitsRevoked("101", NOON + timedelta(hours=2), "technician:eva"),
+    PermitGranted("102", ("NO",), NOON, MIDNIGHT, "kanslichefen", "technician:eva"),
+    CapPassed("102", reached=False, at=NOON, until=MIDNIGHT),
+    CapPassed("102", reached=True, at=NOON, until=MIDNIGHT),
+    CapPassed("", reached=True, at=NOON, until=NOON + timedelta(hours=1)),
 ]
 
 
@@ -147,6 +157,27 @@ def test_the_csv_has_the_figures_beside_calls_of_the_whole_the_lines_and_the_sub
     assert line["returns_due"] == ""
     assert rows["subscription", "Anna Berg"]["outgoing_min"] == "12.5"
     assert rows["subscription", "Anna Berg"]["offered"] == ""
+
+
+def test_s27_permits_and_caps_are_in_each_format(report: Report) -> None:
+    """How each permit ended, and that of a day with its day."""
+    revoked = "taken back 2026-11-23 16:00 by technician:eva, approved by kanslichefen"
+    ended = "ended 2026-11-23 24:00, approved by kanslichefen"
+    barred = ("2026-11-23 14:00, barred until 2026-11-23 24:00", "barred until 2026-11-23 15:00")
+    for page in (report("text"), report("html")):
+        for row in (revoked, ended, *barred):
+            assert row in page
+    found: Any = json.loads(report("json"))
+    assert [(one["person"], one["ended"]) for one in found["permits"]] == [
+        ("101", True),
+        ("102", True),
+    ]
+    by = [one["revoked"] and one["revoked"]["by"] for one in found["permits"]]
+    assert by == ["technician:eva", None]
+    rows = {(row["by"], row["group"]): row for row in csv.DictReader(report("csv").splitlines())}
+    assert (rows["all", "all"]["permits"], rows["all", "all"]["caps_reached"]) == ("2", "2")
+    bo = rows["subscription", "Bo Ek"]
+    assert (bo["permits"], bo["caps_reached"]) == ("1", "1")
 
 
 def test_s2_each_figure_of_the_policy_is_given_by_its_query(

@@ -6,13 +6,17 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from config.copies import Change, told
+from config.copies import Change, at, told
 
-from pbx_bridge.config.plan import load_plan
+from pbx_bridge.config.plan import advise, load_plan
 from pbx_bridge.core.model import USUAL, Cap, Limits
 
 TODAY = date(2026, 3, 2)
 ANNA, UNIT, LINE = "\n101:\n", "\nkommunkansliet:\n", "\nvaxel:\n"
+ABROAD_ANYWAY = f"""{ANNA}  may_call: [abroad]
+  permits:
+    - {{calls: [SE], until: 2026-12-31, approved_by: x}}
+"""
 DAY_CAP = "person_day: {calls: 150, minutes: 300, numbers: 80}"
 
 
@@ -47,6 +51,33 @@ DAY_CAP = "person_day: {calls: 150, minutes: 300, numbers: 80}"
             f"{ANNA}  permits:\n    - {{calls: [], until: 2026-12-31, approved_by: x}}\n",
             '"calls"',
         ),
+        (
+            "people.yaml",
+            ANNA,
+            f"{ANNA}  permits:\n    - {{calls: [SE], until: 2027-03-03, approved_by: x}}\n",
+            "a permit lasts a year at most, 2027-03-03 is later",
+        ),
+        (
+            "people.yaml",
+            ANNA,
+            f"{ANNA}  permits:\n    - {{calls: [SE, FI], until: 2026-12-31, approved_by: x}}\n",
+            "FI is our own country",
+        ),
+        (
+            "people.yaml",
+            ANNA,
+            f"{ANNA}  permits:\n    - {{calls: [mobile], until: 2026-12-31, approved_by: x}}\n",
+            "mobile needs no permit, 101 may call it anyway",
+        ),
+        (
+            "people.yaml",
+            ANNA,
+            ABROAD_ANYWAY,
+            "SE needs no permit",
+        ),
+        ("people.yaml", ANNA, f"{ANNA}  may_call: [FI]\n", "FI is our own country"),
+        ("units.yaml", UNIT, f"{UNIT}  may_call: [FI]\n", "FI is our own country"),
+        ("lines.yaml", LINE, f"{LINE}  may_call: [FI]\n", "FI is our own country"),
         ("trunks.yaml", DAY_CAP, "person_day: {calls: 0, minutes: 1, numbers: 1}", '"calls"'),
         ("trunks.yaml", DAY_CAP, "person_day: {calls: 1, minutes: 1}", '"numbers" is missing'),
         ("trunks.yaml", "warn_percent: 80", "warn_percent: 120", '"warn_percent"'),
@@ -85,6 +116,20 @@ def test_s27_a_permit_of_the_plan_lasts_to_the_end_of_its_day(folder: Path, chan
     (permit,) = plan.people["101"].permits
     assert permit.until == datetime(2027, 1, 1, tzinfo=plan.organisation.zone)
     assert (permit.calls, permit.approved_by) == (("SE",), "kanslichefen")
+
+
+def test_s27_a_permit_that_is_over_is_advice_and_keeps_the_plan(
+    folder: Path, change: Change
+) -> None:
+    """The exchange has to start the day after, too."""
+    written = "  permits:\n    - {calls: [SE], until: 2026-03-01, approved_by: kanslichefen}\n"
+    change("people.yaml", ANNA, ANNA + written)
+    assert told(folder) == []
+    assert list(map(str, advise(folder, TODAY))) == [
+        at(folder, "people.yaml", "until: 2026-03-01", "the permit of 101 ended with 2026-03-01")
+        + ", take it out, or write a new end"
+    ]
+    assert advise(folder, date(2026, 3, 1)) == []
 
 
 def test_s27_caps_are_the_samples_unless_they_are_written(folder: Path, change: Change) -> None:

@@ -20,8 +20,10 @@ from pbx_bridge.core.wording import render
 from pbx_bridge.core.wording.catalogue import SLOTS
 
 GOLDEN = Path(__file__).parent / "golden"
-MOMENTS = (at("2026-03-03 14:30"), at("2026-03-04 08:30"), at("2026-08-17 09:00"))
-"""Later today, tomorrow, and a day far off; every day of a year is in dates_*.txt."""
+MIDNIGHT = at("2026-03-06 00:00")
+MOMENTS = (at("2026-03-03 14:30"), at("2026-03-04 08:30"), at("2026-08-17 09:00"), MIDNIGHT)
+"""Later today, tomorrow, a day far off, and between two days; every day of a year is in
+dates_*.txt."""
 VALUES: dict[str, tuple[Slot, ...]] = {
     "name": ("Bo Ek",),
     "other": ("Anna Berg",),

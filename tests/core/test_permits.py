@@ -6,7 +6,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core.plans import DAY, EXCHANGE, PLAN, attended, changed_line, changed_person, spoken, way
+from core.plans import (
+    DAY,
+    EXCHANGE,
+    PLAN,
+    PROMPTS,
+    at,
+    attended,
+    changed_line,
+    changed_person,
+    spoken,
+    way,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +26,16 @@ from pbx_bridge.core.call import Call, Dial, Why
 from pbx_bridge.core.classes import CLASSES
 from pbx_bridge.core.codes import read
 from pbx_bridge.core.commands import Command, GrantPermit, Refusal, RevokePermits
+from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.countries import Class
 from pbx_bridge.core.decide import decide
+from pbx_bridge.core.events import Event, PermitGranted, PermitsRevoked
 from pbx_bridge.core.folding import fold, under
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.mirror import picture
-from pbx_bridge.core.model import Permit
+from pbx_bridge.core.model import Language, Permit
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.wording import render
 
 ANNA, OPERATOR, FOREMAN = "101", "111", "104"
 SWEDEN, NORWAY, PREMIUM = "0046812345678", "+4722123456", "0600123456"
@@ -86,6 +100,9 @@ def test_s27_permits_are_taken_back() -> None:
         (GrantPermit("999", ("SE",), TOMORROW, "x", by=TECHNICIAN), "unknown-person"),
         (GrantPermit(ANNA, ("SE",), DAY, "x", by=TECHNICIAN), "time-passed"),
         (GrantPermit(ANNA, ("SE",), DAY + timedelta(days=400), "x", TECHNICIAN), "too-late"),
+        (GrantPermit(ANNA, ("FI",), TOMORROW, "x", by=TECHNICIAN), "own-country"),
+        (GrantPermit(ANNA, ("SE", "FI"), TOMORROW, "x", by=OPERATOR), "own-country"),
+        (GrantPermit(ANNA, ("mobile",), TOMORROW, "x", by=TECHNICIAN), "needs-none"),
         (GrantPermit(ANNA, ("XX",), TOMORROW, "x", by=TECHNICIAN), "unknown-class"),
         (GrantPermit(ANNA, ("unknown",), TOMORROW, "x", by=TECHNICIAN), "unknown-class"),
         (GrantPermit(ANNA, (), TOMORROW, "x", by=TECHNICIAN), "unknown-class"),
@@ -96,6 +113,59 @@ def test_s27_what_is_no_permit_is_refused(command: Command, refused: str) -> Non
     answer = handle(command, EXCHANGE, DAY)
     assert isinstance(answer, Refusal)
     assert answer.why == refused
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [("2026-03-03", "2027-03-03"), ("2027-03-03", "2028-03-03"), ("2028-02-29", "2029-02-28")],
+)
+def test_s27_a_permit_lasts_to_the_end_of_the_same_day_in_a_year(now: str, last: str) -> None:
+    morning, end = at(f"{now} 00:05"), at(f"{last} 00:00") + timedelta(days=1)
+    assert not permits.is_too_long(end, morning)
+    assert permits.is_too_long(end + timedelta(minutes=1), morning)
+    answer = handle(
+        GrantPermit(ANNA, ("SE",), end + timedelta(days=1), "x", TECHNICIAN), EXCHANGE, morning
+    )
+    assert isinstance(answer, Refusal)
+    assert answer.spoken.key == "refused-permit-too-long"
+
+
+def test_s27_who_may_call_abroad_needs_a_permit_for_no_country() -> None:
+    free = changed_person(ANNA, may_call=frozenset({"abroad"}))
+    answer = handle(GrantPermit(ANNA, ("SE",), TOMORROW, "x", TECHNICIAN), free, DAY)
+    assert isinstance(answer, Refusal)
+    assert answer.why == "needs-none"
+    obeyed(free, GrantPermit(ANNA, ("premium",), TOMORROW, "x", TECHNICIAN))
+
+
+def test_s27_the_end_of_a_permit_is_told_as_the_end_of_its_day() -> None:
+    command = GrantPermit(ANNA, ("abroad",), at("2026-12-02 00:00"), "x", TECHNICIAN)
+    exchange = obeyed(EXCHANGE, command)
+    (told,) = confirmation(command, exchange, DAY)
+    assert render(told, Language.SV, DAY, PROMPTS) == (
+        "Anna Berg får ringa utomlands till tisdagen den första december klockan tjugofyra."
+    )
+
+
+def test_s27_what_became_of_permits_is_known_of_every_period() -> None:
+    events: list[Event] = [
+        PermitGranted(ANNA, ("SE",), DAY, DAY + timedelta(days=9), "x", TECHNICIAN),
+        PermitGranted("102", ("NO",), DAY, TOMORROW, "x", TECHNICIAN),
+        PermitsRevoked(ANNA, DAY + timedelta(days=2), OPERATOR),
+        PermitGranted(ANNA, ("DK",), DAY + timedelta(days=3), DAY + timedelta(days=5), "x", "111"),
+    ]
+
+    def held(first: int, last: int) -> list[tuple[tuple[str, ...], str]]:
+        since, until = DAY + timedelta(days=first), DAY + timedelta(days=last)
+        known = [one for one in events if getattr(one, "at", getattr(one, "since", DAY)) < until]
+        found = permits.given(PLAN, known, since, until)
+        return [(one.permit.calls, one.revoked.by if one.revoked else "") for one in found]
+
+    assert held(-1, 0) == []
+    assert held(0, 1) == [(("SE",), ""), (("NO",), "")]
+    assert held(1, 9) == [(("SE",), OPERATOR), (("DK",), "")]
+    assert held(2, 3) == []
+    assert held(4, 9) == [(("DK",), "")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Digits, Named, sentence
-from pbx_bridge.core.wording import number_words, render, spell_digits, when, write
+from pbx_bridge.core.wording import number_words, render, spell_digits, until, when, write
 
 GOLDEN = Path(__file__).parent / "golden"
 ZONE = ZoneInfo("Europe/Mariehamn")
@@ -66,6 +66,33 @@ def test_a_slot_that_begins_a_sentence_begins_with_a_capital() -> None:
 def test_braces_in_a_value_are_not_slots() -> None:
     absent = sentence("absent", name="{until}", reason=LUNCH, until=at(14, 30))
     assert render(absent, EN, NOW, PROMPTS).startswith("{until} is at lunch")
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "written"),
+    [
+        (SV, "i dag klockan tjugofyra", "tisdag 28.7.2026 kl. 24.00"),
+        (FI, "tänään kello kaksikymmentäneljä", "tiistaina 28.7.2026 klo 24.00"),
+        (EN, "today at midnight", "on Tuesday 28 July 2026 at 24.00"),
+    ],
+)
+def test_what_ends_at_midnight_ends_with_the_day_before(
+    language: Language, said: str, written: str
+) -> None:
+    """And who is back then is back on the day that begins."""
+    prompts = {language: dict.fromkeys(("closes", "person-absent"), "{since} {until}")}
+    midnight = at(0, 0, days=1)
+    ends = sentence("closes", since=midnight, until=midnight)
+    begins = when(midnight, language, NOW)
+    assert render(ends, language, NOW, prompts).lower() == f"{begins} {said}"
+    assert write(ends, language, ZONE, prompts).endswith(f" {written}")
+    back = sentence("person-absent", since=midnight, until=midnight)
+    assert render(back, language, NOW, prompts).lower() == f"{begins} {begins}"
+
+
+def test_the_end_of_a_day_in_figures() -> None:
+    assert until(at(0, 0, days=1), ZONE) == "2026-07-28 24:00"
+    assert until(at(14, 30), ZONE) == "2026-07-28 14:30"
 
 
 def test_a_missing_prompt_or_slot_is_named() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import assert_never
 
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Digits, Named, Sentence, Slot
 from pbx_bridge.core.wording import en, fi, sv
-from pbx_bridge.core.wording.catalogue import SLOTS
+from pbx_bridge.core.wording.catalogue import ENDS, SLOTS
 from pbx_bridge.core.wording.grammar import Grammar
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "number_words",
     "render",
     "spell_digits",
+    "until",
     "when",
     "write",
 ]
@@ -49,7 +50,9 @@ def render(sentence: Sentence, language: Language, now: datetime, prompts: Promp
     outside 0–9999: both are faults of the code, since prompts are checked when read.
     """
     language = sentence.language or language
-    return _filled(sentence, language, prompts, lambda slot: _words(slot, language, now))
+    return _filled(
+        sentence, language, prompts, lambda slot, ends: _words(slot, language, now, ends=ends)
+    )
 
 
 def write(sentence: Sentence, language: Language, zone: tzinfo, prompts: Prompts) -> str:
@@ -58,11 +61,13 @@ def write(sentence: Sentence, language: Language, zone: tzinfo, prompts: Prompts
     Raises `LookupError` for a key or slot that isn't there.
     """
     language = sentence.language or language
-    return _filled(sentence, language, prompts, lambda slot: _figures(slot, language, zone))
+    return _filled(
+        sentence, language, prompts, lambda slot, ends: _figures(slot, language, zone, ends=ends)
+    )
 
 
 def _filled(
-    sentence: Sentence, language: Language, prompts: Prompts, words_of: Callable[[Slot], str]
+    sentence: Sentence, language: Language, prompts: Prompts, words_of: Callable[[Slot, bool], str]
 ) -> str:
     prompt = prompts[language].get(sentence.key)
     if prompt is None:
@@ -71,7 +76,8 @@ def _filled(
     def fill(slot: re.Match[str]) -> str:
         if slot[1] not in sentence.slots:
             raise LookupError(f"prompt {sentence.key!r} in {language} needs a slot {slot[1]!r}")
-        words = words_of(sentence.slots[slot[1]])
+        ends = slot[1] == "until" and sentence.key in ENDS
+        words = words_of(sentence.slots[slot[1]], ends)
         before = prompt[: slot.start()].rstrip()
         begins = not before or before[-1] in ".!?"
         return words[:1].upper() + words[1:] if begins else words
@@ -79,13 +85,30 @@ def _filled(
     return SLOT_PATTERN.sub(fill, prompt)
 
 
-def when(moment: datetime, language: Language, now: datetime) -> str:
-    """`moment` as it follows a verb: "i dag klockan halv tre". Midnight means the whole day."""
+def when(moment: datetime, language: Language, now: datetime, *, ends: bool = False) -> str:
+    """`moment` as it follows a verb: "i dag klockan halv tre". Midnight means the whole day; where
+    something `ends` then, the end of the day before."""
     grammar = _GRAMMARS[language]
     local = moment.astimezone(now.tzinfo)
+    if ends and _is_midnight(local):
+        return f"{grammar.day(_day_before(local), now.date())} {grammar.day_over}"
     day = grammar.day(local.date(), now.date())
     at = local.time().replace(second=0, microsecond=0)
-    return day if at == time() else f"{day} {grammar.clock(at)}"
+    return day if _is_midnight(local) else f"{day} {grammar.clock(at)}"
+
+
+def until(moment: datetime, zone: tzinfo) -> str:
+    """When something ends, in figures: `2026-12-01 14:30`, `2026-12-01 24:00`."""
+    local = moment.astimezone(zone)
+    return f"{_day_before(local)} 24:00" if _is_midnight(local) else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _is_midnight(local: datetime) -> bool:
+    return (local.hour, local.minute) == (0, 0)
+
+
+def _day_before(local: datetime) -> date:
+    return local.date() - timedelta(days=1)
 
 
 def number_words(value: int, language: Language) -> str:
@@ -110,7 +133,7 @@ def spell_digits(text: str, language: Language) -> str:
     return ", ".join(groups)
 
 
-def _figures(slot: Slot, language: Language, zone: tzinfo) -> str:
+def _figures(slot: Slot, language: Language, zone: tzinfo, *, ends: bool) -> str:
     match slot:
         case str():
             return slot
@@ -118,6 +141,8 @@ def _figures(slot: Slot, language: Language, zone: tzinfo) -> str:
             return str(slot)
         case datetime():
             local = slot.astimezone(zone)
+            if ends and _is_midnight(local):
+                return _GRAMMARS[language].date(_day_before(local), "24.00")
             at = "" if local.time() == time() else f"{local.hour}.{local.minute:02}"
             return _GRAMMARS[language].date(local.date(), at)
         case Named(text):
@@ -128,14 +153,14 @@ def _figures(slot: Slot, language: Language, zone: tzinfo) -> str:
             assert_never(slot)
 
 
-def _words(slot: Slot, language: Language, now: datetime) -> str:
+def _words(slot: Slot, language: Language, now: datetime, *, ends: bool) -> str:
     match slot:
         case str():
             return slot
         case int():
             return number_words(slot, language)
         case datetime():
-            return when(slot, language, now)
+            return when(slot, language, now, ends=ends)
         case Named(text):
             return text[language]
         case Digits(text):

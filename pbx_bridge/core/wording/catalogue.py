@@ -175,6 +175,9 @@ _TO_STAFF = {
     "permits-revoked": "name",
     "refused-own-permit": "",
     "refused-no-permit": "",
+    "refused-permit-too-long": "",
+    "refused-permit-own-country": "",
+    "refused-permit-needless": "",
     # notes
     "offer-note": "digit note",
     "offer-note-recorded": "",
@@ -276,3 +279,19 @@ SLOTS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Slots by key. `name` is a person's; `line`, `organisation` and `reason` have one wording per
 language; `until`, `since` and `opens` are moments."""
+
+ENDS: Final = frozenset(
+    {
+        *("closes", "hours-broken", "hours-repaid", "hours-resumed"),
+        *("referral-reachable", "notice-remote"),
+        *("refused-gap", "refused-gap-reachable", "gap-left", "notice-gap"),
+        *("cover", "cover-accepted", "notice-cover-asked"),
+        *("return-missed", "return-promised", "return-withheld", "promise-made"),
+        *("notice-returns", "notice-returns-left"),
+        *("permit-premium", "permit-abroad", "permit-country", "permit-set"),
+        *("notice-cap-reached", "notice-cap-reached-exchange"),
+        *("notice-certificate", "notice-certificate-over"),
+    }
+)
+"""Keys whose `until` is when something is over: midnight is told as the end of the day before. In
+the others somebody is back then, or something begins again: midnight is the day that begins."""

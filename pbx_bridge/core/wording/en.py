@@ -114,4 +114,4 @@ def date_(day: date, at: str) -> str:
     return f"{written} at {at}" if at else written
 
 
-GRAMMAR = Grammar(number, day, clock, "plus", date_)
+GRAMMAR = Grammar(number, day, clock, "at midnight", "plus", date_)

@@ -101,4 +101,4 @@ def date_(day: date, at: str) -> str:
     return f"{written} klo {at}" if at else written
 
 
-GRAMMAR = Grammar(number, day, clock, "plus", date_)
+GRAMMAR = Grammar(number, day, clock, "kello kaksikymmentäneljä", "plus", date_)

@@ -31,6 +31,8 @@ class Grammar:
     day: DateWords
     clock: Callable[[time], str]
     """A clock time as it follows the date: "klockan halv tre", "at half past two"."""
+    day_over: str
+    """The midnight that ends a day, as it follows the date: "klockan tjugofyra"."""
     plus: str
     date: Callable[[date, str], str]
     """A date and a clock time ("8.30", "" for the whole day) as they are written in a mail,

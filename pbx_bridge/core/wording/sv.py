@@ -108,4 +108,4 @@ def date_(day: date, at: str) -> str:
     return f"{written} kl. {at}" if at else written
 
 
-GRAMMAR = Grammar(number, day, clock, "plus", date_)
+GRAMMAR = Grammar(number, day, clock, "klockan tjugofyra", "plus", date_)
