@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 from pbx_bridge.config.deployment import Doors
@@ -33,16 +34,17 @@ def named_certificate(doors: Doors) -> tuple[bytes, bytes] | None:
     return certificate, key
 
 
-def door_problems(doors: Doors, folder: Path, mailboxes: Path) -> list[Problem]:
+def door_problems(doors: Doors, folder: Path, mailboxes: Path, host: str = "") -> list[Problem]:
     """What is wrong with the certificate, and which devices and trunks of the plan in `folder`
-    need a door that is closed. None of it keeps anybody else's phone from working."""
+    need a door that is closed, or an address that others can reach (`host`, "" where it isn't
+    known). None of it keeps anybody else's phone from working."""
     problems: list[Problem] = []
     try:
         named_certificate(doors)
     except ConfigError as error:
         problems += error.problems
     written = read_plan(folder, mailboxes)
-    return [*problems, *_closed(doors, written)]
+    return [*problems, *_closed(doors, written), *_unoffered(doors, written, host)]
 
 
 def _closed(doors: Doors, written: Written) -> Iterator[Problem]:
@@ -60,6 +62,20 @@ def _closed(doors: Doors, written: Written) -> Iterator[Problem]:
             "the exchange has no IPv6 address",
             "write host_ipv6 under asterisk: in config.yaml",
         )
+
+
+def _unoffered(doors: Doors, written: Written, host: str) -> Iterator[Problem]:
+    """Devices that would be offered no way for their sound: Asterisk offers no loopback address."""
+    for extension, person in written.people.items():
+        for name, device in person.devices.items():
+            address = doors.ipv6 if device.ipv6 else host
+            if device.ice and address and ip_address(address).is_loopback:
+                key = "host_ipv6" if device.ipv6 else "host"
+                yield written.problem(
+                    *("people", (extension, "devices", name, "ice")),
+                    f"with ice there is no sound at {address}, which is this machine alone",
+                    f"write another {key} under asterisk: in config.yaml",
+                )
 
 
 def _ways(written: Written) -> Iterator[tuple[str, Place, Transport]]:

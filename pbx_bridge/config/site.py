@@ -69,7 +69,8 @@ def site_advice(deployment: Deployment, today: date) -> list[Problem]:
 
 def all_problems(deployment: Deployment, today: date) -> list[Problem]:
     """Those, and what is wrong with the doors: a bridge works whoever comes in by them."""
-    doors = door_problems(deployment.doors, deployment.dialplan, deployment.mailboxes)
+    host = "" if deployment.external else deployment.host
+    doors = door_problems(deployment.doors, deployment.dialplan, deployment.mailboxes, host)
     return [*doors, *site_problems(deployment, today)]
 
 

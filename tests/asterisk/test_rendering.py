@@ -336,6 +336,12 @@ def test_a_device_has_the_transport_and_the_sound_that_it_was_given() -> None:
     assert "bind = [2001:db8::10]:5061" in files["pjsip.conf"]
     assert "load = codec_opus.so" in files["modules.conf"]
     assert "icesupport = yes" in files["rtp.conf"]
+    # Sound has these addresses alone; of two that are offered one has none.
+    offered = re.findall(r"(?m)^ice_(deny|permit) = (.+)$", files["rtp.conf"])
+    assert offered == [
+        *(("deny", "0.0.0.0/0"), ("deny", "::/0")),
+        *(("permit", f"{place.sip_host}/32"), ("permit", "2001:db8::10/128")),
+    ]
     assert "allow = !all,g722,alaw,ulaw,opus,g726,gsm" in files["pjsip.conf"]
     secure, old = (
         re.search(rf"\[101-{name}\]\(phone\)\n(.*?)\n\n", files["pjsip.conf"], re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -37,7 +38,6 @@ DEVICES = """
     desk:
     secure: {transport: tls, encryption: srtp, codecs: [g722, alaw]}
     six: {ipv6: true}
-    roams: {transport: tcp, ice: true}
     old: {codecs: [gsm]}
 """
 
@@ -91,6 +91,42 @@ async def test_both_hear_each_other_by_every_way(
     assert made.journey.answered_by == "101"
     assert tone_s(made.result.heard, PHONE_HZ) > 1.0
     assert tone_s(heard, CALLER_HZ) > 1.0
+
+
+async def test_both_hear_each_other_by_ice(tmp_path: Path) -> None:
+    """At an address of this machine that others know: Asterisk offers no loopback one."""
+    host = own_address()
+    town = sample_town(tmp_path / "town")
+    text = (town / "config.yaml").read_text().replace("  host: 127.0.0.1\n", f"  host: {host}\n")
+    (town / "config.yaml").write_text(text)
+    people = (town / "dialplan/people.yaml").read_text()
+    devices = "\n101:\n  devices: {roams: {ice: true}}\n"
+    (town / "dialplan/people.yaml").write_text(people.replace("\n101:\n", devices))
+    async with (
+        opened(town, tmp_path / "s", TUESDAY) as stage,
+        baresip(stage, "101", ice=True, plays=tone(PHONE_HZ, 1.0)) as roams,
+        baresip(stage, "107", plays=tone(CALLER_HZ, 1.0)) as calls,
+    ):
+        await calls.dial("101")
+        await roams.answer()
+        await asyncio.sleep(2.0)
+        await calls.hang_up()
+        await asyncio.gather(roams.ended(), calls.ended())
+        assert f" {host} " in next(
+            line for line in roams.printed().splitlines() if line.startswith("a=candidate:")
+        )
+        assert tone_s(roams.heard(), CALLER_HZ) > 1.0
+        assert tone_s(calls.heard(), PHONE_HZ) > 1.0
+
+
+def own_address() -> str:
+    """By which this machine is known in its network; a machine without one skips the test."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # says nothing
+        except OSError:
+            pytest.skip("this machine has no network, and ICE none without")
+        return str(asking.getsockname()[0])
 
 
 @pytest.mark.parametrize(

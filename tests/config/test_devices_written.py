@@ -57,7 +57,7 @@ def test_a_door_that_a_device_needs_and_that_is_closed_is_told(
 ) -> None:
     change("people.yaml", SAMPLE, SECURE)
     mailboxes = folder.parent / "voicemail/mailboxes.yaml"
-    assert door_problems(Doors(tls_port=5061, ipv6="::1"), folder, mailboxes) == []
+    assert door_problems(Doors(tls_port=5061, ipv6="fd00::2"), folder, mailboxes) == []
     found = [str(one) for one in door_problems(Doors(), folder, mailboxes)]
     assert found == [
         at(folder, "people.yaml", "      transport:  tls", "the exchange has no door for TLS, ")
@@ -65,6 +65,22 @@ def test_a_door_that_a_device_needs_and_that_is_closed_is_told(
         at(folder, "people.yaml", "      ipv6:  true", "the exchange has no IPv6 address, ")
         + "write host_ipv6 under asterisk: in config.yaml",
     ]
+
+
+@pytest.mark.parametrize(("six", "key"), [(False, "host"), (True, "host_ipv6")])
+def test_ice_where_nobody_else_can_reach_the_exchange_is_told(
+    folder: Path, change: Change, *, six: bool, key: str
+) -> None:
+    """Asterisk offers no loopback address, so there would be calls without sound."""
+    written = f"    d:\n      ice:  true\n      ipv6: {str(six).lower()}\n"
+    change("people.yaml", SAMPLE, written)
+    mailboxes = folder.parent / "voicemail/mailboxes.yaml"
+    far = door_problems(Doors(ipv6="fd00::2"), folder, mailboxes, "192.0.2.2")
+    (told,) = door_problems(Doors(ipv6="::1"), folder, mailboxes, "127.0.0.1")
+    assert far == []
+    expected = f"write another {key} under asterisk: in config.yaml"
+    assert str(told).startswith(at(folder, "people.yaml", "      ice:  true", "with ice there is"))
+    assert str(told).endswith(expected)
 
 
 def test_a_trunk_goes_out_by_a_door_that_is_open(folder: Path, change: Change) -> None:
