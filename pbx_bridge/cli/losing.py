@@ -24,6 +24,8 @@ from pbx_bridge.cli.options import (
     this_user,
 )
 from pbx_bridge.cli.people import tell
+from pbx_bridge.config.deployment import Deployment
+from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.config.site import Site
 from pbx_bridge.core import blocking, blocks
 from pbx_bridge.core.call import Why
@@ -63,13 +65,20 @@ def lost(
     Done at once, with or without a bridge. Emergency calls from it can't be made either: Asterisk
     doesn't know who it is any more.
     """
-    site = _known(config, state, extension, device)
+    deployment = deployment_of(config, state)
+    site = _known(deployment, extension, device)
     values = {"person": extension, "device": device, "note": note}
     body = {"command": "BlockPhone", "values": values}
     try:
-        door = control_socket(site.deployment.state)
+        door = control_socket(deployment.state)
         answer = asyncio.run(control.ask(door, "command", body, PATIENCE_S))
     except PbxUnavailable as error:
+        if isinstance(site, ConfigError):
+            sys.stderr.write(
+                f"{error}\nNOT BLOCKED: without a bridge the files below have to be right first. "
+                "If this can't wait, `pbx-bridge stop` ends all telephones.\n"
+            )
+            raise site from None
         command = BlockPhone(extension, technician(this_user()), device, note)
         _alone(site, command, error, as_json=as_json)
     tell(answer, as_json=as_json)
@@ -83,15 +92,23 @@ def found(
     as_json: AsJson = False,
 ) -> None:
     """Let a telephone work again, with a new password (and a new PIN): `phone` prints them."""
-    site = _known(config, state, extension, device)
+    deployment = deployment_of(config, state)
+    _known(deployment, extension, device)
     body = {"person": extension, "device": device}
-    answer = asyncio.run(control.ask(control_socket(site.deployment.state), "found", body))
+    answer = asyncio.run(control.ask(control_socket(deployment.state), "found", body))
     tell(answer, as_json=as_json)
 
 
-def _known(config: Config, state: State, extension: str, device: str) -> Site:
-    """The site, once the person and the telephone are known to it."""
-    site = site_of(deployment_of(config, state))
+def _known(deployment: Deployment, extension: str, device: str) -> Site | ConfigError:
+    """The site, once the person and the telephone are known to it; or what is wrong with its files.
+
+    Then the bridge is asked all the same: it has the plan of before, and a telephone that is lost
+    doesn't wait until somebody has put a file right.
+    """
+    try:
+        site = site_of(deployment)
+    except ConfigError as unread:
+        return unread
     person = person_of(site, extension)
     if blocking.meant(site.plan, extension, device) is None:
         own = [

@@ -95,3 +95,26 @@ def test_a_bridge_that_answers_is_asked(
     said = run(*words)
     assert (said.code, said.out) == (0, "Spärrat.\n")
     assert asked == [question, body]
+
+
+@pytest.mark.parametrize("command", ["lost", "found"])
+def test_a_file_that_can_not_be_read_keeps_no_telephone_from_being_blocked(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The bridge works on with the plan of before; without one it is said what to do."""
+    hours = Path("dialplan/hours.yaml")
+    hours.write_text(hours.read_text() + "  broken: [\n")
+    asked: list[object] = []
+
+    async def ask(_: Path, *what: object) -> dict[str, str]:
+        asked.extend(what[:1])
+        return {"outcome": "command-done", "said": "Gjort.", "clause": ""}
+
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    if command == "lost":
+        said = run("lost", "105")
+        assert said.code == 1
+        assert "NOT BLOCKED: without a bridge the files below have to be right first" in said.err
+        assert "dialplan/hours.yaml:" in said.err
+    monkeypatch.setattr(control, "ask", ask)
+    assert (run(command, "105").code, len(asked)) == (0, 1)
