@@ -55,6 +55,8 @@ class Carrier:
     """The INVITEs, each once."""
     invited_at: list[float] = field(default_factory=list)
     """When they came, by the loop's clock."""
+    said: list[int] = field(default_factory=list)
+    """What they have heard, in order."""
     options: int = 0
     registered: list[sip.Message] = field(default_factory=list)
     """Requests to register."""
@@ -65,6 +67,7 @@ class Carrier:
     received: asyncio.Queue[sip.Message] = field(default_factory=asyncio.Queue)
     """Responses to what the test has sent."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _invited: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def sound_port(self) -> int:
@@ -106,6 +109,13 @@ class Carrier:
     def called(self) -> list[str]:
         """The numbers that were called."""
         return [sip.party(one.start.split()[1]).number for one in self.invited]
+
+    async def is_called(self, times: int) -> None:
+        """Wait until so many calls have come."""
+        async with asyncio.timeout(10):
+            while len(self.invited) < times:
+                self._invited.clear()
+                await self._invited.wait()
 
     def called_at(self, number: str) -> float:
         """When that number was called first; calls of before may be sent again meanwhile."""
@@ -188,6 +198,7 @@ class Carrier:
                 if all(message.headers["via"] != one.headers["via"] for one in self.invited):
                     self.invited.append(message)
                     self.invited_at.append(loop.time())
+                    self._invited.set()
                     task = loop.create_task(self._say(message, peer), name="carrier-says")
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
@@ -213,6 +224,7 @@ class Carrier:
     async def _say(self, invite: sip.Message, peer: Address) -> None:
         for one in self.says:
             await asyncio.sleep(one.after_s)
+            self.said.append(one.status)
             self._respond(invite, peer, one)
 
     def _respond(self, request: sip.Message, peer: Address, says: Says) -> None:

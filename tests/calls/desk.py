@@ -86,6 +86,7 @@ class Desk(asyncio.DatagramProtocol):
         self._dialogs: dict[str, Dialog] = {}
         self.notified: list[str] = []
         """What was told of calls sent on: status lines, in order (RFC 3515, 2.4.5)."""
+        self._notified = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.DatagramTransport, transport)
@@ -116,6 +117,7 @@ class Desk(asyncio.DatagramProtocol):
                     lamp.take(message)
             if message.headers.get("event", "").startswith("refer"):
                 self.notified.append(message.body.strip())
+                self._notified.set()
         if method == "BYE" and call_id in self._dialogs:
             self._dialogs[call_id].over.set()
 
@@ -217,6 +219,18 @@ class Desk(asyncio.DatagramProtocol):
         headers = f"Refer-To: <{target}>\r\nReferred-By: {own}\r\n"
         answer = await self._ask("REFER", dialog, headers)
         assert answer.status == 202, answer.start
+
+    @property
+    def told(self) -> list[int]:
+        """The statuses that were told of calls sent on."""
+        return [int(one.split()[1]) for one in self.notified]
+
+    async def is_told(self, status: int) -> None:
+        """Wait until it is told this of a call sent on."""
+        async with asyncio.timeout(PATIENCE_S):
+            while status not in self.told:
+                self._notified.clear()
+                await self._notified.wait()
 
     async def hang_up(self, dialog: Dialog) -> None:
         """End one call; one that is over already stays so."""
