@@ -71,6 +71,12 @@ class Incoming:
         self.ended_at: Moment | None = None
         self.failure = ""
 
+    def __str__(self) -> str:
+        state = "rang only" if self.answered_at is None else "was answered"
+        told = ", told to hang up" if self.line.told_to_hang_up else ""
+        shown = self.ringing
+        return f"a call of {shown.number} to {shown.called} at {shown.at.wall} ({state}{told})"
+
     def end(self) -> None:
         """It is over for the exchange; what still waits for it goes on."""
         self.line.end()

@@ -13,6 +13,9 @@ from pbx_bridge.softphone.behaviour import How, Press
 from pbx_bridge.softphone.sipp import Sipp
 from pbx_bridge.softphone.sound import Sound
 
+AGAIN_S = 1.0
+"""After which a call that has not ended is told again to hang up."""
+
 
 class Line:
     """Our end of one call, from the moment that it takes commands."""
@@ -24,6 +27,7 @@ class Line:
         self._over = False
         self._wants_to_hang_up = False
         self.told_to_hang_up = False
+        self._again: asyncio.TimerHandle | None = None
 
     def listen(self) -> None:
         """The scenario is where it takes commands."""
@@ -39,13 +43,15 @@ class Line:
         """The call is over; what would still be told is dropped."""
         self._over = True
         self._listens.set()
+        if self._again is not None:
+            self._again.cancel()
 
     def hang_up(self) -> None:
         """Hang up now or as soon as the scenario listens."""
         self._wants_to_hang_up = True
         if self._listens.is_set() and not self.told_to_hang_up:
             self.told_to_hang_up = True
-            self._tell("hangup")
+            self._tell_to_hang_up()
 
     async def press(self, sound: Sound, digits: str, how: How) -> None:
         """Press keys; returns when they are sent (RTP), confirmed (INFO) or the call is over."""
@@ -67,6 +73,14 @@ class Line:
         if hold_s is not None:
             await asyncio.sleep(hold_s)
             self.hang_up()
+
+    def _tell_to_hang_up(self) -> None:
+        """SIPp may lose a command that meets something coming, or drop the call over it."""
+        if self._again is not None:
+            self._sipp.look_after(self.call_id)
+        if not self._over:
+            self._tell("hangup")
+            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._tell_to_hang_up)
 
     def _tell(self, do: str, **fields: str) -> None:
         if not self._over:

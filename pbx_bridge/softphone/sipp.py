@@ -127,6 +127,20 @@ class Sipp:
         lines += [f"{name.capitalize()}: {value}" for name, value in fields.items()]
         self._twin.send("".join(f"{line}\r\n" for line in lines))
 
+    def look_after(self, call_id: str) -> None:
+        """Have a call that SIPp dropped told as `Gone`.
+
+        It does so without a word where its scenario doesn't listen to what it's told, as when that
+        meets the other side's BYE.
+        """
+        assert self._folder is not None
+        said = Path(self._folder.name, "messages.log").read_text("utf-8", "replace")
+        _, *dropped = said.split("Unexpected control message received")
+        if any(f"Call-ID: {call_id}\n" in one.replace("\r", "")[:400] for one in dropped):
+            self._hear(
+                Gone(call_id, "SIPp dropped the call, told something when it did not listen")
+            )
+
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         connected: asyncio.Future[None] = loop.create_future()
@@ -174,6 +188,7 @@ class Sipp:
         # own, is passed over and ends no call.
         arguments += ["-default_behaviors", "all,-abortunexp"]
         arguments += ["-watchdog_interval", "0", "-trace_err", "-error_file", "errors.log"]
+        arguments += ["-trace_msg", "-message_file", "messages.log"]
         return arguments
 
     def _told(self, told: Told | Gone) -> None:
@@ -189,7 +204,7 @@ class Sipp:
         try:
             said = Path(self._folder.name, "errors.log").read_text("utf-8", "replace")
         except OSError:
-            return "it said nothing"
+            return "SIPp gave it up and said nothing"
         return said.strip()[-2000:]
 
     async def _stop(self, *, patience_s: float) -> None:

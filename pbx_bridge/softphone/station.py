@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any, Literal, Self, assert_never
 
 from pbx_bridge.softphone.audio import silence
@@ -228,6 +230,10 @@ class Station(ABC):
             self._presence.put_nowait(gone)
         for call in list(self._calls.values()):
             if gone.call_id in {None, call.line.call_id} and not call.over.is_set():
+                if gone.call_id is not None and call.line.told_to_hang_up:
+                    # What it was told met something: most likely the other side's BYE.
+                    now = Moment(time.monotonic(), datetime.now(UTC))
+                    call.ended_at, call.by_phone = now, True
                 call.failure = gone.said
                 call.end()
 
@@ -263,7 +269,7 @@ class Station(ABC):
         if call.ended_at is None and self._dead:
             return
         if call.ended_at is None:
-            raise SoftphoneFailed(f"SIPp gave the call up: {call.failure}")
+            raise SoftphoneFailed(f"{call}: {call.failure or 'not ended when the station left'}")
         by: Literal["phone", "exchange"] = "phone" if call.by_phone else "exchange"
         received = Received(call.ringing, call.answered_at, call.ended_at, by, heard)
         self.received.append(received)

@@ -113,7 +113,7 @@ async def test_a_phone_that_is_dead_delays_nobody(stage: Stage) -> None:
         made = await stage.call(GUN)
     first, second, *_ = made.journey.steps
     assert (first.why, second.why) == ("person-rings", "person-unreachable")
-    assert (second.time - first.time).total_seconds() < 2.5
+    assert (second.time - first.time).total_seconds() < 10, "it was waited for as if it rang"
 
 
 async def test_the_call_of_a_phone_that_has_vanished_ends_and_its_owner_is_missed_until_then(

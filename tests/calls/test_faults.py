@@ -21,7 +21,6 @@ from pbx_bridge.stage import Made, Stage
 pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
 
 SOON = Answers(after_s=0.3, talks_s=1.0)
-FALLBACK_LIMIT_S = 0.35
 
 
 def fallback_after(made: Made) -> float:

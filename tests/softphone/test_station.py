@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -11,7 +13,9 @@ from softphone.small_exchange import FIRST, SECOND, Exchange
 from pbx_bridge.softphone.audio import correlation
 from pbx_bridge.softphone.behaviour import Answers, Behaviour, Busy, How, Press, Refuses
 from pbx_bridge.softphone.incoming import Received
+from pbx_bridge.softphone.line import Line
 from pbx_bridge.softphone.phone import Phone
+from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.wire.sip import Party, parse
 
 pytestmark = pytest.mark.calls
@@ -129,3 +133,105 @@ def test_a_wrong_key_or_status_is_refused_before_there_is_a_call() -> None:
         Press("1x")
     with pytest.raises(ValueError, match="no such refusal: 200"):
         Refuses(200)
+
+
+class Peer(asyncio.DatagramProtocol):
+    """Calls a station, does one thing more with the call, and confirms late what that led to:
+    at the second time that it is told."""
+
+    def __init__(self, then: str) -> None:
+        """`then`: INVITE, to change the call once it was answered, or BYE, to end it; or CANCEL,
+        while it rings."""
+        self.then = then
+        self.told = asyncio.Event()
+        """For the first time."""
+        self.hung_up = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+        self.send("INVITE", 1)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        message = parse(data.decode())
+        if message.start.startswith("BYE"):
+            self.hung_up.set()
+            _, head = data.split(b"\r\n", 1)
+            self.transport.sendto(b"SIP/2.0 200 OK\r\n" + head)
+        match message.status, message.headers["cseq"]:
+            case 180, _ if self.then == "CANCEL":
+                self.send("CANCEL", 1)
+            case 200, "1 INVITE":
+                to = message.headers["to"]
+                self.send("ACK", 1, to)
+                self.send(self.then, 2, to)
+                if self.then == "BYE":  # SIPp may have dropped the call, and answers it never
+                    self.told.set()
+            case (200, "2 INVITE") | (487, _):
+                if self.told.is_set():
+                    number = int(message.headers["cseq"].split()[0])
+                    self.send("ACK", number, message.headers["to"])
+                self.told.set()
+
+    def send(self, method: str, number: int, to: str = "<sip:100@127.0.0.1>") -> None:
+        host, port = self.transport.get_extra_info("sockname")
+        head = (
+            f"{method} sip:100@127.0.0.1 SIP/2.0",
+            f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{method}{number}",
+            "Max-Forwards: 70",
+            "From: <sip:018000150@127.0.0.1>;tag=1",
+            f"To: {to}",
+            "Call-ID: changed",
+            f"CSeq: {number} {method}",
+            f"Contact: <sip:peer@{host}:{port}>",
+            "Content-Length: 0",
+        )
+        self.transport.sendto("\r\n".join([*head, "", ""]).encode())
+
+
+@asynccontextmanager
+async def called_by(ours: Operator, then: str) -> AsyncIterator[Peer]:
+    """A peer to whom the station has answered what came second, and not confirmed it yet."""
+    transport, peer = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Peer(then), remote_addr=("127.0.0.1", ours.port)
+    )
+    try:
+        async with asyncio.timeout(5.0):
+            await peer.told.wait()
+        yield peer
+    finally:
+        transport.close()
+
+
+async def test_a_station_that_hangs_up_just_as_its_call_is_changed_does_so(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Line, "busy", lambda _: None)  # word of the change comes too late
+    async with (
+        Operator(exchange.sipp, 0, {"100": Answers(after_s=0.0, talks_s=0.2)}) as ours,
+        called_by(ours, "INVITE") as peer,
+    ):
+        received = await ours.ended()
+        assert peer.hung_up.is_set()
+    assert received.ended_by == "phone"
+
+
+async def test_a_station_that_answers_just_as_its_caller_gives_up_has_a_missed_call(
+    exchange: Exchange,
+) -> None:
+    async with (
+        Operator(exchange.sipp, 0, {"100": Answers(after_s=0.2)}) as ours,
+        called_by(ours, "CANCEL"),
+    ):
+        received = await ours.ended()
+    assert (received.answered_at, received.ended_by) == (None, "exchange")
+
+
+@pytest.mark.parametrize("talks_s", [0.0, 0.0005, 0.001, 0.002])
+async def test_a_station_and_its_caller_hang_up_in_the_same_moment(
+    exchange: Exchange, talks_s: float
+) -> None:
+    async with (
+        Operator(exchange.sipp, 0, {"100": Answers(after_s=0.0, talks_s=talks_s)}) as ours,
+        called_by(ours, "BYE"),
+    ):
+        assert (await ours.ended()).answered_at is not None
