@@ -15,6 +15,9 @@ from pbx_bridge.files import put_aside, replace_file
 NAME = "started.json"
 FILE = f"etc/{NAME}"
 """In the run folder, beside the configuration that it tells of."""
+COPY = f"run/{NAME}"
+"""Beside the lock of the Asterisk that was started with it, for when the first one is damaged: an
+Asterisk that runs must be taken up, with its calls."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,13 +65,17 @@ def written(started: Started) -> str:
 
 
 def keep(started: Started) -> None:
-    """Write it beside Asterisk's configuration. Raises `OSError`."""
-    replace_file(started.settings.folder / FILE, written(started))
+    """Write it beside Asterisk's configuration, and its copy. Raises `OSError`."""
+    for file in (FILE, COPY):
+        replace_file(started.settings.folder / file, written(started))
 
 
 def last(run_folder: Path) -> Started | None:
-    """What was started last in a run folder; a damaged file is put aside. Raises `OSError`."""
-    file = run_folder / FILE
+    """What was started last in a run folder; damaged files are put aside. Raises `OSError`."""
+    return _read(run_folder / FILE) or _read(run_folder / COPY)
+
+
+def _read(file: Path) -> Started | None:
     if not file.exists() and not file.is_symlink():
         return None
     try:

@@ -23,7 +23,7 @@ from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.ports import PbxRejected
 from pbx_bridge.supervisor import preparing, running
 from pbx_bridge.supervisor.preparing import NEEDED_BYTES, PortsTaken, Wanted, prepare
-from pbx_bridge.supervisor.started import FILE, Started, keep, last
+from pbx_bridge.supervisor.started import COPY, FILE, Started, keep, last
 
 ROOT = Path(__file__).parent.parent.parent
 Usage = namedtuple("Usage", "total used free")
@@ -48,7 +48,8 @@ def quiet(_: str) -> None:
 
 def test_what_was_started_is_known_afterwards(tmp_path: Path) -> None:
     started = Started(("asterisk",), "22.10.1", settings(tmp_path), 9753)
-    (tmp_path / FILE).parent.mkdir()
+    for file in (FILE, COPY):
+        (tmp_path / file).parent.mkdir()
     keep(started)
     assert last(tmp_path) == started
     held = json.loads((tmp_path / FILE).read_text())
@@ -63,6 +64,16 @@ def test_a_damaged_note_of_it_is_put_aside(tmp_path: Path, damage: bytes) -> Non
     (aside,) = tmp_path.glob(f"{FILE}.damaged-*")
     assert aside.read_bytes() == damage
     assert last(tmp_path) is None
+
+
+@pytest.mark.parametrize("lost", [FILE, COPY])
+def test_one_of_the_two_notes_is_enough_to_take_up_what_runs(tmp_path: Path, lost: str) -> None:
+    started = Started(("asterisk",), "22.10.1", settings(tmp_path), 9753)
+    for file in (FILE, COPY):
+        (tmp_path / file).parent.mkdir()
+    keep(started)
+    (tmp_path / lost).write_bytes(b"\x00\xff")
+    assert last(tmp_path) == started
 
 
 def test_the_files_are_used_where_they_can_be(wanted: Wanted) -> None:
