@@ -18,6 +18,8 @@ from pathlib import Path
 PRIVATE = 0o600
 """Readable by its owner only."""
 PRIVATE_FOLDER = 0o700
+FULL_BYTES = 1024 * 1024
+"""With less free a disk is full: what is written there may fail."""
 MOST_ASIDE = 5
 """Damaged ones of one file that are kept to be looked at; older ones are deleted."""
 _ASIDE = ".damaged-"
@@ -53,6 +55,20 @@ def replace_files(texts: Mapping[Path, str], mode: int = PRIVATE) -> None:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
         raise
+
+
+def full_disk(folder: Path) -> str:
+    """What to say and do where there is no room left for a folder's files, "" where there is."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    if free >= FULL_BYTES:
+        return ""
+    return (
+        f"the disk of {folder} is full ({free // 1024} KiB free): delete something there "
+        f"(`df -h {folder}` shows which disk it is); the exchange stores again by itself then"
+    )
 
 
 def put_aside(path: Path) -> Path:

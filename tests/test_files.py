@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pbx_bridge.adapters import control
 from pbx_bridge.files import (
     MOST_ASIDE,
     FolderRefused,
+    full_disk,
     own_folder,
     put_aside,
     replace_file,
     replace_files,
 )
+from pbx_bridge.ports import PbxUnavailable
 
 
 def test_none_takes_its_place_before_all_are_written(tmp_path: Path) -> None:
@@ -112,3 +117,16 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
         path.write_text("")
     with pytest.raises(FolderRefused):
         own_folder(path / "below" if kind == "below a file" else path, print)
+
+
+async def test_a_full_disk_is_named_by_whoever_finds_no_bridge_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert full_disk(tmp_path) == ""
+    assert full_disk(tmp_path / "nothing") == ""
+    with pytest.raises(PbxUnavailable, match="start one with `pbx-bridge up`"):
+        await control.ask(tmp_path / "bridge.sock", "status")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert full_disk(tmp_path).startswith(f"the disk of {tmp_path} is full (4 KiB free): delete")
+    with pytest.raises(PbxUnavailable, match=r"no bridge answers at .*; the disk of .* is full"):
+        await control.ask(tmp_path / "bridge.sock", "status")

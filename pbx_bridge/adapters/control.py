@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.adapters.doors import HttpDoor, Limits
-from pbx_bridge.files import logged_in, put_aside, user_name
+from pbx_bridge.files import full_disk, logged_in, put_aside, user_name
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 ASK_TIMEOUT_S = 15.0
@@ -123,8 +123,9 @@ async def ask(
         ):
             text = await answer.read()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        why = full_disk(path.parent)
         raise PbxUnavailable(
-            f"no bridge answers at {path}; start one with `pbx-bridge up`"
+            f"no bridge answers at {path}; {why or 'start one with `pbx-bridge up`'}"
         ) from error
     if answer.status == 503:
         raise PbxUnavailable("too many ask the bridge at once; try again in some seconds")

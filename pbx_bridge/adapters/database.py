@@ -27,7 +27,7 @@ from typing import Any, Generic, TypeVar
 import sqlite_utils
 import structlog
 
-from pbx_bridge.files import put_aside
+from pbx_bridge.files import full_disk, put_aside
 from pbx_bridge.ports import JournalDamaged, JournalUnavailable
 from pbx_bridge.sqlite_errors import is_damaged, is_out_of_reach
 
@@ -280,7 +280,8 @@ class Database:
     def _unavailable(self, error: Exception) -> JournalUnavailable:
         if is_damaged(error):
             return self._damage(error)
-        return JournalUnavailable(f"{self.path}: {error}; check free space, rights and the disk")
+        why = full_disk(self.path.parent) or "check free space, rights and the disk"
+        return JournalUnavailable(f"{self.path}: {error}; {why}")
 
     def _damage(self, error: Exception) -> JournalDamaged:
         shown = str(error).partition(" with text")[0]  # the text may be a caller's number

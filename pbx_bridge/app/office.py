@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from pbx_bridge.core import retention
 from pbx_bridge.core.call import Why
-from pbx_bridge.core.commands import Command, Refusal
+from pbx_bridge.core.commands import FACTS, Command, Refusal
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.events import Event
 from pbx_bridge.core.folding import fold, under
@@ -21,6 +22,9 @@ from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence, sentence
 from pbx_bridge.core.state import AFTER_CALLS, LOOKED_UP, OF_CALLS, Exchange, changed
 from pbx_bridge.ports import Clock, Journal, JournalUnavailable
+
+MOST_KEPT = 10_000
+"""Facts that wait in memory to be stored, some MiB of them; later ones fail as commands do."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,10 +74,13 @@ class Office:
         self._one_at_a_time = asyncio.Lock()
         self._not_stored: set[str] = set()
         """Kinds of commands that could not be stored of late."""
+        self._kept: list[tuple[datetime, Sequence[Event]]] = []
+        """What has happened while nothing could be stored, oldest first."""
 
     async def obey(self, command: Command) -> Outcome:
         """Carry out `command`. It is done when its events are durable, not before; those that
-        change nothing but what each call changes are durable soon."""
+        change nothing but what each call changes are durable soon, and what has happened
+        (`FACTS`) as soon as anything can be stored: people are told of it without waiting."""
         async with self._one_at_a_time:
             command = await self.complete(command)
             now = self._clock.now()
@@ -83,7 +90,7 @@ class Office:
                     event = refused(command, answer, now)
                     after = fold(self.exchange, (event,))
                     told = due((event,), self.exchange, after, now, has_mail=self._has_mail)
-                    await self._journal.append(now, (event, *told))
+                    await self._store(now, (event, *told))
                     self._set(fold(after, told))
                     log.info("command_refused", command=type(command).__name__, why=answer.why)
                     return Outcome(Why.COMMAND_REFUSED, (answer.spoken,), answer)
@@ -94,7 +101,7 @@ class Office:
                 if parts and parts <= OF_CALLS:
                     self._journal.note(now, events)  # each answered call; no commit of its own
                 elif events:
-                    await self._journal.append(now, events)
+                    await self._store(now, events, is_fact=isinstance(command, FACTS))
                     log.info("command_done", command=type(command).__name__)
             except JournalUnavailable as error:
                 self._say_not_stored(type(command).__name__, error)
@@ -103,6 +110,43 @@ class Office:
                 self._not_stored.clear()
             self._set(after)
             return Outcome(Why.COMMAND_DONE, confirmation(command, self.exchange, now))
+
+    async def _store(
+        self, now: datetime, events: Sequence[Event], *, is_fact: bool = False
+    ) -> None:
+        """Return when they are durable, after all that is kept; a fact is kept where that can't
+        be. Raises `JournalUnavailable`."""
+        try:
+            await self._store_kept()
+            await self._journal.append(now, events)
+        except JournalUnavailable as error:
+            if not is_fact or len(self._kept) >= MOST_KEPT:
+                raise
+            if not self._kept:
+                log.error("facts_kept_in_memory", why=str(error))
+            self._kept.append((now, events))
+
+    async def store_kept(self) -> None:
+        """Store what has happened while nothing could be. Raises `JournalUnavailable`."""
+        if self._kept:
+            async with self._one_at_a_time:
+                await self._store_kept()
+
+    async def _store_kept(self) -> None:
+        if not self._kept:
+            return
+        await self._journal.append(*self._kept[0])
+        log.info("kept_facts_stored", count=len(self._kept))
+        _, *rest = self._kept
+        self._kept = rest
+        # In one queue, so in their order, and with few commits.
+        stored = await asyncio.gather(
+            *(self._journal.append(*one) for one in rest), return_exceptions=True
+        )
+        self._kept = [one for one, why in zip(rest, stored, strict=True) if why is not None]
+        for why in stored:
+            if why is not None:
+                raise why
 
     def _say_not_stored(self, command: str, why: Exception) -> None:
         """Once for each kind, until something can be stored: some are tried again each second."""
@@ -124,6 +168,7 @@ class Office:
         # A long journal is read while commands go on; only what has come since is read alone.
         last, count = await self._erased(is_theirs, after=0)
         async with self._one_at_a_time:
+            await self._store_kept()
             _, late = await self._erased(is_theirs, after=last)
             self._set(retention.forgotten(self.exchange, is_theirs))
         return count + late

@@ -20,6 +20,7 @@ from pbx_bridge.ports import (
     Journal,
     JournalUnavailable,
     NoticeDelayed,
+    NoticeRefused,
     PbxUnavailable,
     Storage,
     Telephony,
@@ -45,6 +46,8 @@ class Storing:
     ) -> None:
         self.gap_since: datetime | None = None
         """Since when nothing can be stored, None while all is well."""
+        self._is_told = False
+        """Of this gap."""
         self._stored_at = time.monotonic()
         self._storage = storage
         self._journal = journal
@@ -71,6 +74,7 @@ class Storing:
         try:
             await self._storage.beat(now)
             self._stored_at = time.monotonic()
+            await self._office.store_kept()
             if self.gap_since is not None or self._storage.lost != self._lost_before:
                 lost = self._storage.lost
                 gap = RecordGap(self.gap_since or now, now, lost - self._lost_before)
@@ -79,19 +83,23 @@ class Storing:
                 self.gap_since, self._lost_before = None, lost
         except JournalUnavailable as error:
             if self.gap_since is None:
-                self.gap_since = now
+                self.gap_since, self._is_told = now, False
                 log.error("nothing_is_stored", why=str(error))
-                await self._tell(now)
+            if not self._is_told:
+                self._is_told = await self._tell(now)
 
-    async def _tell(self, now: datetime) -> None:
-        """Show it on the switchboard's phones: a notice can't be kept until it arrives."""
+    async def _tell(self, now: datetime) -> bool:
+        """Show it on the switchboard's phones: a notice can't be kept until it arrives. Whether
+        any of them has it."""
         exchange = self._office.exchange
         plan = exchange.plan
-        told = sentence("notice-not-stored")
+        told, shown = sentence("notice-not-stored"), False
         for extension in attendance.rung(exchange, plan.switchboard, now):
             person = plan.people[extension]
             text = self._voice.letter(told, person.language, plan.organisation.zone)
             try:
                 await self._telephony.message(endpoints(person), text)
-            except (NoticeDelayed, PbxUnavailable) as error:
-                log.info("storage_alarm_not_shown", why=type(error).__name__)
+                shown = True
+            except (NoticeDelayed, NoticeRefused, PbxUnavailable) as error:
+                log.info("storage_alarm_not_shown", to=extension, why=type(error).__name__)
+        return shown

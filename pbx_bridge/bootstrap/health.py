@@ -9,6 +9,7 @@ from pbx_bridge.adapters import control
 from pbx_bridge.app.health import Kept, examine
 from pbx_bridge.bootstrap.parts import Parts, supervisor_socket
 from pbx_bridge.core.model import Language
+from pbx_bridge.files import full_disk
 from pbx_bridge.ports import Finding, Ill, PbxUnavailable
 
 MIRROR_LIMIT_S = 10.0
@@ -96,10 +97,11 @@ class Health:
     async def _stores(self) -> str:
         """As the watch over storage knows: whoever asks causes no write."""
         storing = self._parts.storing
+        why = full_disk(self._parts.deployment.state) or "look at the disk"
         if storing.gap_since is not None:
-            raise Ill(f"nothing can be stored since {storing.gap_since:%H:%M}; look at the disk")
+            raise Ill(f"nothing can be stored since {storing.gap_since:%H:%M}; {why}")
         if storing.silent_s > STORING_LIMIT_S:
-            raise Ill(f"nothing was stored for {storing.silent_s:.0f} s; look at the disk")
+            raise Ill(f"nothing was stored for {storing.silent_s:.0f} s; {why}")
         return "stored a sign of life"
 
     async def _history_is_whole(self) -> str:

@@ -48,6 +48,7 @@ from pbx_bridge.core.commands import (
 from pbx_bridge.core.events import BridgeStarted, DataRead, LinkLost
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.lookup import lookup
+from pbx_bridge.files import full_disk
 from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ DRAIN_S = 3.0
 MEASURES_KEPT_S = 1.0
 """For how long all are told the same measures: some are asked of Asterisk."""
 MOST_DESCRIPTORS = 65536
+NOT_STORED = "it can't be stored; `pbx-bridge doctor` says why"
 
 
 class Bridge:
@@ -105,6 +107,8 @@ class Bridge:
             try:
                 if not await self.parts.calls.finish(DRAIN_S):
                     log.warning("ended_with_decisions_under_way", waited_s=DRAIN_S)
+                with suppress(JournalUnavailable):  # else the gap in the record tells of it
+                    await self.parts.office.store_kept()
             finally:
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
@@ -233,6 +237,8 @@ class Bridge:
         language = self.parts.deployment.language
         now = self.parts.clock.now()
         said = [self.parts.voice.text(one, language, now) for one in outcome.spoken]
+        if outcome.why is Why.COMMAND_FAILED:
+            said.append(full_disk(self.parts.deployment.state) or NOT_STORED)
         clause = outcome.refusal.clause if outcome.refusal else ""
         return {"outcome": outcome.why, "said": " ".join(said), "clause": clause}
 
@@ -270,7 +276,7 @@ class Bridge:
         why = str(body["why"])
         outcome = await self.parts.office.obey(AcceptLoss(why, technician(who)))
         if outcome.why is not Why.COMMAND_DONE:
-            raise ValueError("it can't be stored; see `pbx-bridge doctor`")
+            raise ValueError(full_disk(self.parts.deployment.state) or NOT_STORED)
         return {"accepted": [[one.first, one.last] for one in holes]}
 
     async def _note_plan(self, what: Sequence[str], by: str) -> None:

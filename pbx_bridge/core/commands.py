@@ -501,6 +501,18 @@ Command = (
     | TakeMessage
 )
 
+FACTS = (
+    SeePhone,
+    CountAttendants,
+    NoteSound,
+    NoteCertificate,
+    NoteEmergency,
+    SeeTrunk,
+    SettleNotices,
+)
+"""Tell what has happened, which is so whether it can be stored or not: somebody has to be told
+now. (What supervisor and record tell of waits with them until it is stored.)"""
+
 MOST_REFUSALS = 10
 """Refused commands of one phone within `REFUSALS_WINDOW`; more are not looked at (F38)."""
 REFUSALS_WINDOW = timedelta(minutes=2)

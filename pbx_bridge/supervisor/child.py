@@ -16,6 +16,7 @@ import structlog
 
 from pbx_bridge.adapters import control
 from pbx_bridge.bootstrap import BRIDGE_LOCK, control_socket
+from pbx_bridge.files import full_disk
 from pbx_bridge.locks import holder
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 from pbx_bridge.processes import Process
@@ -149,7 +150,10 @@ class BridgeProcess:
             log_file.seek(max(self._logged if self._logged <= end else 0, end - LAST_BYTES))
             lines = log_file.read().decode(errors="replace").splitlines()
         told = [words for line in lines if (words := line.strip("│╭╮╰╯─ "))]
-        return told[-1] if told else "it said nothing"
+        if told:
+            return told[-1]
+        why = full_disk(self._state)
+        return f"it said nothing, for {why}" if why else "it said nothing"
 
     def _spawn(self) -> Process:
         environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
 from core.plans import DAY, EXCHANGE, PLAN, at, away
 from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
 from structlog.testing import capture_logs
 
+from pbx_bridge.app import office as offices
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
@@ -19,12 +21,22 @@ from pbx_bridge.core.commands import (
     AskCallBack,
     CancelReferral,
     NoteCall,
+    NoteEmergency,
     SetReferral,
     SignIn,
     SignOut,
 )
-from pbx_bridge.core.events import CallTaken, CommandRefused, Decided, Event, NoticeDue, ReferralSet
+from pbx_bridge.core.events import (
+    CallTaken,
+    CommandRefused,
+    Decided,
+    EmergencyCalled,
+    Event,
+    NoticeDue,
+    ReferralSet,
+)
 from pbx_bridge.core.folding import fold
+from pbx_bridge.ports import JournalUnavailable
 
 LUNCH = SetReferral("104", "lunch", at("2026-03-03 12:00"), by="104")
 
@@ -124,6 +136,41 @@ async def test_f33_a_journal_out_of_reach_fails_commands_and_refusals_alike_then
         journal.broken = True
         await desk.obey(SetReferral("105", "lunch", LUNCH.until, by="105"))
     assert [one["event"] for one in logs] == ["command_done", "command_not_stored"]
+
+
+def emergency(call: str) -> NoteEmergency:
+    return NoteEmergency(call, "104", "112", DAY)
+
+
+async def test_f33_what_has_happened_is_told_at_once_and_stored_once_there_is_room() -> None:
+    journal, clock = FakeJournal(), FakeClock(DAY)
+    desk = Office(EXCHANGE, journal, clock)
+    journal.broken = True
+    for call in ("1.1", "1.2", "1.2"):
+        assert (await desk.obey(emergency(call))).why is Why.COMMAND_DONE
+        clock.pass_(1)
+    told = {one.to for one in desk.exchange.outbox.values() if one.about == "emergency"}
+    assert "111" in told, "the outbox has it, and needs no disk"
+    assert (await desk.obey(LUNCH)).why is Why.COMMAND_FAILED, "what people ask for is no fact"
+    with pytest.raises(JournalUnavailable):
+        await desk.store_kept()
+    journal.broken = False
+    assert (await desk.obey(LUNCH)).why is Why.COMMAND_DONE
+    await desk.store_kept()
+    kinds = [one for one in journal.rows if isinstance(one.event, EmergencyCalled | ReferralSet)]
+    calls = [one.event.call for one in kinds if isinstance(one.event, EmergencyCalled)]
+    assert (calls, type(kinds[-1].event)) == (["1.1", "1.2"], ReferralSet)
+    assert kinds[0].at == DAY, "when it happened"
+    assert fold(EXCHANGE, journal.events) == desk.exchange
+
+
+async def test_f33_what_waits_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offices, "MOST_KEPT", 2)
+    journal = FakeJournal()
+    desk = office(journal)
+    journal.broken = True
+    outcomes = [(await desk.obey(emergency(call))).result for call in ("1.1", "1.2", "1.3")]
+    assert outcomes == ["done", "done", "failed"]
 
 
 async def test_two_attendants_who_leave_at_once_do_not_both_leave() -> None:

@@ -20,8 +20,8 @@ from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.storing import Storing
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.core.commands import SignIn
-from pbx_bridge.core.events import BridgeStarted, RecordGap
+from pbx_bridge.core.commands import NoteEmergency, SignIn
+from pbx_bridge.core.events import BridgeStarted, EmergencyCalled, RecordGap
 
 
 @dataclass
@@ -97,11 +97,29 @@ async def test_f33_a_full_disk_is_a_gap_too(house: House) -> None:
     assert (await house.office.obey(SignIn("vaxel", "111", by="111"))).result == "done"
 
 
-async def test_what_the_phones_do_not_take_stops_nothing(house: House) -> None:
+async def test_what_the_phones_do_not_take_stops_nothing_and_is_told_once_they_are_there(
+    house: House,
+) -> None:
     house.telephony.down = True
     with closing(sqlite3.connect(house.database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         await house.storing.look()
+        house.telephony.down = False
+        for _ in range(2):
+            await house.storing.look()
         other.execute("ROLLBACK")
+    assert [extension for extension, _ in house.telephony.messages] == ["111"]
     await house.storing.look()
     assert len(house.gaps) == 1
+
+
+async def test_f33_an_emergency_call_is_in_the_journal_once_there_is_room(house: House) -> None:
+    with closing(sqlite3.connect(house.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call in ("1.1", "1.2", "1.3"):
+            done = await house.office.obey(NoteEmergency(call, "104", "112", DAY))
+            assert done.result == "done"
+        other.execute("ROLLBACK")
+    await house.storing.look()
+    events = [one.event for one in house.journal.entries()]
+    assert [one.call for one in events if isinstance(one, EmergencyCalled)] == ["1.1", "1.2", "1.3"]

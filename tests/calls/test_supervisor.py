@@ -251,6 +251,66 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def fill(file: Path, with_: bytes) -> None:
+    """Write into a file until there is no room for one more."""
+    with file.open("ab", buffering=0) as filling, contextlib.suppress(OSError):
+        while True:
+            filling.write(with_)
+
+
+EMERGENCY, NOTHING_STORED = "112", "Telefonväxeln kan inte spara"
+PERMIT = ("permit", "105", "NO", "--until", "2026-11-25T10:00", "--approved-by", "Eva Sund")
+
+
+@pytest.mark.may_skip
+async def test_f33_an_emergency_call_on_a_full_disk_is_told_at_once_and_stored_later(
+    town: Path, tmp_path: Path, operator_port: int
+) -> None:
+    """Not a byte is left, in the last block of the log neither."""
+    with small_disk(tmp_path / "d", 110):
+        async with (
+            product(town, tmp_path / "d/s") as kept,
+            Operator(sipp_program(), operator_port, {"112": SOON}),
+        ):
+            await kept.start()
+            bridge, filler = kept.pids()["bridge"], tmp_path / "d/filler"
+            async with kept.phone("111", SOON) as board, kept.phone("103", SOON):
+
+                async def told(*words: str) -> None:
+                    async with asyncio.timeout(60):
+                        while not any(all(one in m.text for one in words) for m in board.messages):
+                            await board.told(60)
+
+                await told("bemannad igen")
+                fill(filler, b"x" * 65536)
+                fill(filler, b"x")
+                fill(kept.state / "bridge.log", b"\n")
+                async with kept.caller(EMERGENCY, phone="104") as caller:
+                    assert await caller.answered() is not None
+                await told(EMERGENCY)
+                await told(NOTHING_STORED)
+                async with kept.caller("018000103") as caller:
+                    assert await caller.answered() is not None
+                for words, code in ((("status",), 0), (PERMIT, 1)):
+                    found, said = await kept.run(*words)
+                    assert found == code, said
+                    assert f"the disk of {kept.state} is full" in said
+                assert alive(bridge), "and it says so itself"
+                os.kill(bridge, signal.SIGKILL)
+                await kept.until(lambda: not alive(bridge))
+                second = await kept.decides(60)
+                async with kept.caller(EMERGENCY, phone="104") as caller:
+                    assert await caller.answered() is not None
+                await kept.until(
+                    lambda: [one for one in board.messages if EMERGENCY in one.text][1:]
+                )
+                filler.unlink()
+                await kept.until(lambda: kept.journal("EmergencyCalled"), 30)
+                await kept.until(lambda: kept.journal("RecordGap"), 30)
+                assert await kept.decides() == second
+                assert (await kept.run(*PERMIT))[0] == 0
+
+
 @pytest.mark.may_skip
 async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
     others_town: Path, tmp_path: Path, operator_port: int
@@ -261,9 +321,7 @@ async def test_f33_a_full_disk_ends_nothing_and_all_is_well_once_there_is_room(
             await kept.start()
             people = others_town / "dialplan/people.yaml"
             filler = tmp_path / "d/filler"
-            with filler.open("wb", buffering=0) as filling, contextlib.suppress(OSError):
-                while True:
-                    filling.write(b"x" * 65536)
+            fill(filler, b"x" * 65536)
             people.write_text(people.read_text().replace("Anna Berg", "Anna Bergh"))
             await kept.until(lambda: "Asterisk keeps the configuration" in str(kept.said))
             os.kill(kept.pids()["bridge"], signal.SIGKILL)
