@@ -231,6 +231,8 @@ class Calls:
         audio = await self._audio(decision, call)
         people = self._office.exchange.plan.people
         carried = {"PBX_CALL": calls.encode(call), "PBX_RESULT": ""}
+        if who := typed.acts_for(call):
+            carried["PBX_ACTS_FOR"] = who
         found = {**carried, **variables(decision, audio, people, after)}
         return await self._telephony.proceed(offer.channel, kind(decision.step), found)
 

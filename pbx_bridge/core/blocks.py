@@ -98,6 +98,8 @@ class OpenChannel:
     dialled: str
     """Extension of the dialplan that it is at: what was dialled, or the kind of a call that goes
     out (extensions_out.conf)."""
+    acts_for: str = ""
+    """Extension whose PIN was given in the voice menu."""
 
 
 def to_be_cut(exchange: Exchange, channels: Iterable[OpenChannel]) -> Iterator[str]:
@@ -111,7 +113,8 @@ def to_be_cut(exchange: Exchange, channels: Iterable[OpenChannel]) -> Iterator[s
         own = endpoint_of(one.name) in lost and one.dialled not in spared
         outside = one.name.startswith(TECHNOLOGY) and one.number
         theirs = outside and numbers.number(one.number, plan.dialling) in mobiles
-        if own or theirs or one.name.startswith(legs):
+        let_in = one.acts_for and block_of(exchange, one.acts_for) is not None
+        if own or theirs or let_in or one.name.startswith(legs):
             yield one.name
 
 

@@ -98,3 +98,9 @@ def _hidden(text: str, people: Container[str] = ()) -> str:
 def _proof(result: str, pin: str) -> str:
     right = bool(pin) and hmac.compare_digest(result.encode(), pin.encode())
     return PIN_RIGHT if right else PIN_WRONG
+
+
+def acts_for(call: Call) -> str:
+    """The extension whose PIN was given in the call, "" where none was."""
+    right = (one for one in call.tried if one.about.begins_with(PIN_ASKED))
+    return next((one.about.args[-1] for one in right if one.result == PIN_RIGHT), "")

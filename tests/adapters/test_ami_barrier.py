@@ -161,10 +161,12 @@ async def test_a_channel_that_has_ended_by_itself_is_no_error() -> None:
     door = Door()
     door.ami.channels = [
         {"Channel": "PJSIP/105-00000001", "CallerIDNum": "105", "Exten": "112"},
+        {"Channel": "PJSIP/o-1", "CallerIDNum": "0401", "Exten": "ask", "AccountCode": "105"},
         {"Channel": "Local/x@y-00000001;1"},
     ]
     assert await door.barrier.channels() == [
         OpenChannel("PJSIP/105-00000001", "105", "112"),
+        OpenChannel("PJSIP/o-1", "0401", "ask", acts_for="105"),
         OpenChannel("Local/x@y-00000001;1", "", ""),
     ]
     await door.barrier.hang_up("PJSIP/105-00000001")

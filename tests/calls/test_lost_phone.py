@@ -229,6 +229,26 @@ async def test_a_technician_blocks_a_phone_while_the_bridge_is_dead(house: Stage
         await found_again(house, "107")
 
 
+async def test_who_is_in_the_menu_with_the_pin_from_elsewhere_is_put_out(house: Stage) -> None:
+    """The PIN is lost with the telephone; the call is one of a stranger's."""
+    first = len(house.watch.events)
+    calling = asyncio.create_task(
+        house.call("018000123", press=(*_as("107", house.pins["107"]), Press("1", after_s=30.0)))
+    )
+    async with asyncio.timeout(20):
+        # First the extension is asked for, and then what is wanted.
+        while sum("ask|menu|" in one.extra for one in house.watch.events[first:]) < 2:
+            await asyncio.sleep(0.05)
+    began = time.monotonic()
+    assert await command(house, "BlockPhone", person="107") == "command-done"
+    made = await calling
+    passed = time.monotonic() - began
+    print(f"the call ended {passed:.2f} s after the block was asked for")
+    assert passed < 5.0, "it isn't left until the sentence is over and a key is waited for"
+    assert "Den här telefonen är spärrad" not in made.heard, "it was cut"
+    await found_again(house, "107")
+
+
 async def test_one_lost_device_leaves_the_others_as_they_were(house: Stage) -> None:
     async with (
         desk(house.up.running.sip, "104", password(house, "104")) as phone,

@@ -9,9 +9,9 @@ import pytest
 from core.plans import DAY, EXCHANGE, PLAN, PROMPTS, away, changed_person, steps
 from core.test_commands import refuses, said
 
-from pbx_bridge.core import attendance, blocks, codes, questions, reach
+from pbx_bridge.core import attendance, blocks, codes, questions, reach, typed
 from pbx_bridge.core.blocks import MOBILE, OpenChannel
-from pbx_bridge.core.call import Call
+from pbx_bridge.core.call import Attempt, Call
 from pbx_bridge.core.commands import (
     TECHNICIAN,
     BlockPhone,
@@ -31,6 +31,7 @@ from pbx_bridge.core.model import Language
 from pbx_bridge.core.notices import due
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import About, Channel, Exchange, Lost, Notice, Sighting
+from pbx_bridge.core.stepid import StepId
 from pbx_bridge.core.telling import spoken
 from pbx_bridge.core.wording import render, write
 
@@ -179,11 +180,33 @@ def test_the_right_pin_of_who_has_lost_the_phone_opens_nothing_and_locks_nothing
     way = steps(
         Call("018000123", "0401234567"),
         BLOCKED,
-        ask_extension_1="105",
-        ask_pin_1_105="right",
-        obey_pin_1="refused",
+        **{"ask_extension.1": "105", "ask_pin.1.105": "right", "obey_pin.1": "refused"},
     )
+    assert any(one.startswith("obey:pin.1") for one in way), way
     assert not any("menu-set" in one for one in way)
+
+
+def test_who_is_in_the_menu_with_the_pin_gets_no_further_and_the_call_is_cut() -> None:
+    """From a stranger's telephone; nothing else shows that the call is theirs."""
+    answers = {
+        "ask_extension.1": "105",
+        "ask_pin.1.105": "right",
+        "obey_pin.1": "done",
+    }
+    menu = Call("018000123", "0401234567")
+    for done in (answers, answers | {"ask_menu.1": "1", "ask_reason.1": "2"}):
+        way = steps(menu, BLOCKED, **done)
+        assert way[-2:] == (
+            "say:blocked phone-blocked: refused-phone-blocked",
+            "hangup: nothing-left",
+        )
+        assert not any("menu-set" in one or "ask-end" in one for one in way)
+    pin = StepId("ask", "pin", ("1", "105"))
+    inside = replace(menu, tried=(Attempt(pin, "right"), Attempt(StepId("ask", "menu", ("1",)))))
+    assert typed.acts_for(inside) == "105"
+    one = OpenChannel("PJSIP/operator-00000009", "0401234567", "ask", typed.acts_for(inside))
+    assert list(blocks.to_be_cut(BLOCKED, [one])) == [one.name]
+    assert list(blocks.to_be_cut(after(BlockPhone("105", "111", "105")), [one])) == []
 
 
 def test_a_call_that_was_under_way_from_it_is_told_so_and_ends() -> None:

@@ -126,7 +126,10 @@ class AmiBarrier:
     async def channels(self) -> Sequence[OpenChannel]:
         """Of now."""
         return [
-            OpenChannel(one["Channel"], one.get("CallerIDNum", ""), one.get("Exten", ""))
+            OpenChannel(
+                *(one["Channel"], one.get("CallerIDNum", "")),
+                *(one.get("Exten", ""), one.get("AccountCode", "")),
+            )
             for one in await self._ami.listed("CoreShowChannels")
         ]
 

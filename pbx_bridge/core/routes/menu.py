@@ -48,6 +48,10 @@ def menu_route(call: Call, exchange: Exchange, now: datetime) -> Route:
         yield say("blocked", Why.PHONE_BLOCKED, sentence("refused-phone-blocked"))
         return
     extension = yield from _who(call, exchange, now)
+    if extension is not None and blocks.block_of(exchange, extension) is not None:
+        # Blocked while somebody was in here with the PIN.
+        yield say("blocked", Why.PHONE_BLOCKED, sentence("refused-phone-blocked"))
+        return
     if extension is not None and extension in exchange.plan.people:
         yield from _serve(call, exchange, exchange.plan.people[extension], now)
     yield say("goodbye", Why.MENU, sentence("goodbye"))
