@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -37,6 +37,8 @@ class Blocking:
         self, barrier: Barrier, office: Office, clock: Clock, password_of: Callable[[str], str]
     ) -> None:
         """`password_of`: of an endpoint, as a telephone is to have it; "" for none."""
+        self.on_seen: list[Callable[[Sequence[Sighting]], Awaitable[None]]] = []
+        """Told where telephones are, whenever some have come or gone."""
         self._barrier = barrier
         self._office = office
         self._clock = clock
@@ -150,12 +152,14 @@ class Blocking:
         while True:
             await self._barrier.wait_rewired()
             try:
-                await self.note_sightings()
+                there = await self.note_sightings()
+                for hook in self.on_seen:
+                    await hook(there)
             except (PbxUnavailable, PbxRejected) as error:
                 log.debug("phones_not_seen", why=str(error)[:200])
             await asyncio.sleep(SIGHTINGS_S)
 
-    async def note_sightings(self) -> None:
+    async def note_sightings(self) -> Sequence[Sighting]:
         """See which telephones are there. Raises `PbxUnavailable`, `PbxRejected`."""
         if not self._seen:
             self._seen = {one.endpoint: one for one in await self._barrier.remembered()}
@@ -171,3 +175,4 @@ class Blocking:
             if known is None or replace(known, at=one.at) != one:
                 self._seen[endpoint] = one
                 await self._barrier.remember(one)
+        return tuple(there.values())

@@ -4,13 +4,15 @@ certificate that phones are shown."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.commands import EXCHANGE, NoteCertificate, NoteSound
+from pbx_bridge.core.sound import silent_by_address
+from pbx_bridge.core.state import Sighting
 from pbx_bridge.ports import Ill, Phones
 
 LOOK_S = 300.0
@@ -28,6 +30,8 @@ class Doors:
         self._phones = phones
         self._certificate = certificate
         self._office = office
+        self._silent = frozenset[str]()
+        """Devices whose address is of the wrong kind, however much they seem to talk."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -37,11 +41,25 @@ class Doors:
 
     async def _listen(self) -> None:
         async for event in self._phones.sound_events():
-            known = event.endpoint in self._office.exchange.without_sound
-            if known is event.agreed:  # else nothing has changed
-                if not event.agreed:
-                    log.warning("device_without_sound", endpoint=event.endpoint)
-                await self._office.obey(NoteSound(event.endpoint, event.agreed, EXCHANGE))
+            if event.endpoint not in self._silent:
+                await self._note(event.endpoint, agreed=event.agreed)
+
+    async def note_addresses(self, seen: Sequence[Sighting]) -> None:
+        """Note the devices among those that are there whose calls would be silent."""
+        silent = silent_by_address(self._office.exchange.plan, seen)
+        well = {one.endpoint for one in seen if one.registered} - silent
+        known, self._silent = self._silent, self._silent - well | silent
+        for endpoint in sorted(silent):
+            await self._note(endpoint, agreed=False)
+        for endpoint in sorted(known & well):
+            await self._note(endpoint, agreed=True)
+
+    async def _note(self, endpoint: str, *, agreed: bool) -> None:
+        known = endpoint in self._office.exchange.without_sound
+        if known is agreed:  # else nothing has changed
+            if not agreed:
+                log.warning("device_without_sound", endpoint=endpoint)
+            await self._office.obey(NoteSound(endpoint, agreed, EXCHANGE))
 
     async def _watch(self) -> None:
         while True:

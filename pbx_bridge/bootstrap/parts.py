@@ -175,6 +175,7 @@ class Parts:
         self.has_certificate = running.sip_tls_port is not None
         self.certificate = partial(lasts_until, running)
         self.doors = Doors(self.phones, self.certificate, self.office)
+        self.blocking.on_seen.append(self.doors.note_addresses)
         self.attending = Attending(self.phones, self.office, clock)
         self.carrying = Carrying(AmiTrunks(self.ami), self.office, clock, running.sip[0])
         website = Website(

@@ -167,7 +167,7 @@ def _bridge(deployment: Deployment) -> Iterator[Finding]:
     for one in found["parts"]:
         yield Finding(one["part"], bool(one["well"]), f"{one['what']} ({one['ms']:g} ms)")
     mute = [f"{one['endpoint']} ({one['name']})" for one in found["without_sound"]]
-    what = f"registered, but without a codec or key in common: {', '.join(mute)}"
+    what = f"registered, but without a codec, key or kind of address in common: {', '.join(mute)}"
     yield Finding("devices", not mute, what if mute else "none is known that can't talk")
     failed = found["bridge"]["left_to_fallback"]
     yield Finding("decisions", failed == 0, f"{failed} calls were left to the fallback")

@@ -178,7 +178,7 @@ def _status_text(found: Any) -> str:
     rows += [f"  ILL {one['part']}: {one['what']}" for one in found["parts"] if not one["well"]]
     rows += [
         f"  NO SOUND with {one['endpoint']} ({one['name']}) since {one['since']}: it is registered "
-        "and has no codec or key in common with what people.yaml gives it"
+        "and has no codec, key or kind of address in common with what people.yaml gives it"
         for one in found["without_sound"]
     ]
     if found["flood_since"] is not None:

@@ -309,7 +309,7 @@ class SeeTrunk:
 
 @dataclass(frozen=True, slots=True)
 class NoteSound:
-    """A device has refused a call for want of sound in common, or has talked."""
+    """A device has no sound in common with the exchange, or has it again."""
 
     endpoint: str
     agreed: bool

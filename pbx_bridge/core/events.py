@@ -576,7 +576,8 @@ class TrunkWell:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefused:
-    """A device that is registered has refused a call for want of a codec or a key in common."""
+    """A device that is registered has refused a call for want of a codec or a key in common, or
+    comes by an address to which its sound doesn't go."""
 
     endpoint: str
     """As in `devices.endpoint`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.status import exchange_status
 from pbx_bridge.core.events import CertificateEnds, SoundAgreed, SoundRefused
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.state import Sighting
 from pbx_bridge.ports import Ill, Sounded
 
 
@@ -33,6 +35,31 @@ async def test_what_a_phone_tells_is_noted_when_something_has_changed() -> None:
     assert noted == [SoundRefused("101", DAY), SoundAgreed("101", DAY), SoundRefused("102", DAY)]
     shown = cast(list[Any], exchange_status(office.exchange, clock, Language.SV)["without_sound"])
     assert [(one["endpoint"], one["name"]) for one in shown] == [("102", "Bo Ek")]
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_device_that_comes_by_the_wrong_kind_of_address_is_noted_before_it_calls() -> None:
+    """Its calls are answered and silent, so a talk doesn't show that all is well again."""
+    phones, journal, clock = FakePhones(), FakeJournal(), FakeClock(DAY)
+    office = Office(EXCHANGE, journal, clock)
+    doors = Doors(phones, lambda: None, office)
+    watching = asyncio.create_task(doors.run())
+    there = Sighting("101", "192.0.2.7:5060", "", DAY, registered=True)
+    wrong = replace(there, address="[2001:db8::7]:5060")
+    await doors.note_addresses([there, replace(wrong, endpoint="102", registered=False)])
+    assert office.exchange.without_sound == {}
+    await doors.note_addresses([wrong])
+    phones.sounds.put_nowait(Sounded("101", agreed=True))
+    phones.sounds.put_nowait(Sounded("103", agreed=False))
+    async with asyncio.timeout(5):
+        while "103" not in office.exchange.without_sound:
+            await asyncio.sleep(0)
+    assert office.exchange.without_sound.keys() == {"101", "103"}
+    await doors.note_addresses([])
+    assert "101" in office.exchange.without_sound, "it has gone; nobody has put it right"
+    await doors.note_addresses([there])
+    assert office.exchange.without_sound.keys() == {"103"}
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 

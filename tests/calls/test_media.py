@@ -163,6 +163,25 @@ async def test_a_phone_that_is_registered_and_can_not_talk_is_named(
                 await asyncio.sleep(0.1)
 
 
+async def test_a_phone_that_comes_by_the_wrong_kind_of_address_is_named_when_it_registers(
+    house: Stage,
+) -> None:
+    """Nobody calls it, and it calls nobody; then it comes as people.yaml says."""
+    for user, ipv6 in (("102", True), ("101-six", False)):
+        async with baresip(house, user, ipv6=ipv6):
+            await named(house, user, silent=True)
+        async with baresip(house, user, ipv6=not ipv6):
+            await named(house, user, silent=False)
+
+
+async def named(house: Stage, endpoint: str, *, silent: bool) -> None:
+    async with asyncio.timeout(15):
+        while silent is not any(
+            one["endpoint"] == endpoint for one in (await house.ask("status"))["without_sound"]
+        ):
+            await asyncio.sleep(0.1)
+
+
 async def test_a_renewed_certificate_is_shown_while_talks_go_on(house: Stage) -> None:
     """The supervisor notices it; nobody starts Asterisk anew."""
     pid, town = house.up.asterisk.pid, house.up.site.deployment.dialplan.parent

@@ -180,6 +180,7 @@ def test_the_right_pin_of_who_has_lost_the_phone_opens_nothing_and_locks_nothing
     way = steps(
         Call("018000123", "0401234567"),
         BLOCKED,
+        DAY,
         **{"ask_extension.1": "105", "ask_pin.1.105": "right", "obey_pin.1": "refused"},
     )
     assert any(one.startswith("obey:pin.1") for one in way), way
@@ -195,7 +196,7 @@ def test_who_is_in_the_menu_with_the_pin_gets_no_further_and_the_call_is_cut() -
     }
     menu = Call("018000123", "0401234567")
     for done in (answers, answers | {"ask_menu.1": "1", "ask_reason.1": "2"}):
-        way = steps(menu, BLOCKED, **done)
+        way = steps(menu, BLOCKED, DAY, **done)
         assert way[-2:] == (
             "say:blocked phone-blocked: refused-phone-blocked",
             "hangup: nothing-left",
