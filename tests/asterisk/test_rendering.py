@@ -209,8 +209,8 @@ def test_all_devices_of_a_person_ring_and_make_one_state() -> None:
     anna = replace(ANNA, devices=(Device("desk"), Device("dect")))
     written = rendered(small_plan(anna, OLLE))["extensions_devices.conf"]
     assert "exten => 101,hint,PJSIP/101&PJSIP/101-dect\n" in section(written, "pbx-bridge-hints")
-    rung = re.findall(r"Set\(PBX_RINGS=\$\{PBX_RINGS\}&(\S+)\)\)", written)
-    assert rung == ["PJSIP/101", "PJSIP/101-dect", "PJSIP/102"]
+    rung = re.findall(r"pbx-bridge-there,device,1\((\S+)\)\)", written)
+    assert rung == ["101", "101-dect", "102"]
 
 
 def test_s14_without_a_bridge_only_who_has_agreed_once_and_for_all_is_a_deputy() -> None:

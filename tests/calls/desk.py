@@ -74,6 +74,8 @@ class Desk(asyncio.DatagramProtocol):
         self._user, self._secret = user, secret
         self.why_cancelled = asyncio.Queue[str]()
         """Header Reason of each call that was taken back before it was answered, "" for none."""
+        self.is_far = False
+        """Whether what asks if it is there (OPTIONS) is still on its way."""
         self._branch = ""
         self._port = 0
         self._wire: asyncio.DatagramTransport | None = None
@@ -105,6 +107,8 @@ class Desk(asyncio.DatagramProtocol):
             self._rings.put_nowait(message)
         elif method == "INVITE":
             self._reply(message, "200 OK", self._dialogs[call_id].own, sdp=True)
+        elif method == "OPTIONS" and self.is_far:
+            return
         elif method != "ACK":
             self._reply(message, "200 OK", message.headers["to"])
         if method == "CANCEL" and call_id in self._rung:
@@ -159,6 +163,13 @@ class Desk(asyncio.DatagramProtocol):
         self._reply(ringing, "180 Ringing", own)
         self._rung[ringing.headers["call-id"]] = ringing, own
         return lambda: self._take(ringing, own)
+
+    async def declines(self) -> None:
+        """Say "busy" to the next call that comes."""
+        async with asyncio.timeout(PATIENCE_S):
+            ringing = await self._rings.get()
+        own = f"{ringing.headers['to']};tag={secrets.token_hex(4)}"
+        self._reply(ringing, "486 Busy Here", own)
 
     @property
     def calls(self) -> int:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from calls.attended import alarm, attended_by
 from calls.conftest import mirrored
-from calls.desk import desk
+from calls.desk import Desk, desk
 from calls.test_attending import attended
 from calls.test_faults import decided_again
 from calls.test_record import happened
@@ -114,6 +114,45 @@ async def test_a_phone_that_is_dead_delays_nobody(stage: Stage) -> None:
     first, second, *_ = made.journey.steps
     assert (first.why, second.why) == ("person-rings", "person-unreachable")
     assert (second.time - first.time).total_seconds() < 10, "it was waited for as if it rang"
+
+
+async def test_a_device_that_registers_this_moment_rings_beside_the_others(stage: Stage) -> None:
+    """Asterisk's first question to it is still on its way."""
+    server = stage.up.running.sip
+    async with desk(server, "104", stage.secrets["104"]) as at_desk:
+        async with asyncio.timeout(5):
+            while "Avail" not in await stage.up.asterisk.console("pjsip show contacts"):
+                await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        wire, softphone = await loop.create_datagram_endpoint(
+            lambda: Desk(server, "104-softphone", stage.secrets["104-softphone"]),
+            local_addr=("127.0.0.1", 0),
+        )
+        softphone.is_far = True
+        try:
+            await softphone.register()
+            async with stage.caller(DANIEL):
+                await asyncio.gather(at_desk.rang(), softphone.rang())
+        finally:
+            await softphone.registers(0)
+            wire.close()
+
+
+async def test_a_dead_device_beside_one_that_declines_delays_nobody(stage: Stage) -> None:
+    server, secrets = stage.up.running.sip, stage.secrets
+    async with (
+        desk(server, "104", secrets["104"]) as at_desk,
+        desk(server, "104-softphone", secrets["104-softphone"]) as softphone,
+        stage.phone("111", SOON),
+    ):
+        await attended_by(stage, "Karin Lund")
+        softphone.vanish()
+        call = asyncio.create_task(stage.call(DANIEL))
+        await at_desk.declines()
+        made = await call
+    first, second, *_ = made.journey.steps
+    assert (first.why, second.why) == ("person-rings", "person-busy")
+    assert (second.time - first.time).total_seconds() < 4.0, "SIP alone would take 6.4 s"
 
 
 async def test_the_call_of_a_phone_that_has_vanished_ends_and_its_owner_is_missed_until_then(
