@@ -23,8 +23,8 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.steps import variables
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core import call as calls
-from pbx_bridge.core import numbers, typed
-from pbx_bridge.core.call import Ask, Call, Decision, Listen, Obey, Record, Say, Sort
+from pbx_bridge.core import limits, numbers, typed
+from pbx_bridge.core.call import Ask, Call, Decision, Listen, Obey, Record, Say, Sort, Why
 from pbx_bridge.core.commands import Command
 from pbx_bridge.core.decide import decide, kind
 from pbx_bridge.core.events import Decided
@@ -220,7 +220,17 @@ class Calls:
         now = self._clock.now()
         call = arrived(offer, self._office.exchange.plan, self._pin_of)
         call = await self._placed(offer, call, now)
-        return call, decide(call, self._office.exchange, now)
+        return call, self._decide(call, now)
+
+    def _decide(self, call: Call, now: datetime) -> Decision:
+        """What comes next. A call out counts from here on; one that wasn't tried, as too many go on
+        at once, counts no more."""
+        decision = decide(call, self._office.counted if call.phone else self._office.exchange, now)
+        if (begun := limits.begun(call, decision, now)) is not None:
+            self._office.call_begins(begun)
+        elif decision.why is Why.OUTGOING_CAPPED:
+            self._office.call_over(call.linkedid)
+        return decision
 
     async def _sent_on(self, offer: Offer, call: Call, decision: Decision) -> Done:
         if not isinstance(decision.step, Ask):
@@ -258,11 +268,11 @@ class Calls:
         while True:
             if isinstance(decision.step, Listen) and self._inbox and call.inbox is None:
                 call = replace(call, inbox=await self._inbox.held(decision.step.mailbox))
-                decision = decide(call, self._office.exchange, self._clock.now())
+                decision = self._decide(call, self._clock.now())
             if decision.records and self._inbox and call.room is None:
                 room = await self._inbox.room(decision.records, call.phone or call.caller)
                 call = replace(call, room=(decision.records, room))
-                decision = decide(call, self._office.exchange, self._clock.now())
+                decision = self._decide(call, self._clock.now())
             self._note(offer, call, decision)
             match decision.step:
                 case Obey(command):
@@ -271,7 +281,7 @@ class Calls:
                     call = await self._inbox.sort(
                         calls.with_attempt(call, decision.about), decision.step
                     )
-                    decision = decide(call, self._office.exchange, self._clock.now())
+                    decision = self._decide(call, self._clock.now())
                 case _:
                     return call, decision
 
@@ -284,7 +294,7 @@ class Calls:
         if outcome.spoken:
             return call, Decision(about.told, Say(outcome.spoken), outcome.why)
         call = calls.with_attempt(call, about.told)
-        return call, decide(call, self._office.exchange, self._clock.now())
+        return call, self._decide(call, self._clock.now())
 
     async def _audio(self, decision: Decision, call: Call) -> tuple[Path, ...]:
         match decision.step:

@@ -93,7 +93,7 @@ class Mirror:
                 changed.clear()
                 try:
                     async with self._one_at_a_time:
-                        for key, value in left(self._office.exchange, self._clock.now()):
+                        for key, value in left(self._office.counted, self._clock.now()):
                             if self._stored.get(key) != value:
                                 await self._switch.put(*key, value)
                                 self._stored[key] = value
@@ -140,7 +140,7 @@ class Mirror:
         async with self._one_at_a_time:
             now = self._clock.now()
             corrections += await self._values(
-                {**self._held, **dict(left(self._office.exchange, now))}
+                {**self._held, **dict(left(self._office.counted, now))}
             )
         if refusals:
             raise refusals[0]

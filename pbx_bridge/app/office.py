@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
-from pbx_bridge.core import retention
+from pbx_bridge.core import limits, retention
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import FACTS, Command, Refusal
 from pbx_bridge.core.confirming import confirmation
-from pbx_bridge.core.events import Event
+from pbx_bridge.core.events import CalledOut, Event
 from pbx_bridge.core.folding import fold, under
 from pbx_bridge.core.handling import handle, refused
 from pbx_bridge.core.model import Plan
@@ -25,6 +25,8 @@ from pbx_bridge.ports import Clock, Journal, JournalUnavailable
 
 MOST_KEPT = 10_000
 """Facts that wait in memory to be stored, some MiB of them; later ones fail as commands do."""
+LONGEST_CALL = timedelta(days=1)
+"""Calls out that began before that are counted no more: the day that they are of is over."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,8 @@ class Office:
         """Set whenever what callers meet has changed; the mirror waits for it and clears it."""
         self.complete: Callable[[Command], Awaitable[Command]] = _as_it_is
         """Adds what the shell knows and who commands doesn't say, before it is judged."""
+        self._going: dict[str, CalledOut] = {}
+        """Calls out that have begun and aren't settled, by linkedid."""
         self._listeners: list[_Listener] = [_Listener(self.changed, AFTER_CALLS)]
         self._journal = journal
         self._clock = clock
@@ -76,6 +80,23 @@ class Office:
         """Kinds of commands that could not be stored of late."""
         self._kept: list[tuple[datetime, Sequence[Event]]] = []
         """What has happened while nothing could be stored, oldest first."""
+
+    @property
+    def counted(self) -> Exchange:
+        """The state, with the calls out counted that go on (S27)."""
+        return limits.with_going(self.exchange, self._going.values())
+
+    def call_begins(self, call: CalledOut) -> None:
+        """A call out was let through: who asks next knows it, in whatever moment that is."""
+        known = self._going.values()
+        self._going = {one.call: one for one in known if call.at - one.at < LONGEST_CALL}
+        self._going[call.call] = call
+        self._wake(frozenset({"spent"}))
+
+    def call_over(self, linkedid: str) -> None:
+        """What is to be counted of that call stands in the state."""
+        if self._going.pop(linkedid, None) is not None:
+            self._wake(frozenset({"spent"}))
 
     async def obey(self, command: Command) -> Outcome:
         """Carry out `command`. It is done when its events are durable, not before; those that
@@ -200,6 +221,9 @@ class Office:
     def _set(self, exchange: Exchange) -> None:
         parts = changed(self.exchange, exchange)
         self.exchange = exchange
+        self._wake(parts)
+
+    def _wake(self, parts: frozenset[str]) -> None:
         for listener in self._listeners:
             if not parts <= listener.aside:
                 listener.event.set()

@@ -95,6 +95,7 @@ class Recording:
                     outcome = await self._office.obey(one)
                     if outcome.why is Why.COMMAND_FAILED:
                         return False
+                self._office.call_over(journey.linkedid)
             await self._record.settle(ended)
         return True
 

@@ -29,8 +29,8 @@ from pbx_bridge.bootstrap.health import Health
 from pbx_bridge.bootstrap.measures import measure
 from pbx_bridge.bootstrap.parts import Parts, control_socket
 from pbx_bridge.config.problems import ConfigError
-from pbx_bridge.config.site import Site, Stamp, fingerprints, read_site, stamp
-from pbx_bridge.core import differences
+from pbx_bridge.config.site import Site, Stamp, fingerprints, read_site, site_advice, stamp
+from pbx_bridge.core import differences, limits
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import (
     EXCHANGE,
@@ -301,6 +301,7 @@ class Bridge:
             return {
                 "plan": self.parts.office.exchange.plan.version,
                 "problems": str(error).splitlines(),
+                "advice": [],
             }
         old = self.parts.office.exchange.plan
         self.parts.use_prompts(site.prompts)
@@ -308,8 +309,11 @@ class Bridge:
         by = technician(who) if who else ""
         await self._note_plan(differences.between(old, site.plan), by)
         await self.parts.office.obey(TakeUpPlan())
-        log.info("plan_in_force", plan=site.plan.version)
-        return {"plan": site.plan.version, "problems": []}
+        now = self.parts.clock.now()
+        capped = [who for who, _ in limits.capped(self.parts.office.exchange, now)]
+        advice = await asyncio.to_thread(site_advice, self.parts.deployment, today, capped)
+        log.info("plan_in_force", plan=site.plan.version, advice=len(advice))
+        return {"plan": site.plan.version, "problems": [], "advice": list(map(str, advice))}
 
     async def _watch(self) -> None:
         """Reload when a file changes, and on SIGHUP."""

@@ -182,6 +182,8 @@ def reload(config: Config = CONFIG, state: State = None, as_json: AsJson = False
         show(answer)
     else:
         _say("\n".join(answer["problems"]) or f"plan {answer['plan']} is in force")
+        for one in answer["advice"]:
+            _say(f"advice: {one}")
     raise typer.Exit(1 if answer["problems"] else 0)
 
 

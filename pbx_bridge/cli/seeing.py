@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -32,14 +32,14 @@ from pbx_bridge.cli.people import WRITTEN, read_moment
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import all_problems, site_advice
-from pbx_bridge.core import codes, numbers
+from pbx_bridge.core import codes, limits, numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.model import TargetKind
 from pbx_bridge.core.state import Part
 from pbx_bridge.core.timetable import line_openings, opening_of
 from pbx_bridge.core.wording import render
-from pbx_bridge.ports import PbxUnavailable
+from pbx_bridge.ports import JournalDamaged, PbxUnavailable
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +55,8 @@ def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False)
     advice: Sequence[Problem] = ()
     try:
         deployment = deployment_of(config, state, begins=True)
-        problems, advice = all_problems(deployment, today()), site_advice(deployment, today())
+        problems = all_problems(deployment, today())
+        advice = site_advice(deployment, today(), () if problems else _capped(deployment))
     except ConfigError as error:
         problems = error.problems
     if as_json:
@@ -66,6 +67,14 @@ def check(config: Config = CONFIG, state: State = None, as_json: AsJson = False)
         for one in advice:
             _print(f"advice: {one}")
     raise typer.Exit(1 if problems else 0)
+
+
+def _capped(deployment: Deployment) -> Iterator[str]:
+    """Who may call out no more under the files as they are; nobody where that can't be known."""
+    with contextlib.suppress(JournalDamaged):
+        site = site_of(deployment)
+        for who, _ in limits.capped(exchange_of(site), clock_of(site).now()):
+            yield who
 
 
 def explain(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 
 from pbx_bridge.config.nodes import Place
@@ -50,6 +50,15 @@ def outgoing_advice(written: Written, today: date) -> Iterator[Problem]:
                 what = f"the permit of {extension} ended with {permit.until}"
                 place = (extension, "permits", at, "until")
                 yield written.problem("people", place, what, "take it out, or write a new end")
+
+
+def caps_advice(written: Written, capped: Iterable[str]) -> Iterator[Problem]:
+    """Who has called out as much as may be called already: extensions, "" for all together."""
+    for who in capped:
+        key, whose = ("person_day", who) if who else ("exchange_hour", "the exchange")
+        what = f"{whose} has called out so much already, and may call no more"
+        hint = "unless the cap is raised"
+        yield written.problem("trunks", ("limits", key), what, hint)
 
 
 def _end(permit: PermitShape) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +12,12 @@ from pbx_bridge.config.callers import caller, caller_problems
 from pbx_bridge.config.holidays import closed_days, eves, holiday_problems, years_around
 from pbx_bridge.config.hours import hours_problems, schedules
 from pbx_bridge.config.numbering import numbering_problems
-from pbx_bridge.config.outgoing import may_call, outgoing_advice, outgoing_problems
+from pbx_bridge.config.outgoing import (
+    caps_advice,
+    may_call,
+    outgoing_advice,
+    outgoing_problems,
+)
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.reasons import reason_problems
 from pbx_bridge.config.references import reference_problems
@@ -70,10 +75,13 @@ def check(folder: Path, today: date, mailboxes: Path | None = None) -> list[Prob
     return _problems(read_plan(folder, mailboxes or _beside(folder)), today)
 
 
-def advise(folder: Path, today: date, mailboxes: Path | None = None) -> list[Problem]:
-    """What should be looked at in the plan in `folder`, which keeps it from nothing."""
+def advise(
+    folder: Path, today: date, mailboxes: Path | None = None, capped: Iterable[str] = ()
+) -> list[Problem]:
+    """What should be looked at in the plan in `folder`, which keeps it from nothing. `capped`: who
+    may call out no more under it."""
     written = read_plan(folder, mailboxes or _beside(folder))
-    return sorted({*outgoing_advice(written, today)})
+    return sorted({*outgoing_advice(written, today), *caps_advice(written, capped)})
 
 
 def _beside(folder: Path) -> Path:

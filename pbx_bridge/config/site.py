@@ -62,9 +62,10 @@ def site_problems(deployment: Deployment, today: date) -> list[Problem]:
     return [*check(deployment.dialplan, today, deployment.mailboxes), *prompts]
 
 
-def site_advice(deployment: Deployment, today: date) -> list[Problem]:
-    """What should be looked at in the plan, which keeps it from nothing."""
-    return advise(deployment.dialplan, today, deployment.mailboxes)
+def site_advice(deployment: Deployment, today: date, capped: Iterable[str] = ()) -> list[Problem]:
+    """What should be looked at in the plan, which keeps it from nothing. `capped`: who may call out
+    no more under it."""
+    return advise(deployment.dialplan, today, deployment.mailboxes, capped)
 
 
 def all_problems(deployment: Deployment, today: date) -> list[Problem]:

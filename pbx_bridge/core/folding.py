@@ -96,7 +96,6 @@ FAILURES_WINDOW = timedelta(minutes=15)
 NEUTRAL: tuple[type[Event], ...] = (
     ShieldLifted,
     CallBackAsked,
-    CapPassed,
     ReturnKept,
     Decided,
     LinkLost,
@@ -241,6 +240,8 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
             return replace(exchange, outages={**exchange.outages, part: since})
         case CalledOut():
             return replace(exchange, spent=limits.counted(exchange, event))
+        case CapPassed():
+            return limits.told(exchange, event)
         case PermitGranted():
             return _permitted(exchange, event)
         case PermitsRevoked(person):
@@ -272,7 +273,6 @@ def apply(exchange: Exchange, event: Event) -> Exchange:  # noqa: PLR0912 - one 
         case (
             ShieldLifted()
             | CallBackAsked()
-            | CapPassed()
             | ReturnKept()
             | Decided()
             | LinkLost()

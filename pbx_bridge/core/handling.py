@@ -142,7 +142,8 @@ def handle(  # noqa: PLR0912, PLR0915 - one case a command
             return () if told else (PartGone(part, since, until, why),)
         case TakeUpPlan():
             known = summary(exchange.plan)
-            return () if known == exchange.known else (PlanInForce(known, now),)
+            news = () if known == exchange.known else (PlanInForce(known, now),)
+            return (*news, *limits.lowered(exchange, now))
         case NotePlan():
             return differences.note(command, exchange, now)
         case NoteLoss():

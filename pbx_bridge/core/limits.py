@@ -1,17 +1,19 @@
 """How much is called out: by a person in a day, by the exchange in an hour (S27, F39).
 
 Counted is what Asterisk's record says of calls that have ended, whoever has decided about them: a
-restarted bridge knows them, and those of the time without one. How many may go on at once is
-counted by Asterisk itself. Emergency and service numbers are neither counted nor refused.
+restarted bridge knows them, and those of the time without one. A call that the bridge lets out
+counts from that moment on (`with_going`). How many may go on at once is counted by Asterisk itself.
+Emergency and service numbers are neither counted nor refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from pbx_bridge.core import numbers
+from pbx_bridge.core.call import Call, Decision, Dial
 from pbx_bridge.core.classes import classify
 from pbx_bridge.core.commands import NoteOutgoing
 from pbx_bridge.core.countries import Class
@@ -73,8 +75,39 @@ def counted(exchange: Exchange, event: CalledOut) -> Mapping[str, Spent]:
                 held.calls | {event.call},
                 held.seconds + event.seconds,
                 held.numbers | {event.number},
+                held.reached,
             )
     return found
+
+
+def begun(call: Call, decision: Decision, now: datetime) -> CalledOut | None:
+    """The call out that begins with this step, where it is capped."""
+    if not isinstance(decision.step, Dial) or not decision.step.longest:
+        return None
+    return CalledOut(call.linkedid, call.phone, decision.step.number, now, 0)
+
+
+def with_going(exchange: Exchange, going: Iterable[CalledOut]) -> Exchange:
+    """The same, with those calls counted that go on: another one may come in the same moment."""
+    for one in going:
+        exchange = replace(exchange, spent=counted(exchange, one))
+    return exchange
+
+
+def told(exchange: Exchange, event: CapPassed) -> Exchange:
+    """It is known from now on that nothing more is carried in that day, or hour."""
+    since, _ = period(exchange.plan, event.person, event.at)
+    held = exchange.spent.get(event.person)
+    if not event.reached or held is None or held.since.astimezone(UTC) != since.astimezone(UTC):
+        return exchange
+    return replace(exchange, spent={**exchange.spent, event.person: replace(held, reached=True)})
+
+
+def lowered(exchange: Exchange, now: datetime) -> Iterator[CapPassed]:
+    """Yield who may call out no more and hasn't been told: the plan has other caps than before."""
+    for who, until in capped(exchange, now):
+        if not spent(exchange, who, now).reached and who in (*exchange.plan.people, EVERYBODY):
+            yield CapPassed(who, reached=True, at=now, until=until)
 
 
 def spent(exchange: Exchange, who: str, now: datetime) -> Spent:
@@ -144,7 +177,7 @@ def _passed(before: Exchange, after: Exchange, person: str, now: datetime) -> It
     for who in (person, EVERYBODY):
         was, is_ = share(before, who, now), share(after, who, now)
         _, until = period(before.plan, who, now)
-        if was < 1 <= is_:
+        if is_ >= 1 and (was < 1 or not spent(after, who, now).reached):
             yield CapPassed(who, reached=True, at=now, until=until)
         elif was < warn <= is_:
             yield CapPassed(who, reached=False, at=now, until=until)

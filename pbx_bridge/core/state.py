@@ -369,6 +369,8 @@ class Spent:
     seconds: float = 0
     numbers: frozenset[str] = frozenset()
     """Those that were called, each in its one form (`numbers.number`)."""
+    reached: bool = False
+    """It was told that nothing more is carried."""
 
 
 @dataclass(frozen=True, slots=True)

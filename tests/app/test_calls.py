@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.events import Decided, Event, PinProved, PinRefused, ReferralSet
+from pbx_bridge.core.folding import fresh
 from pbx_bridge.core.inert import LONGEST
-from pbx_bridge.core.model import Language
+from pbx_bridge.core.model import Cap, Language
+from pbx_bridge.core.routes.outgoing import TOO_MANY
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.ports import Done, Offer, SpeechFailed
 
@@ -382,3 +385,29 @@ def test_nobody_is_proved_without_a_pin(extension: str, typed: str) -> None:
     offer = Offer("17.1", "17.1", CALLER, variables, False)
     call = arrived(offer, PLAN, {"999": "1", "101": ""}.__getitem__)  # 999 has left the plan
     assert call.tried[-1].result == ("wrong" if typed else "")
+
+
+async def test_f39_a_cap_holds_for_calls_of_the_same_moment() -> None:
+    """And a call that isn't tried, as too many go on at once, gives its count back."""
+    limits = replace(PLAN.limits, person_day=Cap(100, 100, 2))
+    town = Town(fresh(replace(PLAN, limits=limits)))
+    task = asyncio.create_task(town.calls.run())
+    for one in range(4):
+        await town.telephony.call(f"17.{one}", PBX_DIALLED=f"04022222{one}", PBX_PHONE="101")
+    found = [await town.telephony.next_step(f"17.{one}") for one in range(4)]
+    assert sorted(step for step, _ in found) == ["dial", "dial", "say", "say"]
+    dialling = next(one for one, (step, _) in enumerate(found) if step == "dial")
+    carried = found[dialling][1]
+    await town.telephony.call(
+        f"17.{dialling}",
+        PBX_DIALLED=f"04022222{dialling}",
+        PBX_PHONE="101",
+        PBX_CALL=carried["PBX_CALL"],
+        PBX_RESULT=TOO_MANY,
+    )
+    step, _ = await town.telephony.next_step(f"17.{dialling}")
+    assert step == "say"
+    await town.telephony.call("17.5", PBX_DIALLED="040222225", PBX_PHONE="101")
+    assert (await town.telephony.next_step("17.5"))[0] == "dial"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

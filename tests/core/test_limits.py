@@ -10,10 +10,10 @@ from core.plans import DAY, PLAN, spoken, way
 
 from pbx_bridge.core import limits
 from pbx_bridge.core.call import Call, Dial, Why
-from pbx_bridge.core.commands import NoteOutgoing, Refusal
+from pbx_bridge.core.commands import NoteOutgoing, Refusal, TakeUpPlan
 from pbx_bridge.core.decide import decide
-from pbx_bridge.core.events import CapPassed, Event, NoticeDue
-from pbx_bridge.core.folding import fold, fresh
+from pbx_bridge.core.events import CalledOut, CapPassed, Event, NoticeDue
+from pbx_bridge.core.folding import fold, fresh, under
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.latency import SENT_ON, Journey, Outcome
 from pbx_bridge.core.meters import of_exchange
@@ -106,6 +106,58 @@ def test_s27_the_exchange_is_capped_in_an_hour_whoever_calls() -> None:
     assert decide(Call(NUMBER, phone="105"), exchange, DAY).why is Why.OUTGOING_CAPPED
     hour = limits.period(PLAN, "", DAY)[1]
     assert decide(Call(NUMBER, phone="105"), exchange, hour).why is Why.OUTGOING
+
+
+def test_s27_calls_that_go_on_are_counted_and_each_once() -> None:
+    exchange, _ = called(site(person_day=Cap(10, 1000, 3)), 1)
+    going = [
+        CalledOut(f"g-{one}", ANNA, f"04022222{one}", DAY + timedelta(seconds=one), 0)
+        for one in (1, 2)
+    ]
+    after = limits.with_going(exchange, going)
+    assert decide(Call(NUMBER, phone=ANNA), exchange, DAY).why is Why.OUTGOING
+    assert decide(Call(NUMBER, phone=ANNA), after, DAY).why is Why.OUTGOING_CAPPED
+    ended = fold(exchange, [replace(going[0], seconds=60)])
+    again = limits.with_going(ended, going)
+    assert limits.spent(again, ANNA, DAY).calls == limits.spent(after, ANNA, DAY).calls
+    assert limits.spent(again, ANNA, DAY).seconds == limits.spent(ended, ANNA, DAY).seconds
+    assert limits.with_going(exchange, ()) is exchange
+
+
+def test_s27_a_call_begins_with_its_dial_where_it_is_capped() -> None:
+    call = Call(NUMBER, phone=ANNA, linkedid="17.1")
+    begun = limits.begun(call, decide(call, site(), DAY), DAY)
+    assert begun == CalledOut("17.1", ANNA, NUMBER, DAY, 0)
+    for free in ("112", "116117", "018000102"):
+        call = Call(free, phone=ANNA, linkedid="17.1")
+        assert limits.begun(call, decide(call, site(), DAY), DAY) is None
+
+
+def test_s27_who_is_over_a_cap_that_was_lowered_is_told_once() -> None:
+    exchange, events = called(site(person_day=Cap(10, 1000, 100)), 5)
+    assert passed(events) == []
+    plan = replace(exchange.plan, limits=replace(exchange.plan.limits, person_day=Cap(4, 9, 9)))
+    lower = under(plan, exchange)
+    found = handle(TakeUpPlan(), lower, DAY)
+    assert not isinstance(found, Refusal)
+    assert passed(list(found)) == [(ANNA, True)]
+    after = fold(lower, found)
+    known = handle(TakeUpPlan(), after, DAY)
+    assert not isinstance(known, Refusal)
+    assert passed(list(known)) == []
+    _, more = called(after, 6)
+    assert passed(more) == []
+    next_day = handle(TakeUpPlan(), after, DAY + timedelta(days=1))
+    assert not isinstance(next_day, Refusal)
+    assert passed(list(next_day)) == []
+
+
+def test_s27_a_cap_that_is_raised_and_reached_again_is_told_again() -> None:
+    exchange, events = called(site(person_day=Cap(2, 1000, 100)), 2)
+    assert passed(events) == [(ANNA, True)]
+    plan = replace(exchange.plan, limits=replace(exchange.plan.limits, person_day=Cap(4, 99, 9)))
+    _, more = called(under(plan, exchange), 4)
+    assert (ANNA, True) in passed(more)
 
 
 def test_f19_a_call_that_is_told_twice_counts_once() -> None:
