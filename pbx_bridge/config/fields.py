@@ -124,6 +124,10 @@ def _is_leap(year: int) -> bool:
 def national(text: str, dialling: Dialling) -> str:
     """Read `018 000 101` or `+358 18 000 101` as `018000101`, the form of all our tables."""
     digits, trunk = numbers.number(text, dialling), dialling.trunk_prefix
+    if digits.startswith("+"):
+        raise ValueError(
+            f'"{text}" is a number abroad, it has to be one of +{dialling.country_code}'
+        )
     pattern = _AFTER_PREFIX if trunk else _WITHOUT_PREFIX
     if not (digits.startswith(trunk) and pattern.fullmatch(digits.removeprefix(trunk))):
         code = dialling.country_code

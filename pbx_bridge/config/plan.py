@@ -36,7 +36,7 @@ from pbx_bridge.config.schema import (
 )
 from pbx_bridge.config.soundness import soundness_problems
 from pbx_bridge.config.staffing import staffing_problems
-from pbx_bridge.config.trunks import trunk_problems, trunks_of
+from pbx_bridge.config.trunks import trunk_advice, trunk_problems, trunks_of
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core import permits
 from pbx_bridge.core.model import (
@@ -81,7 +81,13 @@ def advise(
     """What should be looked at in the plan in `folder`, which keeps it from nothing. `capped`: who
     may call out no more under it."""
     written = read_plan(folder, mailboxes or _beside(folder))
-    return sorted({*outgoing_advice(written, today), *caps_advice(written, capped)})
+    return sorted(
+        {
+            *trunk_advice(written),
+            *outgoing_advice(written, today),
+            *caps_advice(written, capped),
+        }
+    )
 
 
 def _beside(folder: Path) -> Path:

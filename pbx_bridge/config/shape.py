@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,7 @@ def shape_at(shape: Any, place: tuple[str | int, ...]) -> type[Shape] | None:
             shape = _present(known.annotation) if known else None
         else:
             shape = (get_args(shape) or (None,))[-1]  # an item of a list or a map
+            shape = get_args(shape)[0] if get_origin(shape) is Annotated else shape
     return shape if _is_shape(shape) else None
 
 

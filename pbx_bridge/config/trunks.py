@@ -11,6 +11,7 @@ from pbx_bridge.config.numbering import ours
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.trunks_schema import TrunkShape
 from pbx_bridge.config.written import Written
+from pbx_bridge.core.countries import Class
 from pbx_bridge.core.trunks import KINDS, Trunk, address, is_network
 
 _MOST_PRIVATE = 256
@@ -64,6 +65,8 @@ def trunk_problems(written: Written) -> Iterator[Problem]:
     yield from _calls_from(written, shapes)
     yield from _caller_ids(written, shapes)
     yield from _routes(written, [name for name, _, _ in shapes])
+    yield from _dialling(written)
+    yield from _at_once(written)
 
 
 _Trunk = tuple[str, Place, TrunkShape]
@@ -150,3 +153,68 @@ def _routes(written: Written, names: list[str]) -> Iterator[Problem]:
             elif name in route[:at]:
                 what = f"{name} stands here twice"
                 yield written.problem("trunks", (*place, at), what, "write it once")
+
+
+def _dialling(written: Written) -> Iterator[Problem]:
+    """First digits that mean two things."""
+    assert written.trunks is not None
+    shape = written.trunks.dialling
+    dialling = shape.dialling()
+    own = ours(written, dialling)
+    for at, number in enumerate(shape.emergency):
+        if number in own:
+            what = f"{number} is one of our own numbers, calls to it would leave the house"
+            yield written.problem("trunks", ("dialling", "emergency", at), what, "take it out")
+    if not dialling.emergency:
+        what = f"no emergency number of +{dialling.country_code} is known, none would be carried"
+        hint = "write them as emergency: [112]"
+        yield written.problem("trunks", ("dialling", "country_code"), what, hint)
+    lists: list[tuple[Place, str, list[str]]] = [
+        (("barred_prefixes",), str(Class.PREMIUM), shape.barred_prefixes),
+        *((("classes", name), name, prefixes) for name, prefixes in shape.classes),
+    ]
+    places: dict[Place, tuple[str, str]] = {
+        ("dialling", *place, at): (kind, prefix)
+        for place, kind, prefixes in lists
+        for at, prefix in enumerate(prefixes)
+    }
+    first: dict[str, str] = {}
+    for place in sorted(places, key=written.documents["trunks"].line):
+        kind, prefix = places[place]
+        if prefix in dialling.emergency:
+            what = f"{prefix} is an emergency number, and of no other class"
+            yield written.problem("trunks", place, what, "take it out")
+        elif prefix in first:
+            what = f"{prefix} is {first[prefix]} already"
+            yield written.problem("trunks", place, what, "a number has one class")
+        first.setdefault(prefix, kind)
+
+
+def _at_once(written: Written) -> Iterator[Problem]:
+    """What one person may do all together have to be able to do."""
+    assert written.trunks is not None
+    limits = written.trunks.limits
+    if limits.exchange_at_once < limits.person_at_once:
+        what = (
+            f"exchange_at_once is {limits.exchange_at_once}, one person's {limits.person_at_once}"
+        )
+        place = ("limits", "exchange_at_once")
+        yield written.problem("trunks", place, what, "write person_at_once at least")
+
+
+def trunk_advice(written: Written) -> Iterator[Problem]:
+    """What isn't known of the numbers of a country without a table."""
+    if written.trunks is None or written.trunks.dialling.country is not None:
+        return
+    shape = written.trunks.dialling
+    country = shape.of_country()
+    if country.name:
+        what = f"+{country.code} is {country.name}, whose numbers are known"
+        hint = f"write country: {country.name} in place of country_code:"
+    else:
+        what = (
+            f"there is no table of the numbers of +{country.code}: those that begin with 0 are"
+            " taken for usual ones, others are never dialled, and none is known to cost extra"
+        )
+        hint = "write those that cost extra behind premium: in classes:"
+    yield written.problem("trunks", ("dialling", "country_code"), what, hint)

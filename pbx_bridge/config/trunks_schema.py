@@ -6,26 +6,27 @@ As in `schema`, every value arrives as text.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pbx_bridge.config.shape import Shape
 from pbx_bridge.config.values import (
     Blank,
     Count,
-    Digits,
     Domain,
+    Emergency,
     Hosts,
+    InternationalPrefix,
     Listed,
     Mapped,
     Name,
     Network,
     Series,
     SipUser,
-    matching,
 )
-from pbx_bridge.core.countries import ALIASES, COUNTRIES, Class, of_code
+from pbx_bridge.core.callingcodes import BY_CODE
+from pbx_bridge.core.countries import ALIASES, COUNTRIES, Class, Country, of_code
 from pbx_bridge.core.media import Encryption, Keys, Transport
 from pbx_bridge.core.model import Cap, Dialling, Limits
 from pbx_bridge.core.trunks import NumberForm
@@ -93,44 +94,49 @@ class ClassesShape(Shape):
     premium: Annotated[list[Series], Listed] = []
 
 
+def _country(name: str | None) -> str | None:
+    if name is None or ALIASES.get(name, name) in COUNTRIES:
+        return name
+    raise ValueError(
+        f'there is no table of the numbers of "{name}", write one of {", ".join(COUNTRIES)}, or in '
+        "place of country: the calling code, as in country_code: 49"
+    )
+
+
+def _calling_code(code: str | None) -> str | None:
+    if code is None or (code.isascii() and code.isdecimal() and code in BY_CODE):
+        return code
+    raise ValueError(f'"{code}" is no country\'s calling code, write one like 49')
+
+
 class DiallingShape(Shape):
     """The numbers of the country, and what the site has beside them."""
 
-    country: Annotated[str | None, Blank] = None
-    country_code: Annotated[
-        str,
-        matching(re.compile(r"[1-9][0-9]{0,2}"), "a calling code"),
-        Field(validate_default=True),
-    ] = ""
+    country: Annotated[str | None, Blank, AfterValidator(_country)] = None
+    country_code: Annotated[str | None, Blank, AfterValidator(_calling_code)] = None
     """Of the country; written where it has no table."""
-    emergency: Annotated[list[Series], Listed] = []
+    emergency: Annotated[list[Emergency], Listed] = []
     classes: Annotated[ClassesShape, Mapped] = ClassesShape()
-    international_prefixes: Annotated[list[Digits], Listed] = []
+    international_prefixes: Annotated[list[InternationalPrefix], Listed] = []
     barred_prefixes: Annotated[list[Series], Listed] = []
     """As `classes: premium`."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known_country(cls, keys: Any) -> Any:
+    @model_validator(mode="after")
+    def _one_country(self) -> Self:
         """The calling code follows from the country."""
-        if not isinstance(keys, dict):
-            return keys
-        name, code = keys.get("country") or "", keys.get("country_code") or ""
-        if not name and not code:
+        if self.country is None and self.country_code is None:
             known = ", ".join(COUNTRIES)
             raise ValueError(f"write country: one of {known} (country_code: for any other)")
-        if not name:
-            return keys
-        country = COUNTRIES.get(ALIASES.get(name, name))
-        if country is None:
-            known = ", ".join(COUNTRIES)
-            raise ValueError(
-                f'there is no table of the numbers of country "{name}", write one of {known}, '
-                "or its calling code as country_code: 49"
-            )
-        if code not in ("", country.code):
-            raise ValueError(f"country {name} has calling code {country.code}, not {code}")
-        return {**keys, "country_code": country.code}
+        code = self.of_country().code
+        if self.country_code not in (None, code):
+            raise ValueError(f"country_code: {self.country} has calling code {code}, take it out")
+        return self
+
+    def of_country(self) -> Country:
+        """The country, as its table has it where there is one."""
+        if self.country is None:
+            return of_code(self.country_code or "")
+        return COUNTRIES[ALIASES.get(self.country, self.country)]
 
     def dialling(self) -> Dialling:
         """The country's numbers with those of the site."""
@@ -141,7 +147,7 @@ class DiallingShape(Shape):
             for prefix in prefixes
         }
         return Dialling.of(
-            of_code(self.country_code),
+            self.of_country(),
             emergency=self.emergency,
             services=self.classes.service,
             international=(one for one in self.international_prefixes if one != "+"),

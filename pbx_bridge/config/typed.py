@@ -22,13 +22,34 @@ _WORDS = {
     "missing": "is missing",
     "model_type": "should be keys with values, one a line and indented",
     "dict_type": "should be keys with values, one a line and indented",
-    "list_type": "should be a list like [101, 102]",
+    "too_short": "is empty, write one at least",
     "string_type": "should be one text",
     "bool_parsing": "should be true or false",
     "bool_type": "should be true or false",
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",
 }
+_LISTS = {
+    "host": "[192.0.2.10:5060, sip.operator.example]",
+    "calls_from": "[192.0.2.0/28]",
+    "codecs": "[opus, alaw]",
+    "vip": "[0401234567]",
+    "calls": "[mobile, premium, SE]",
+    "may_call": "[mobile, premium, SE]",
+    "emergency": "[112]",
+    "classes": "[0600]",
+    "barred_prefixes": "[0600]",
+    "international_prefixes": "[00]",
+    "routes": "[operator]",
+}
+"""What a list looks like, by its key or that around it; any other is one of extensions."""
+_ENTRIES = {
+    "permits": "- {calls: [SE], until: 2026-12-31, approved_by: who has agreed}",
+    "deputies": "- {extension: 102, agreed: 2026-01-13}",
+    "roster": "- {who: 101, weekdays: 8:00-12:00}",
+}
+"""What an entry of a list looks like."""
+_OF_A_KEY = re.compile(r"([a-z_]+): ")
 ELSEWHERE = (
     "delete it here and change it where it is used, for it has been seen; secrets are made in "
     "the state folder, or named as …_env (an environment variable) or …_file (a file)"
@@ -51,21 +72,40 @@ def _problems(
 ) -> Iterator[Problem]:
     for detail in details:
         inner = tuple(step for step in detail["loc"] if step != "[key]")
-        what, hint = _words(shape, detail, inner)
+        said = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        named = _OF_A_KEY.match(said)
+        if named is not None and (*place, *inner, named[1]) in file.lines:
+            inner, said = (*inner, named[1]), said[named.end() :]  # of a block: which of its keys
+        what, hint = _words(shape, detail, inner, said)
         yield file.problem(place + inner, what, hint)
 
 
-def _words(shape: type[Shape], detail: ErrorDetails, inner: Place) -> tuple[str, str]:
+def _words(shape: type[Shape], detail: ErrorDetails, inner: Place, said: str) -> tuple[str, str]:
     key = f'"{_key(inner)}"' if inner else "this"
     match detail["type"]:
         case "extra_forbidden":
             return _unknown(shape, inner)
+        case "value_error" if "[key]" in detail["loc"]:
+            return said, ""
         case "value_error":
-            return f"{key}: {detail['msg'].removeprefix('Value error, ')}", ""
+            return f"{key}: {said}", ""
+        case "list_type":
+            return f"{key} should be a list like {_list(inner)}", ""
+        case "model_type" if inner and isinstance(inner[-1], int):
+            entry = _ENTRIES.get(_key(inner), "- {key: value}")
+            return f"{key} should have entries like {entry}", ""
         case kind if kind in _WORDS:
             return f"{key} {_WORDS[kind]}", ""
         case _:
-            return f"{key} {detail['msg'].removeprefix('Input ')}", ""
+            return f"{key} {said}", ""
+
+
+def _list(inner: Place) -> str:
+    """What the list at that place looks like; for one of entries the first of them."""
+    for key in (*inner[-1:], *inner[-2:-1]):
+        if (found := _ENTRIES.get(str(key)) or _LISTS.get(str(key))) is not None:
+            return found
+    return "[101, 102]"
 
 
 def _unknown(shape: type[Shape], inner: Place) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from pbx_bridge.core.classes import CLASSES, is_known
 from pbx_bridge.core.model import Language, Span, Text
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+NAMED = "a name: a letter a-z first, then such letters, digits, - and _"
 """Names of units, lines, hours and reasons: they become keys in Asterisk's own database."""
 EXTENSION = re.compile(r"[1-9][0-9]{1,5}")
 DIGIT = re.compile(r"[0-9]")
@@ -26,7 +27,7 @@ _MAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[A-Za-z0-9.-]{1,190}")
 _UNPRINTED = re.compile(r'[;<>"\\]')
 _SIP_USER = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?")
-_HOST_NAME = re.compile(r"(?=.{1,190}$)(?!.*\.\d+$)[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+)*")
+_HOST_NAME = re.compile(r"(?=.{1,190}$)(?!(?:.*\.)?\d+$)[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+)*")
 """Letters, digits, - and . (RFC 1123), the last part no number: that is meant as an address."""
 NOTES_LIMIT = 9
 
@@ -35,6 +36,8 @@ def _label(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError("is empty")
+    if not any(letter.isalpha() for letter in text):
+        raise ValueError(f'"{text}" has no letters, write it in words')
     if len(text) > 80 or not text.isprintable() or _UNPRINTED.search(text):
         raise ValueError('must be at most 80 letters without ; < > " and \\')
     return text
@@ -147,9 +150,16 @@ def _callable(text: str) -> str:
     raise ValueError(f'"{text}" is no class of numbers ({known}) and no country, as in SE')
 
 
+def _once(calls: list[str]) -> list[str]:
+    for at, one in enumerate(calls):
+        if one in calls[:at]:
+            raise ValueError(f"{one} stands there twice")
+    return calls
+
+
 Label = Annotated[str, AfterValidator(_label)]
 Texts = Annotated[dict[Language, Label], AfterValidator(_all_languages)]
-Name = Annotated[str, matching(NAME, "a name of small letters a-z, digits, - and _")]
+Name = Annotated[str, matching(NAME, NAMED)]
 Extension = Annotated[str, matching(EXTENSION, "an extension (2 to 6 digits, the first not 0)")]
 DeviceName = Annotated[
     str, matching(_DEVICE, "a device's name (at most 20 letters a-z and digits, a letter first)")
@@ -157,13 +167,19 @@ DeviceName = Annotated[
 Code = Annotated[str, matching(_CODE, "a feature code: * or # first, then digits, * and #")]
 LineCode = Annotated[str, matching(_LINE_CODE, "a line's code (1 to 4 digits)")]
 Mail = Annotated[str, matching(_MAIL, "a mail address")]
-Digits = Annotated[str, matching(re.compile(r"\+|[0-9]{1,15}"), "digits")]
+InternationalPrefix = Annotated[
+    str, matching(re.compile(r"\+|[0-9]{2,6}"), "dialled in place of + (2 to 6 digits)")
+]
 Series = Annotated[
     str,
     AfterValidator(lambda text: text.replace(" ", "").replace("-", "")),
     matching(re.compile(r"[0-9]{1,15}"), "digits"),
 ]
 """First digits of numbers, as `0600 1`."""
+Emergency = Annotated[
+    str,
+    matching(re.compile(r"[1-9][0-9]{2,5}"), "an emergency number (3 to 6 digits, not 0 first)"),
+]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[list[Host], Field(min_length=1), BeforeValidator(_one_or_many)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -182,6 +198,8 @@ RingSeconds = Annotated[int, Field(ge=5, le=120)]
 WaitSeconds = Annotated[int, Field(ge=5, le=3600)]
 Staff = Annotated[int, Field(ge=1, le=99)]
 OfferSeconds = Annotated[int, Field(ge=20, le=600)]
-Calls = Annotated[list[Annotated[str, AfterValidator(_callable)]], BeforeValidator(_listed)]
+Calls = Annotated[
+    list[Annotated[str, AfterValidator(_callable)]], BeforeValidator(_listed), AfterValidator(_once)
+]
 """Classes of numbers and countries that may be called."""
 Count = Annotated[int, Field(ge=1, le=100_000)]

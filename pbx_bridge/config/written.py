@@ -30,7 +30,7 @@ from pbx_bridge.config.schema import (
 from pbx_bridge.config.shape import Shape
 from pbx_bridge.config.trunks_schema import TrunksShape
 from pbx_bridge.config.typed import typed
-from pbx_bridge.config.values import DIGIT, EXTENSION, NAME
+from pbx_bridge.config.values import DIGIT, EXTENSION, NAME, NAMED
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
 
@@ -40,7 +40,7 @@ _KEYS = {
     "people": (EXTENSION, "an extension (2 to 6 digits, the first not 0)"),
     "reasons": (DIGIT, "a digit"),
 }
-_NAME_KEY = (NAME, "a name of small letters a-z, digits, - and _")
+_NAME_KEY = (NAME, NAMED)
 
 
 @dataclass(frozen=True)

@@ -142,13 +142,15 @@ def refused(exchange: Exchange, person: Person, kind: Class, now: datetime) -> b
 
 
 def share(exchange: Exchange, who: str, now: datetime) -> float:
-    """How much of a cap is used up, 1 for all; the largest of its three."""
+    """How much of a cap is used up, 1 for all; the largest of its three. What leaves less than a
+    second leaves no call: it would end before anybody has answered."""
     most, used = cap(exchange.plan, who), spent(exchange, who, now)
-    return max(
+    found = max(
         len(used.calls) / most.calls,
         used.seconds / (most.minutes * 60),
         len(used.numbers) / most.numbers,
     )
+    return found if all(left(exchange, who, now)) else max(1, found)
 
 
 def capped(exchange: Exchange, now: datetime) -> Iterator[tuple[str, datetime]]:

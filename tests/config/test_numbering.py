@@ -99,13 +99,13 @@ COUNTRY = "  country: FI\n"
     ("written", "where", "what"),
     [
         ("  emergency: [112]\n", "dialling:", "write country: one of FI, SE, NO, DK (country_code"),
-        ("  country: IS\n", "dialling:", 'there is no table of the numbers of country "IS", write'),
+        ("  country: IS\n", "  country: IS", 'there is no table of the numbers of "IS", write'),
         (
             "  country: SE\n  country_code: 358\n",
-            "dialling:",
-            "SE has calling code 46, not 358",
+            "  country_code: 358",
+            "SE has calling code 46, take it out",
         ),
-        ("  country_code: +358\n", "  country_code", 'country_code": "+358" is not a calling code'),
+        ("  country_code: +358\n", "  country_code", 'country_code": "+358" is no country'),
         (COUNTRY + "  classes: {dear: [0600]}\n", "  classes", 'unknown key "dear"'),
         (COUNTRY + "  classes: {premium: [06x]}\n", "  classes", '"06x" is not digits'),
     ],

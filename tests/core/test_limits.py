@@ -183,6 +183,16 @@ def test_s27_a_call_ends_when_no_minutes_are_left() -> None:
     assert emergency.longest == 0
 
 
+def test_s27_less_than_a_second_is_no_call() -> None:
+    """With a bridge as without one, and it is told."""
+    exchange, events = called(site(person_day=Cap(100, 1, 100)), 1, seconds=59.9)
+    assert decide(Call(NUMBER, phone=ANNA), exchange, DAY).why is Why.OUTGOING_CAPPED
+    assert passed(events) == [(ANNA, True)]
+    assert dict(left(exchange, DAY))["pbx-left", ANNA].endswith("-99-0")
+    exchange, _ = called(site(person_day=Cap(100, 1, 100)), 1, seconds=58.9)
+    assert decide(Call(NUMBER, phone=ANNA), exchange, DAY).why is Why.OUTGOING
+
+
 def test_s27_too_many_at_once_are_told() -> None:
     exchange = site()
     found = list(way(Call(NUMBER, phone=ANNA), exchange, DAY, {"dial:": "ATONCE"}))
