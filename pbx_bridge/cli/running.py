@@ -182,7 +182,7 @@ def reload(config: Config = CONFIG, state: State = None, as_json: AsJson = False
         show(answer)
     else:
         _say("\n".join(answer["problems"]) or f"plan {answer['plan']} is in force")
-        for one in answer["advice"]:
+        for one in answer.get("advice", ()):  # a bridge of before an update has none
             _say(f"advice: {one}")
     raise typer.Exit(1 if answer["problems"] else 0)
 

@@ -185,6 +185,9 @@ def test_reload_with_problems_exits_1_and_shows_them(
     assert run("reload") == Said(1, "dialplan/people.yaml:7: no\n", "")
     answered(monkeypatch, {"plan": "abc", "problems": []})
     assert run("reload") == Said(0, "plan abc is in force\n", "")
+    answered(monkeypatch, {"plan": "abc", "problems": [], "advice": ["dialplan/trunks.yaml:7: so"]})
+    said = "plan abc is in force\nadvice: dialplan/trunks.yaml:7: so\n"
+    assert run("reload") == Said(0, said, "")
 
 
 def test_the_real_door_is_asked(run: Run, town: Path) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cli.command import Run
 from cli.test_asking_the_bridge import answered
+from core.plans import ZONE
+
+from pbx_bridge.adapters.database import Database
+from pbx_bridge.adapters.journal import SqliteJournal
+from pbx_bridge.bootstrap import database_file
+from pbx_bridge.config.site import read_deployment
+from pbx_bridge.core.events import CalledOut
 
 
 def test_s27_a_permit_is_asked_of_the_bridge(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +75,21 @@ def test_s27_permits_are_listed_and_explained(run: Run, town: Path) -> None:
     assert "advice: dialplan/people.yaml:" in checked.out
     assert "the permit of 101 ended with 2020-01-01" in checked.out
     assert [one["advice"] for one in run("check", "--json").json] == [True]
+
+
+def test_s27_check_tells_who_is_over_a_cap_that_was_lowered(run: Run, town: Path) -> None:
+    state = read_deployment(town / "config.yaml").state
+    state.mkdir(parents=True)
+    now = datetime.now(ZONE)
+    calls = [CalledOut(f"17.{one}", "101", f"040123456{one}", now, 10) for one in range(3)]
+    with closing(Database(database_file(state))) as database:
+        asyncio.run(SqliteJournal(database).append(now, calls))
+    assert run("check").out == "no problems found\n"
+    trunks = town / "dialplan/trunks.yaml"
+    trunks.write_text(
+        trunks.read_text().replace("person_day: {calls: 150", "person_day: {calls: 3")
+    )
+    said = run("check")
+    assert said.code == 0
+    assert "advice: dialplan/trunks.yaml:" in said.out
+    assert "101 has called out so much already, and may call no more" in said.out
