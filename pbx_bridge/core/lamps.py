@@ -10,6 +10,9 @@ have subscribed (RFC 4235, RFC 3856); both survive restarts.
 | rings     | their telephone rings         | callers wait                               |
 | busy      | talks, is away, or blocked    | open, and too few attend it                |
 | on hold   | has put somebody on hold      | closed                                     |
+| not there | no telephone of theirs is     |                                            |
+
+Dialog-info (RFC 4235) has no word for the last one: it shows it as free.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ class Lamp(StrEnum):
     """A state of our own, in Asterisk's word."""
 
     FREE = "NOT_INUSE"
+    AS_PHONES_SAY = "UNAVAILABLE"
+    """Any state of a telephone outweighs it: free, where one is there."""
     AWAY = "BUSY"
     SHORT = "INUSE"
     CLOSED = "ONHOLD"
@@ -46,8 +51,11 @@ def lamps(exchange: Exchange, now: datetime) -> Mapping[str, Lamp]:
 
 def _person(exchange: Exchange, extension: str, now: datetime) -> Lamp:
     lost = blocks.is_blocked(exchange, extension)
-    away = lost or absence.absence(exchange, extension, now) is not None
-    return Lamp.AWAY if away else Lamp.FREE
+    if lost or absence.absence(exchange, extension, now) is not None:
+        return Lamp.AWAY
+    person = exchange.plan.people[extension]
+    by_mobile = person.rings_mobile and blocks.mobiles_of(exchange, person)
+    return Lamp.FREE if by_mobile else Lamp.AS_PHONES_SAY
 
 
 def _line(exchange: Exchange, line: Line, now: datetime) -> Lamp:

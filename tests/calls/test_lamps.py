@@ -49,6 +49,9 @@ async def test_a_lamp_shows_a_person_free_ringing_talking_and_away(house: Stage)
         lamp, presence = await both(watcher, "107")
         await lamp.is_(FREE)
         await presence.is_("Ready")
+        nobody, unseen = await both(watcher, "106")
+        await nobody.is_(FREE)
+        await unseen.is_("Unavailable")
         assert (await watcher.subscribe("dialog", "999")).status == 404
         assert (await watcher.subscribe("dialog", "018000107")).status == 404
         async with house.caller("018000107") as caller:
@@ -111,7 +114,8 @@ async def test_a_phone_that_nobody_here_wrote_shows_who_is_busy_and_away(house: 
         await house.up.asterisk.stop()
         await house.up.asterisk.start()
         assert await command(house, "CancelReferral", person="107") == "command-done"
-        await phone.shows("107", "Online")
+        # An Asterisk that has just started asks each phone once in ten seconds.
+        await phone.shows("107", "Online", SUBSCRIBED_S)
         await refer(house, "107")
         await phone.shows("107", "Busy")
         assert await command(house, "CancelReferral", person="107") == "command-done"

@@ -6,6 +6,7 @@ import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, attended, away, steps
 
 from pbx_bridge.core import codes, lamps
+from pbx_bridge.core.blocks import MOBILE
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.commands import BlockPhone
 from pbx_bridge.core.folding import fold
@@ -24,10 +25,10 @@ def blocked(extension: str) -> Exchange:
 @pytest.mark.parametrize(
     ("exchange", "shown"),
     [
-        (EXCHANGE, Lamp.FREE),
+        (EXCHANGE, Lamp.AS_PHONES_SAY),
         (away("101", "2026-03-03 14:30"), Lamp.AWAY),
-        (away("101", "2026-03-03 14:30", "distans"), Lamp.FREE),
-        (away("101", "2026-03-03 09:30"), Lamp.FREE),
+        (away("101", "2026-03-03 14:30", "distans"), Lamp.AS_PHONES_SAY),
+        (away("101", "2026-03-03 09:30"), Lamp.AS_PHONES_SAY),
         (blocked("101"), Lamp.AWAY),
     ],
 )
@@ -35,6 +36,13 @@ def test_a_person_is_shown_as_away_as_long_as_calls_are_kept_from_them(
     exchange: Exchange, shown: Lamp
 ) -> None:
     assert lamps.lamps(exchange, DAY)["away-101"] is shown
+
+
+def test_who_is_rung_on_the_mobile_too_is_free_without_a_telephone_here() -> None:
+    assert lamps.lamps(EXCHANGE, DAY)["away-105"] is Lamp.FREE
+    answer = handle(BlockPhone("105", "111", MOBILE), EXCHANGE, DAY)
+    assert isinstance(answer, tuple)
+    assert lamps.lamps(fold(EXCHANGE, answer), DAY)["away-105"] is Lamp.AS_PHONES_SAY
 
 
 def test_a_line_is_shown_as_open_short_or_closed() -> None:
