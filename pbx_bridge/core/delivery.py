@@ -63,11 +63,13 @@ def is_stale(notice: Notice, now: datetime) -> bool:
 _ALWAYS_TOLD = frozenset(
     {
         *(About.UNPLANNED, About.CHANGE, About.PIN_LOCKED, About.PHONE_BLOCKED, About.OUTAGE),
-        *(About.FLOOD, About.EMERGENCY, About.TRUNK_WELL),
+        *(About.FLOOD, About.EMERGENCY),
         *(About.COVER_ACCEPTED, About.COVER_DECLINED),
     }
 )
 """What is worth to be known whatever has come since."""
+_BACK = frozenset({About.OUTAGE, About.TRUNK_WELL, About.LINE_STAFFED})
+"""Something is as it should be again: however often it was not, that is told once."""
 
 
 def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
@@ -80,8 +82,8 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
         case About.OFFER:
             open_ = (Consent.ASKED, Consent.LAPSED)
             return not any(one.since == notice.since and one.consent in open_ for one in forwards)
-        case About.TRUNK:
-            return (notice.person, notice.cause) not in exchange.trunk_troubles
+        case About.TRUNK | About.TRUNK_WELL:
+            return _is_other(notice, exchange)
         case About.NO_SOUND:
             endpoint = f"{notice.person}-{notice.other}" if notice.other else notice.person
             return endpoint not in exchange.without_sound
@@ -108,6 +110,21 @@ def is_moot(notice: Notice, exchange: Exchange, now: datetime) -> bool:
     told = (notice.reason, notice.since, notice.until)
     held = exchange.referrals.get(notice.person, ())
     return over or told not in [(one.reason, one.since, one.until) for one in held]
+
+
+def _is_other(notice: Notice, exchange: Exchange) -> bool:
+    """Whether a trunk isn't any more as a notice says."""
+    if notice.about is About.TRUNK:
+        return (notice.person, notice.cause) not in exchange.trunk_troubles
+    return any(name == notice.person for name, _ in exchange.trunk_troubles)
+
+
+def repeats(later: Notice, waiting: Notice) -> bool:
+    """Whether who is told the later one needn't be told the other, which still waits."""
+    return later.about in _BACK and all(
+        getattr(later, name) == getattr(waiting, name)
+        for name in ("about", "person", "to", "channel")
+    )
 
 
 def to_be_heard(exchange: Exchange, now: datetime) -> tuple[Notice, ...]:

@@ -14,12 +14,13 @@ from pbx_bridge.core import (
     history,
     locks,
     mailboxes,
+    outside,
     referring,
     returning,
 )
 from pbx_bridge.core.changes import Change, changes
 from pbx_bridge.core.commands import SetReferral
-from pbx_bridge.core.delivery import is_moot
+from pbx_bridge.core.delivery import is_moot, repeats
 from pbx_bridge.core.devices import device_of, extension_of
 from pbx_bridge.core.events import (
     CallBackAsked,
@@ -72,10 +73,11 @@ def due(
     """The notices that come of `events`, which lead from `before` to `after`, and the end of
     those that wait in vain.
 
-    Nothing is written to those without an address, nor where there is no mail server.
+    Nothing is written to those without an address, nor where there is no mail server. What is told
+    again takes the place of what nobody has heard yet.
     """
     waiting = {id_: one for id_, one in before.outbox.items() if id_ not in before.undelivered}
-    moot = [id_ for id_, one in waiting.items() if is_moot(one, after, now)]
+    moot = {id_ for id_, one in waiting.items() if is_moot(one, after, now)}
     found: dict[str, Notice] = {}
     replaced = {one.person for one in events if isinstance(one, ReferralSet)}
     for event in events:
@@ -85,7 +87,10 @@ def due(
             by_mail = notice.channel is Channel.MAIL
             if by_mail and not (has_mail and after.plan.people[notice.to].mail):
                 continue
-            one = _numbered(notice, {**before.outbox, **found})
+            old = [one for one in waiting.values() if repeats(notice, one)]
+            moot.update(one.id for one in old)
+            since = min((one.since for one in (notice, *old) if one.since), default=None)
+            one = _numbered(replace(notice, since=since), {**before.outbox, **found})
             found[one.id] = one
     return (*map(NoticeDropped, moot), *map(NoticeDue, found.values()))
 
@@ -163,10 +168,10 @@ def _of(  # noqa: PLR0912, PLR0915 - one case an event
             yield from _of_message(event, after, now)
         case EmergencyCalled(_, endpoint, number, at):
             yield from _of_emergency(endpoint, number, at, after, now)
-        case TrunkTroubled(trunk, what, at) | TrunkWell(trunk, what, at):
-            well = isinstance(event, TrunkWell)
-            about = About.TRUNK_WELL if well else About.TRUNK
-            yield from _to_switchboard(about, trunk, after, now, since=at, cause=what)
+        case TrunkTroubled(trunk, what, at):
+            yield from _to_switchboard(About.TRUNK, trunk, after, now, since=at, cause=what)
+        case TrunkWell(trunk, what, at) if not outside.troubles_of(after, trunk):
+            yield from _to_switchboard(About.TRUNK_WELL, trunk, after, now, since=at, cause=what)
         case FloodBegan(at):
             yield from _to_switchboard(About.FLOOD, "", after, now, since=at)
         case SoundRefused(endpoint):

@@ -232,12 +232,14 @@ class Supervisor:
             await asyncio.sleep(BOUNDS_INTERVAL_S)
 
     async def _tell_outages(self) -> None:
-        """Have the bridge journal what was not there, and tell the switchboard."""
+        """Have the bridge journal what was not there, and tell the switchboard: one after the
+        other, as the bridge knows the last one of a part by its time."""
         while True:
             await self.bridge_ready.wait()
             for outage in tuple(self._state.to_tell):
-                if await self._told(outage):
-                    self._state.to_tell.remove(outage)
+                if not await self._told(outage):
+                    break
+                self._state.to_tell.remove(outage)
             await asyncio.sleep(TELL_INTERVAL_S)
 
     async def _told(self, outage: Outage) -> bool:

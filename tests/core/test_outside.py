@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from core.cel_tables import read_table
@@ -10,7 +11,7 @@ from core.plans import DAY, EXCHANGE, NIGHT, PLAN
 
 from pbx_bridge.core import notices, outside
 from pbx_bridge.core.attendance import staffing
-from pbx_bridge.core.commands import Command, NoteEmergency, Refusal, SeeTrunk
+from pbx_bridge.core.commands import Command, NoteEmergency, Refusal, ReportOutage, SeeTrunk
 from pbx_bridge.core.events import (
     EmergencyCalled,
     Event,
@@ -101,6 +102,45 @@ def test_a_trouble_is_noted_when_it_begins_and_when_it_is_over() -> None:
     assert {one.about for one in told(over, after)} == {About.TRUNK_WELL}
 
 
+def acted(exchange: Exchange, *commands: Command) -> Exchange:
+    """After commands that came one by one, with what is told of each."""
+    for command in commands:
+        events = obeyed(command, exchange)
+        after = fold(exchange, events)
+        exchange = fold(after, notices.due(events, exchange, after, DAY))
+    return exchange
+
+
+def waiting(exchange: Exchange, about: About) -> list[tuple[str, Channel]]:
+    """To whom and how it is to be told."""
+    return [(one.to, one.channel) for one in exchange.outbox.values() if one.about is about]
+
+
+LISTENERS = [("", Channel.LIST), ("111", Channel.MESSAGE)]
+
+
+def test_an_operator_is_well_again_once_however_much_was_wrong() -> None:
+    first, second = (SeeTrunk("operator", one, troubled=True) for one in ("unreachable", "failing"))
+    well = [replace(one, troubled=False) for one in (first, second)]
+    some = acted(EXCHANGE, first, second, well[0])
+    assert waiting(some, About.TRUNK_WELL) == [], "something is wrong still"
+    after = acted(some, well[1])
+    assert waiting(after, About.TRUNK_WELL) == LISTENERS
+    assert waiting(acted(after, first), About.TRUNK_WELL) == [], "not any more"
+    again = acted(after, first, well[0], first, well[0])
+    assert waiting(again, About.TRUNK_WELL) == LISTENERS
+
+
+def test_outages_that_nobody_has_heard_of_yet_are_told_as_one_of_each_part() -> None:
+    begun = [DAY - timedelta(minutes=one) for one in (30, 20, 10)]
+    outages = [ReportOutage(Part.BRIDGE, at, at + timedelta(minutes=5), "it ended") for at in begun]
+    other = ReportOutage(Part.ASTERISK, DAY - timedelta(minutes=1), DAY, "it ended")
+    after = acted(EXCHANGE, *outages, other)
+    assert waiting(after, About.OUTAGE) == LISTENERS * 2
+    told = [one.since for one in after.outbox.values() if one.about is About.OUTAGE]
+    assert told == [begun[0]] * 2 + [other.since] * 2
+
+
 def test_nobody_can_say_by_a_code_that_a_trunk_is_well() -> None:
     refused = handle(SeeTrunk("operator", "failing", troubled=True, by="102"), EXCHANGE, DAY)
     assert isinstance(refused, Refusal)
@@ -164,7 +204,6 @@ def test_what_was_told_waits_until_it_was_heard_whatever_else_happens() -> None:
     assert [(one.about, one.cause) for one in listed] == [
         (About.EMERGENCY, ""),
         (About.TRUNK, "unreachable"),
-        (About.TRUNK_WELL, "failing"),
     ]
 
 
