@@ -4,18 +4,23 @@ certificate that phones are shown."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.core.commands import EXCHANGE, NoteCertificate, NoteSound
-from pbx_bridge.core.sound import silent_by_address
+from pbx_bridge.core.sound import endpoints, silent_by_address
 from pbx_bridge.core.state import Sighting
 from pbx_bridge.ports import Ill, Phones
 
 LOOK_S = 300.0
+OFFERS_S = 2.0
+"""Between two looks at whose calls were refused for their sound."""
+AGAIN_S = 3600.0
+"""A device that talks when it is called, and whose own calls are refused, is noted once in that."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,12 +29,20 @@ class Doors:
     """Notes both; what follows is told by `core.notices`."""
 
     def __init__(
-        self, phones: Phones, certificate: Callable[[], datetime | None], office: Office
+        self,
+        phones: Phones,
+        certificate: Callable[[], datetime | None],
+        office: Office,
+        refused: Callable[[], Collection[str]] = frozenset,
     ) -> None:
-        """`certificate`: until when the one of the TLS door lasts, None where there is none."""
+        """`certificate`: until when the one of the TLS door lasts, None where there is none.
+        `refused`: whose own calls were refused for their sound since it was asked last."""
         self._phones = phones
         self._certificate = certificate
         self._office = office
+        self._refused = refused
+        self._refused_at: dict[str, float] = {}
+        """When the calls of a device were noted last."""
         self._silent = frozenset[str]()
         """Devices whose address is of the wrong kind, however much they seem to talk."""
 
@@ -38,6 +51,7 @@ class Doors:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="sounds")
             tasks.create_task(self._watch(), name="certificate")
+            tasks.create_task(self._watch_offers(), name="offers")
 
     async def _listen(self) -> None:
         async for event in self._phones.sound_events():
@@ -53,6 +67,20 @@ class Doors:
             await self._note(endpoint, agreed=False)
         for endpoint in sorted(known & well):
             await self._note(endpoint, agreed=True)
+
+    async def _watch_offers(self) -> None:
+        while True:
+            await self.note_offers()
+            await asyncio.sleep(OFFERS_S)
+
+    async def note_offers(self) -> None:
+        """Note the devices whose own calls were refused."""
+        now = time.monotonic()
+        refused = await asyncio.to_thread(self._refused)
+        for endpoint in sorted(endpoints(self._office.exchange.plan).intersection(refused)):
+            if now - self._refused_at.get(endpoint, now - AGAIN_S) >= AGAIN_S:
+                self._refused_at[endpoint] = now
+                await self._note(endpoint, agreed=False)
 
     async def _note(self, endpoint: str, *, agreed: bool) -> None:
         known = endpoint in self._office.exchange.without_sound

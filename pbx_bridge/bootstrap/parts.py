@@ -29,6 +29,7 @@ from pbx_bridge.adapters.lamps import CustomLamps
 from pbx_bridge.adapters.mail import SmtpMail
 from pbx_bridge.adapters.messages import SpoolMessages
 from pbx_bridge.adapters.notes import SpokenNotes
+from pbx_bridge.adapters.offers import RefusedOffers
 from pbx_bridge.adapters.pseudonym import Pseudonyms
 from pbx_bridge.adapters.record import CelTail
 from pbx_bridge.adapters.registrar import SipRegistrar
@@ -174,7 +175,8 @@ class Parts:
         self.guarding = Guarding(self.refused, self.office, clock)
         self.has_certificate = running.sip_tls_port is not None
         self.certificate = partial(lasts_until, running)
-        self.doors = Doors(self.phones, self.certificate, self.office)
+        refused = RefusedOffers(running.logs / "messages.log")
+        self.doors = Doors(self.phones, self.certificate, self.office, refused.look)
         self.blocking.on_seen.append(self.doors.note_addresses)
         self.attending = Attending(self.phones, self.office, clock)
         self.carrying = Carrying(AmiTrunks(self.ami), self.office, clock, running.sip[0])

@@ -2,8 +2,9 @@
 
 Asterisk offers a device the sound that the plan gives it. A device that knows none of it, or wants
 SRTP where none is offered, answers 488, which ends its channel with the cause 58. What a device
-offers itself and is refused by Asterisk leaves no event; a device that can't be called can mostly
-not call either, so it is found by the first call to it.
+offers itself and is refused by Asterisk leaves no event: another encryption leaves a line of the
+log (adapters/offers.py), a codec nothing. A device that can't be called can mostly not call either,
+so that one is found by the first call to it.
 
 A device that comes by IPv6 where people.yaml doesn't say so, or by IPv4 where it does, has calls
 that are answered and silent, also to 112: where it has registered from tells that before.

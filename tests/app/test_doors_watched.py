@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import pytest
 from core.plans import DAY, EXCHANGE
 from fakes.clock import FakeClock
 from fakes.journal import FakeJournal
@@ -15,6 +16,8 @@ from fakes.phones import FakePhones
 from pbx_bridge.app.doors import Doors
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.status import exchange_status
+from pbx_bridge.core.commands import EXCHANGE as EXCHANGE_ITSELF
+from pbx_bridge.core.commands import NoteSound
 from pbx_bridge.core.events import CertificateEnds, SoundAgreed, SoundRefused
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.state import Sighting
@@ -62,6 +65,22 @@ async def test_a_device_that_comes_by_the_wrong_kind_of_address_is_noted_before_
     assert office.exchange.without_sound.keys() == {"103"}
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_device_whose_own_calls_are_refused_is_noted_once_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be called, and talk, in between; and one that nobody has is no device."""
+    journal, now = FakeJournal(), [0.0]
+    monkeypatch.setattr("pbx_bridge.app.doors.time.monotonic", lambda: now[0])
+    office = Office(EXCHANGE, journal, FakeClock(DAY))
+    doors = Doors(FakePhones(), lambda: None, office, lambda: {"101", "999"})
+    for seconds in (0.0, 2.0, 3598.0, 3600.0):
+        now[0] = seconds
+        await doors.note_offers()
+        await office.obey(NoteSound("101", agreed=True, by=EXCHANGE_ITSELF))
+    noted = [one for one in journal.events if isinstance(one, SoundRefused)]
+    assert noted == [SoundRefused("101", DAY)] * 2
 
 
 async def test_a_certificate_that_can_not_be_read_ends_no_watch() -> None:

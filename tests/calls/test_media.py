@@ -174,6 +174,16 @@ async def test_a_phone_that_comes_by_the_wrong_kind_of_address_is_named_when_it_
             await named(house, user, silent=False)
 
 
+async def test_a_phone_whose_own_calls_are_refused_for_their_encryption_is_named(
+    house: Stage,
+) -> None:
+    """Nobody has called it; Asterisk's log alone knows of it."""
+    async with baresip(house, "106", encryption="srtp-mand", transport="tls") as phone:
+        await phone.dial("102")
+        assert "488" in await phone.ended()
+        await named(house, "106", silent=True)
+
+
 async def named(house: Stage, endpoint: str, *, silent: bool) -> None:
     async with asyncio.timeout(15):
         while silent is not any(
