@@ -22,7 +22,7 @@ from pbx_bridge.core.devices import all_endpoints, endpoints
 from pbx_bridge.core.lamps import circles
 from pbx_bridge.core.mailboxes import heard
 from pbx_bridge.core.model import Person, Plan
-from pbx_bridge.core.numbers import LONGEST_CALLER, called_as
+from pbx_bridge.core.numbers import LONGEST_CALLER, called_as, emergency_forms
 from pbx_bridge.files import replace_files
 from pbx_bridge.wire import cel
 from pbx_bridge.wire.sip import in_uri
@@ -136,7 +136,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "ways_out": {kind: trunks.ways(plan.trunks, plan.routes, kind) for kind in trunks.KINDS},
         "own_numbers": plan.own_numbers,
         "kinds_dialled": _kinds_dialled(plan),
-        "emergency_forms": trunks.emergency_forms,
+        "emergency_forms": emergency_forms,
         "known_by": trunks.networks,
         "watch": trunks.watch,
         "trunks_apart": _trunks_apart(plan, settings),

@@ -10,6 +10,7 @@ from pbx_bridge.config.written import Written
 from pbx_bridge.core.classes import classify
 from pbx_bridge.core.countries import Class
 from pbx_bridge.core.model import Dialling
+from pbx_bridge.core.numbers import emergency_forms
 
 
 def numbering_problems(written: Written) -> Iterator[Problem]:
@@ -76,8 +77,10 @@ def ours(written: Written, dialling: Dialling) -> set[str]:
 
 def reserved(digits: str, dialling: Dialling) -> str:
     """Why an extension or a number can't be dialled as one, "" when it can."""
-    if digits in dialling.emergency:
-        return f"{digits} is an emergency number"
+    for one in dialling.emergency:
+        if digits in emergency_forms(one, dialling):
+            meant = "" if digits == one else f", as it stands for {one}"
+            return f"{digits} is an emergency number{meant}"
     if digits in dialling.services:
         return f"{digits} is a service number ({dialling.country_code})"
     for prefix in dialling.international_prefixes:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from urllib.parse import unquote
 
 from pbx_bridge.core.callingcodes import NETWORKS, UNASSIGNED, country_of
@@ -148,14 +149,32 @@ def _one_form(digits: str, dialling: Dialling) -> str:
 def _short(digits: str, dialling: Dialling) -> str | None:
     """The emergency or service number that somebody means who dials it with what goes before
     others."""
-    code = dialling.country_code
-    for before in ("", f"+{code}", f"00{code}", code, "0", "00", "+"):
-        short = digits.removeprefix(before)
-        if digits.startswith(before) and short in dialling.emergency:
-            return short
-        if digits.startswith(before) and len(before) != 1 and short in dialling.services:
-            return short
-    return None
+    code, abroad = dialling.country_code, dialling.international_prefixes
+    return _shorts(code, abroad, dialling.emergency, dialling.services).get(digits)
+
+
+def emergency_forms(number: str, dialling: Dialling) -> tuple[str, ...]:
+    """What people dial for an emergency number: with and without what they put before numbers
+    outside or abroad, and closed by `#`. None is shorter than `number`; it comes first."""
+    starts = _starts(dialling.country_code, dialling.international_prefixes)
+    return tuple(f"{start}{number}{end}" for start in starts for end in ("", "#"))
+
+
+def _starts(code: str, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is put before numbers outside, or in the country."""
+    abroad = dict.fromkeys(("+", "00", *prefixes))
+    return tuple(dict.fromkeys(("", "0", *abroad, *(one + code for one in abroad), code)))
+
+
+@cache
+def _shorts(
+    code: str, prefixes: tuple[str, ...], emergency: tuple[str, ...], services: tuple[str, ...]
+) -> Mapping[str, str]:
+    """The short number that is meant, by each form of it. Behind a 0 or a + stands an emergency
+    number, or else something that isn't short."""
+    starts = _starts(code, prefixes)
+    of_services = {start + one: one for start in starts if len(start) != 1 for one in services}
+    return of_services | {start + one: one for start in starts for one in emergency}
 
 
 def _international(digits: str, dialling: Dialling) -> str | None:

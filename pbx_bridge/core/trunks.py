@@ -159,10 +159,3 @@ def ways(
         for trunk in order(trunks, routes, kind)
         for host in trunk.hosts
     )
-
-
-def emergency_forms(number: str, country_code: str) -> tuple[str, ...]:
-    """What people dial for an emergency number: with and without what they put before numbers
-    outside or abroad, and closed by `#`. None is shorter than `number`; it comes first."""
-    starts = ("", "0", "00", "+", f"+{country_code}", f"00{country_code}")
-    return tuple(dict.fromkeys(f"{start}{number}{end}" for start in starts for end in ("", "#")))

@@ -67,6 +67,11 @@ def test_the_dialplan_gives_numbers_the_same_form(
             assert returned(text, RULES[country.country_code]) == form, text
 
 
+def test_a_long_number_without_any_sign_is_abroad_for_asterisk_too() -> None:
+    for text in ("4571234567", "3584571234567", "457123456"):
+        assert returned(text, RULES["358"]) == number(text, FINLAND), text
+
+
 def test_names_and_foreign_numbers_go_out_only_where_the_plan_says_so() -> None:
     closed = replace(OPERATOR, shows_callers=False)
     usual, kept = (

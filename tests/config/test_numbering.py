@@ -27,6 +27,7 @@ from pbx_bridge.core.model import Codes
         ("codes.yaml", 'sign_out: "#28*"', 'sign_out: "*28*"', "is the same code as"),
         ("codes.yaml", 'sign_out: "#28*"', "sign_out: 101", "is not a feature code"),
         ("people.yaml", "\n113:\n", "\n112:\n", "112 is an emergency number"),
+        ("people.yaml", "\n113:\n", "\n358112:\n", "358112 is an emergency number, as it stands"),
         ("people.yaml", "\n113:\n", "\n9901:\n", "begins like a call abroad"),
         ("trunks.yaml", "caller_id: 018 000 100", "caller_id: 018 000 199", "none of our numbers"),
         ("mailboxes.yaml", "bygglov: 181", "bygglov: 101", "is somebody's extension"),

@@ -9,9 +9,11 @@ from core.plans import PLAN
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pbx_bridge.core.countries import COUNTRIES
+from pbx_bridge.core.classes import classify, country
+from pbx_bridge.core.countries import COUNTRIES, Class
 from pbx_bridge.core.model import Dialling, Language, Number, TargetKind
 from pbx_bridge.core.numbers import (
+    emergency_forms,
     forms,
     number,
     same_as,
@@ -116,6 +118,40 @@ def test_the_neighbours_have_their_own_national_forms(
     country: Dialling, text: str, form: str
 ) -> None:
     assert number(text, country) == form
+
+
+def test_f24_an_emergency_number_has_every_form_that_people_dial() -> None:
+    found = emergency_forms("112", FINLAND)
+    assert found[0] == "112"
+    assert set(found) >= {"112", "112#", "0112", "00112", "+358112", "00358112", "+112", "358112"}
+    assert set(found) >= {"990112", "994112", "999112", "990358112", "999358112#"}
+    assert "990112" not in emergency_forms("112", SWEDEN)
+
+
+@pytest.mark.parametrize("site", [FINLAND, SWEDEN, NORWAY, DENMARK])
+def test_f24_each_form_of_an_emergency_number_is_that_number(site: Dialling) -> None:
+    """What the bridge reads as one is one for Asterisk alone too: they know the same forms."""
+    for one in site.emergency:
+        assert {number(form, site) for form in emergency_forms(one, site)} == {one}
+
+
+def test_f24_an_emergency_number_of_the_site_may_be_a_prefix_too() -> None:
+    """999 is an operator's prefix for calls abroad in Finland."""
+    site = Dialling.of(COUNTRIES["FI"], emergency=["999"])
+    assert classify("999", site) is Class.EMERGENCY
+    assert number("0999", site) == number("990999", site) == "999"
+    assert number("9994612345678", site) == "+4612345678"
+    assert number("999112", site) == "112"
+
+
+def test_a_long_number_without_any_sign_is_one_abroad() -> None:
+    """A Finnish one without its 0 may look like a Danish one with its country code: ten digits are
+    what operators send who leave out the +, and none leaves out the 0 alone."""
+    assert number("4571234567", FINLAND) == "+4571234567"
+    assert country(number("4571234567", FINLAND), FINLAND) == "DK"
+    assert number("04571234567", FINLAND) == number("3584571234567", FINLAND) == "04571234567"
+    assert number("457123456", FINLAND) == "457123456"
+    assert classify("457123456", FINLAND) is Class.UNKNOWN
 
 
 SUBSCRIBERS = (

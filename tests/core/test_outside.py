@@ -27,7 +27,7 @@ from pbx_bridge.core.model import Device
 from pbx_bridge.core.sentences import Digits, Named, Sentence
 from pbx_bridge.core.state import About, Channel, Exchange, Loss, Lost, Notice, Part
 from pbx_bridge.core.telling import spoken
-from pbx_bridge.core.trunks import Trunk, emergency_forms, near, ways
+from pbx_bridge.core.trunks import Trunk, near, ways
 
 MASTS = Trunk("mast", ("192.0.2.10:5060", "192.0.2.11:5060"), ("198.51.100.0/28",))
 CABLE = Trunk("cable", ("203.0.113.5:5060",))
@@ -59,12 +59,6 @@ def test_all_servers_of_a_trunk_come_before_the_next_and_an_emergency_takes_all(
 ) -> None:
     routes = {"mobile": ("cable",), "emergency": ("cable",)}
     assert [one.host for one in ways(TRUNKS, routes, kind)] == servers
-
-
-def test_f24_an_emergency_number_has_every_form_that_people_dial() -> None:
-    found = emergency_forms("112", "358")
-    assert found[0] == "112"
-    assert set(found) >= {"112", "112#", "0112", "00112", "+358112", "00358112", "+112"}
 
 
 @pytest.mark.parametrize(
