@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cli.command import Run
+from cli.command import Run, Said
 from cli.test_asking_the_bridge import answered
 from core.plans import ZONE
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.bootstrap import database_file
+from pbx_bridge.cli import seeing
 from pbx_bridge.config.site import read_deployment
 from pbx_bridge.core.events import CalledOut
 
@@ -93,3 +94,13 @@ def test_s27_check_tells_who_is_over_a_cap_that_was_lowered(run: Run, town: Path
     assert said.code == 0
     assert "advice: dialplan/trunks.yaml:" in said.out
     assert "101 has called out so much already, and may call no more" in said.out
+
+
+def test_check_needs_no_state_folder_that_it_may_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(seeing, "exchange_of", closed)
+    assert run("check") == Said(0, "no problems found\n", "")
