@@ -40,10 +40,16 @@ def block(command: BlockPhone, exchange: Exchange, now: datetime) -> Answer:
 
 
 def unblock(command: UnblockPhone, exchange: Exchange, now: datetime) -> Answer:
-    """End the block of one device, or that of all together: each of them ends by itself."""
+    """End the block of one device, or that of all together, which ends by itself and first: until
+    then no device works."""
     device = meant(exchange.plan, command.person, command.device)
-    held = exchange.blocks.get(command.person, ())
-    if all(one.device != device for one in held):
+    held = {one.device for one in exchange.blocks.get(command.person, ())}
+    name = exchange.plan.people[command.person].name
+    if device != ALL and ALL in held:
+        return Refusal("", "blocked-with-all", sentence("refused-blocked-with-all", name=name))
+    if device == ALL and held and ALL not in held:
+        return Refusal("", "blocked-alone", sentence("refused-blocked-alone", name=name))
+    if device not in held:
         return Refusal("", "not-blocked", sentence("refused-not-blocked"))
     return (PhoneUnblocked(command.person, device or ALL, command.by, now.astimezone(UTC)),)
 

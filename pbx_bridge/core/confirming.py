@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import assert_never
 
-from pbx_bridge.core import absence, consent, guard, permits, referring, timetable
+from pbx_bridge.core import absence, blocks, consent, guard, permits, referring, timetable
 from pbx_bridge.core.commands import (
     AcceptLoss,
     AnswerCover,
@@ -86,10 +86,13 @@ def confirmation(  # noqa: PLR0912 - one case a command
             return (sentence("signed-in", line=Named(plan.lines[line].title)),)
         case SignOut(line):
             return (sentence("signed-out", line=Named(plan.lines[line].title)),)
-        case BlockPhone(person):
-            return (sentence("phone-blocked", name=plan.people[person].name),)
+        case BlockPhone(person, device=device):
+            key = "phone-blocked" if device == blocks.ALL else "phone-blocked-one"
+            return (sentence(key, name=plan.people[person].name),)
         case UnblockPhone(person):
-            return (sentence("phone-unblocked", name=plan.people[person].name),)
+            name = plan.people[person].name
+            still = (sentence("phone-still-blocked", name=name),) * (person in exchange.blocks)
+            return (sentence("phone-unblocked", name=name), *still)
         case BreakPhoneHours(name, _, until):
             return tuple(_broken(plan.lines[name], until, exchange, now))
         case ResumePhoneHours(name):

@@ -141,10 +141,21 @@ def test_one_device_alone_is_blocked_by_name_by_number_and_by_endpoint() -> None
 
 def test_each_block_ends_by_itself() -> None:
     lost = after(BlockPhone("104", "111"), after(BlockPhone("104", "111", "softphone")))
+    softphone = UnblockPhone("104", TECHNICIAN, "softphone")
+    assert refuses(softphone, lost) == ("", "blocked-with-all"), "it wouldn't work after it"
+    assert "är fortfarande spärrad" in said(UnblockPhone("104", TECHNICIAN), lost)
     found = after(UnblockPhone("104", TECHNICIAN), lost)
     assert blocks.blocked_endpoints(found) == {"104-softphone"}
-    assert after(UnblockPhone("104", TECHNICIAN, "softphone"), found).blocks == {}
+    assert refuses(UnblockPhone("104", TECHNICIAN), found) == ("", "blocked-alone")
+    assert said(softphone, found).endswith("kan användas igen, med sitt nya lösenord.")
+    found = after(softphone, found)
+    assert found.blocks == {}
     assert refuses(UnblockPhone("104", TECHNICIAN), found) == ("", "not-blocked")
+
+
+def test_of_one_device_it_is_said_that_the_others_work_on() -> None:
+    assert "Övriga telefoner fungerar som förut." in said(BlockPhone("104", "111", "2"), EXCHANGE)
+    assert "Övriga" not in said(BlockPhone("104", "111"), EXCHANGE)
 
 
 def test_a_lost_mobile_alone_leaves_the_desk_phone_ringing() -> None:
