@@ -27,6 +27,7 @@ from pbx_bridge.supervisor import systemd
 from pbx_bridge.supervisor.child import BridgeProcess
 from pbx_bridge.supervisor.exchange import Exchange
 from pbx_bridge.supervisor.keeping import Supervisor
+from pbx_bridge.supervisor.moving import rendered_for, settle
 from pbx_bridge.supervisor.preparing import PortsTaken, Say, Wanted, prepare
 from pbx_bridge.supervisor.started import Started
 from pbx_bridge.supervisor.state import State
@@ -79,6 +80,7 @@ async def _supervised(wanted: Wanted, state: Path, say: Say, ready: Ready) -> No
         begun = Begun(found)
         say(f"Asterisk {found.version} runs already; it is taken up.")
     else:
+        await asyncio.to_thread(settle, state / RUN_FOLDER, say)
         begun = await asyncio.to_thread(begin, wanted, found, say)
     if begun.trouble:
         say(
@@ -172,8 +174,8 @@ def begin(wanted: Wanted, last: Started | None, say: Say) -> Begun:
     except (PortsTaken, PermissionError):
         raise
     except Exception as error:  # whatever it is: telephones first
-        if last is None or not last.settings.config.is_file():
-            raise
+        if last is None or rendered_for(last.settings.folder) != last.settings.folder:
+            raise  # no configuration, or that of another folder, in which it would work
         return Begun(last, str(error) or repr(error))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.settings import Settings
 from pbx_bridge.files import put_aside, replace_file
+from pbx_bridge.ports import PbxRejected
 
 NAME = "started.json"
 FILE = f"etc/{NAME}"
@@ -71,8 +72,15 @@ def keep(started: Started) -> None:
 
 
 def last(run_folder: Path) -> Started | None:
-    """What was started last in a run folder; damaged files are put aside. Raises `OSError`."""
-    return _read(run_folder / FILE) or _read(run_folder / COPY)
+    """What was started last in a run folder, as of the place where that lies now; damaged files are
+    put aside. Raises `OSError`, `PbxRejected` where nothing can be started there."""
+    found = _read(run_folder / FILE) or _read(run_folder / COPY)
+    if found is None or found.settings.folder == run_folder:
+        return found
+    try:
+        return replace(found, settings=replace(found.settings, folder=run_folder))
+    except ValueError as error:
+        raise PbxRejected(str(error)) from None
 
 
 def _read(file: Path) -> Started | None:

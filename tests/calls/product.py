@@ -51,7 +51,8 @@ class Product:
         self._started: started.Started | None = None
         self._heard = asyncio.Condition()
         self._ear: asyncio.Task[None] | None = None
-        self._passwords: dict[str, str] = {}
+        self.passwords: dict[str, str] = {}
+        """Of phones, once one was asked for: the plan may be spoilt later."""
 
     async def start(self, until: str = READY, ports: Iterable[str] = ANY_PORTS) -> str:
         """Run `up` and return the first line that begins so."""
@@ -182,11 +183,11 @@ class Product:
             self._ear.cancel()
 
     def _password(self, extension: str) -> str:
-        if extension not in self._passwords:
+        if extension not in self.passwords:
             deployment = read_deployment(self.config, self.state)
             plan = read_site(deployment, TUESDAY.date()).plan
-            self._passwords = dict(secrets.load(self.state / SECRETS, plan).phones)
-        return self._passwords[extension]
+            self.passwords = dict(secrets.load(self.state / SECRETS, plan).phones)
+        return self.passwords[extension]
 
     async def _command(self, name: str, *words: str, stderr: int) -> Process:
         return await asyncio.create_subprocess_exec(

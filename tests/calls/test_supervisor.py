@@ -212,6 +212,32 @@ async def test_telephones_come_up_whatever_is_damaged_and_the_bridge_once_it_is_
             assert (await kept.run("stop"))[0] == 0
 
 
+async def test_a_state_folder_that_was_moved_brings_telephones_up_there_without_the_plan(
+    others_town: Path, tmp_path: Path, operator_port: int
+) -> None:
+    async with product(others_town, tmp_path / "s") as kept:
+        await kept.start()
+        assert (await kept.run("stop"))[0] == 0
+        kept.phone("104", SOON)  # its password is known from now on
+        passwords = kept.passwords
+    people = others_town / "dialplan/people.yaml"
+    whole = people.read_bytes()
+    async with product(others_town, (tmp_path / "s").rename(tmp_path / "moved")) as kept:
+        kept.passwords |= passwords
+        people.write_bytes(GARBAGE)
+        await kept.start(TELEPHONES)
+        assert [line for line in kept.said if line.startswith(f"{kept.state} was {tmp_path}/s")]
+        assert kept.started.settings.folder == kept.state / "asterisk"
+        async with (
+            Operator(sipp_program(), operator_port, {"112": SOON}),
+            kept.caller("112", phone="104") as caller,
+        ):
+            assert await caller.answered() is not None
+        people.write_bytes(whole)
+        await kept.decides()
+        assert not (tmp_path / "s").exists()
+
+
 def before_the_operator(town: Path, port: int) -> None:
     """Another trunk comes first; nobody is there."""
     trunks = town / "dialplan/trunks.yaml"

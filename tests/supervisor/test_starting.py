@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import namedtuple
@@ -21,7 +23,7 @@ from pbx_bridge.asterisk.locate import Located
 from pbx_bridge.cli.app import app
 from pbx_bridge.config.problems import ConfigError
 from pbx_bridge.ports import PbxRejected
-from pbx_bridge.supervisor import preparing, running
+from pbx_bridge.supervisor import moving, preparing, running
 from pbx_bridge.supervisor.preparing import NEEDED_BYTES, PortsTaken, Wanted, prepare
 from pbx_bridge.supervisor.started import COPY, FILE, Started, keep, last
 
@@ -106,6 +108,59 @@ def test_whatever_can_not_be_read_the_last_configuration_serves(
     with pytest.raises(Exception, match=r"\S") as refused:
         running.begin(wanted, before, quiet)
     assert str(refused.value) == begun.trouble, "where there is none, the trouble itself is told"
+
+
+def astdb_value(run_folder: Path, *to: str) -> str:
+    """Of one entry of AstDB; set first where a value is given."""
+    with contextlib.closing(sqlite3.connect(run_folder / "astdb/astdb.sqlite3")) as held, held:
+        held.execute("CREATE TABLE IF NOT EXISTS astdb (key VARCHAR(256) PRIMARY KEY, value TEXT)")
+        held.executemany("INSERT INTO astdb VALUES ('/pbx-sound/x', ?)", [(one,) for one in to])
+        return str(held.execute("SELECT value FROM astdb").fetchone()[0])
+
+
+@pytest.mark.parametrize("still_there", [True, False], ids=["copied", "moved"])
+def test_a_state_folder_that_lies_elsewhere_works_there_and_nowhere_else(
+    wanted: Wanted, tmp_path: Path, still_there: bool
+) -> None:
+    before = running.begin(wanted, None, quiet).started
+    old, new = before.settings.folder, tmp_path / "s-new/asterisk"
+    astdb_value(old, f"{old.parent}/sounds/a&{old.parent}/sounds/b")
+    own = old / "etc/extensions_local.conf"
+    own.write_text(f"exten => 1,1,Playback({old.parent}-other/x)\n")
+    shutil.copytree(old.parent, new.parent)
+    held = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
+    if not still_there:
+        shutil.rmtree(old.parent)
+    (wanted.config.parent / "dialplan/people.yaml").write_text("- [")
+    said: list[str] = []
+    there = replace(wanted, state=new.parent)
+    found = last(new)
+    assert found is not None
+    with pytest.raises(ConfigError):
+        running.begin(there, found, quiet)  # with the paths of the other folder: never
+    moving.settle(new, said.append)
+    begun = running.begin(there, found, quiet)
+    assert begun.started == replace(before, settings=replace(before.settings, folder=new))
+    assert "people.yaml" in begun.trouble
+    assert last(new) == begun.started
+    assert [line for line in said if f"{new.parent} was {old.parent} before" in line] == said != []
+    for file in (*new.glob("etc/*.conf"), new / FILE):
+        assert f"{old.parent}/" not in file.read_text(), file
+    assert astdb_value(new) == f"{new.parent}/sounds/a&{new.parent}/sounds/b"
+    assert f"{old.parent}-other/x" in (new / "etc/extensions_local.conf").read_text()
+    assert begun.started.running.instance in (new / "etc/pjsip.conf").read_text()
+    if still_there:
+        assert {one: one.read_bytes() for one in held} == held, "nothing of the other is touched"
+    moving.settle(new, said.append)
+    assert len(said) == 1
+
+
+def test_a_place_too_deep_for_asterisk_is_named(wanted: Wanted, tmp_path: Path) -> None:
+    before = running.begin(wanted, None, quiet).started.settings.folder
+    deep = tmp_path / ("d" * 100) / "asterisk"
+    shutil.copytree(before, deep)
+    with pytest.raises(PbxRejected, match="choose a shorter state folder"):
+        last(deep)
 
 
 def test_ports_and_configuration_are_written_together(wanted: Wanted) -> None:
