@@ -43,6 +43,8 @@ class Doors:
         self._refused = refused
         self._refused_at: dict[str, float] = {}
         """When the calls of a device were noted last."""
+        self._talked = set[str]()
+        """Devices that have talked since it was looked last whose calls were refused."""
         self._silent = frozenset[str]()
         """Devices whose address is of the wrong kind, however much they seem to talk."""
 
@@ -55,6 +57,8 @@ class Doors:
 
     async def _listen(self) -> None:
         async for event in self._phones.sound_events():
+            if event.agreed:
+                self._talked.add(event.endpoint)
             if event.endpoint not in self._silent:
                 await self._note(event.endpoint, agreed=event.agreed)
 
@@ -74,10 +78,12 @@ class Doors:
             await asyncio.sleep(OFFERS_S)
 
     async def note_offers(self) -> None:
-        """Note the devices whose own calls were refused."""
+        """Note the devices whose own calls were refused, and that have not talked since."""
         now = time.monotonic()
+        talked, self._talked = self._talked, set()
         refused = await asyncio.to_thread(self._refused)
-        for endpoint in sorted(endpoints(self._office.exchange.plan).intersection(refused)):
+        ours = endpoints(self._office.exchange.plan).intersection(refused)
+        for endpoint in sorted(ours - talked - self._talked):
             if now - self._refused_at.get(endpoint, now - AGAIN_S) >= AGAIN_S:
                 self._refused_at[endpoint] = now
                 await self._note(endpoint, agreed=False)

@@ -83,6 +83,36 @@ async def test_a_device_whose_own_calls_are_refused_is_noted_once_an_hour(
     assert noted == [SoundRefused("101", DAY)] * 2
 
 
+async def test_a_device_that_has_talked_since_its_call_was_refused_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody has just put it right; the log is looked at later."""
+    monkeypatch.setattr("pbx_bridge.app.doors.OFFERS_S", 3600.0)
+    phones, refused = FakePhones(), {"103"}
+    office = Office(EXCHANGE, FakeJournal(), FakeClock(DAY))
+    doors = Doors(phones, lambda: None, office, lambda: frozenset(refused))
+    watching = asyncio.create_task(doors.run())
+
+    async def noted(endpoint: str) -> None:
+        async with asyncio.timeout(5):
+            while endpoint not in office.exchange.without_sound:
+                await asyncio.sleep(0)
+
+    try:
+        await noted("103")
+        refused.add("101")
+        phones.sounds.put_nowait(Sounded("101", agreed=True))
+        phones.sounds.put_nowait(Sounded("102", agreed=False))
+        await noted("102")
+        await doors.note_offers()
+        assert "101" not in office.exchange.without_sound
+        await doors.note_offers()
+        assert "101" in office.exchange.without_sound, "it was refused anew"
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
 async def test_a_certificate_that_can_not_be_read_ends_no_watch() -> None:
     ends: list[datetime] = []
 
