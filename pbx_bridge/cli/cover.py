@@ -31,6 +31,7 @@ from pbx_bridge.core.folding import fold
 from pbx_bridge.core.guard import Gap, Of, Span, Sweep
 from pbx_bridge.core.model import Line, Unit
 from pbx_bridge.core.state import Exchange, Referral
+from pbx_bridge.core.wording import ended
 
 DAYS_SHOWN = 7
 CELLS_OF_A_DAY = 8
@@ -178,8 +179,8 @@ def _listed(gaps: Sequence[Gap], exchange: Exchange, now: datetime) -> Iterator[
     for gap in gaps:
         able = ", ".join(people[one].name for one in guard.could_cover(exchange, gap, now))
         helps = f"; could cover: {able}" if able else ""
-        same_day = gap.since.date() == gap.until.date()
-        ends = f"{gap.until:%H:%M}" if same_day else f"{gap.until:%a %Y-%m-%d %H:%M}"
+        day, clock = ended(gap.until)
+        ends = clock if gap.since.date() == day else f"{day:%a %Y-%m-%d} {clock}"
         yield (
             f"  {SHORT} {gap.name}: {gap.since:%a %Y-%m-%d %H:%M}-{ends}, "
             f"{gap.there} of {gap.required} there{helps}"

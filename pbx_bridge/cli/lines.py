@@ -26,6 +26,7 @@ from pbx_bridge.core.commands import TECHNICIAN
 from pbx_bridge.core.hours import Cause, Opening, Reason, openings
 from pbx_bridge.core.model import Line
 from pbx_bridge.core.timetable import line_openings
+from pbx_bridge.core.wording import ended
 from pbx_bridge.ports import PbxRejected
 
 LONGEST_OPENING = timedelta(days=7)
@@ -88,10 +89,11 @@ def hours(
 
 def row(opening: Opening) -> str:
     """An opening with the rule behind each edge, `Tue 2026-11-24 09:00 (week) - 11:00 (week)`."""
-    over = "" if opening.end.date() == opening.start.date() else f"{opening.end: %a}"
+    day, clock = ended(opening.end)
+    over = "" if day == opening.start.date() else f"{day: %a}"
     return (
         f"{opening.start:%a %Y-%m-%d %H:%M} ({_why(opening.opens)}) - "
-        f"{opening.end:%H:%M}{over} ({_why(opening.closes)})"
+        f"{clock}{over} ({_why(opening.closes)})"
     )
 
 

@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +39,7 @@ from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.model import TargetKind
 from pbx_bridge.core.state import Part
 from pbx_bridge.core.timetable import line_openings, opening_of
-from pbx_bridge.core.wording import render
+from pbx_bridge.core.wording import render, until
 from pbx_bridge.ports import JournalDamaged, PbxUnavailable
 
 
@@ -175,7 +176,7 @@ def _status_text(found: Any) -> str:
         for one in found["pin_locks"]
     ]
     rows += [
-        f"  {one['who']} may call out no more until {one['until']}: the cap is reached"
+        f"  {one['who']} may call out no more until {_ends(one['until'])}: the cap is reached"
         for one in found["capped"]
     ]
     rows += [
@@ -199,6 +200,11 @@ def _status_text(found: Any) -> str:
         f"{'' if half is None else f', p50 {half} ms'}"
     )
     return "\n".join(rows)
+
+
+def _ends(moment: str) -> str:
+    local = datetime.fromisoformat(moment)
+    return until(local, local.tzinfo or UTC)
 
 
 def doctor(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:

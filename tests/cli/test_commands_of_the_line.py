@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 from cli.command import Run, Said
-from core.plans import DAY, PLAN, ZONE
+from core.plans import DAY, PLAN, ZONE, at
 
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal import SqliteJournal
 from pbx_bridge.adapters.journal.store import read_entries
 from pbx_bridge.bootstrap import database_file
 from pbx_bridge.cli import running
+from pbx_bridge.cli.lines import row
 from pbx_bridge.cli.options import reading, this_user
 from pbx_bridge.core.events import BridgeStarted, DataRead, ReferralSet
+from pbx_bridge.core.hours import Opening
 
 AT = "2026-03-03 10:00"
 
@@ -63,7 +65,7 @@ def test_f36_every_problem_is_shown_with_file_and_line_and_exits_1(run: Run, tow
     assert found.code == 1
     problem = next(one for one in found.json if one["line"] == first)
     assert problem["file"] == "dialplan/people.yaml"
-    assert problem.keys() == {"file", "line", "what", "hint"}
+    assert set(problem) == {"file", "line", "what", "hint", "advice"}
 
     said = run("explain", "018000101")
     assert said.code == 1
@@ -397,3 +399,16 @@ def test_a_moment_may_be_a_time_of_today(run: Run) -> None:
     said = run("explain", "101", "--at", "10:00", "--json")
     assert said.code == 0
     assert "T10:00:00" in said.json["at"]
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("2026-03-03 18:00", "18:00"),
+        ("2026-03-04 00:00", "24:00"),
+        ("2026-03-04 02:00", "02:00 Wed"),
+    ],
+)
+def test_what_closes_at_midnight_closes_with_its_day(end: str, told: str) -> None:
+    opening = Opening(at("2026-03-03 09:00"), at(end))
+    assert row(opening) == f"Tue 2026-03-03 09:00 (week) - {told} (week)"

@@ -21,6 +21,7 @@ __all__ = [
     "SLOTS",
     "SLOT_PATTERN",
     "Prompts",
+    "ended",
     "number_words",
     "render",
     "spell_digits",
@@ -99,8 +100,15 @@ def when(moment: datetime, language: Language, now: datetime, *, ends: bool = Fa
 
 def until(moment: datetime, zone: tzinfo) -> str:
     """When something ends, in figures: `2026-12-01 14:30`, `2026-12-01 24:00`."""
-    local = moment.astimezone(zone)
-    return f"{_day_before(local)} 24:00" if _is_midnight(local) else f"{local:%Y-%m-%d %H:%M}"
+    day, clock = ended(moment.astimezone(zone))
+    return f"{day} {clock}"
+
+
+def ended(local: datetime) -> tuple[date, str]:
+    """The day on which something ends, and the time: midnight is 24:00 of the day before."""
+    if _is_midnight(local):
+        return _day_before(local), "24:00"
+    return local.date(), f"{local:%H:%M}"
 
 
 def _is_midnight(local: datetime) -> bool:
