@@ -16,6 +16,7 @@ from pbx_bridge.core.outside import FAILURES, Trouble
 from pbx_bridge.core.trunks import near
 from pbx_bridge.ports import (
     CallRefused,
+    Certificates,
     Clock,
     EmergencyDialled,
     PbxRejected,
@@ -26,6 +27,7 @@ from pbx_bridge.ports import (
 )
 
 LOOK_S = 5.0
+PROVE_AGAIN_S = 60.0
 SETTLES_LOOKS = 2
 """Looks in a row that show the same trouble before it is one: at a start nobody has answered."""
 COUNTED: Mapping[Trouble, tuple[int, timedelta]] = {
@@ -40,13 +42,19 @@ log = structlog.get_logger(__name__)
 class Carrying:
     """What it counts is forgotten when the bridge ends; what it tells is in the journal."""
 
-    def __init__(self, trunks: Trunks, office: Office, clock: Clock, here: str) -> None:
+    def __init__(
+        self, trunks: Trunks, certificates: Certificates, office: Office, clock: Clock, here: str
+    ) -> None:
         """`here`: the exchange's own address, whose network is its phones'."""
         self.failed: Counter[str] = Counter()
         """Calls that had to take another way, by trunk."""
         self.refused: Counter[str] = Counter()
         """Requests near an operator's addresses that were refused, by trunk."""
+        self.untrusted: dict[str, str] = {}
+        """Why the certificate of a trunk's server isn't accepted, "" where it is; by trunk, as far
+        as that is known."""
         self._trunks = trunks
+        self._certificates = certificates
         self._office = office
         self._clock = clock
         self._here = here
@@ -60,6 +68,7 @@ class Carrying:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="trunk-events")
+            tasks.create_task(self._keep_proving(), name="trunk-certificates")
             while True:
                 await self.look()
                 self._woken.clear()
@@ -79,15 +88,35 @@ class Carrying:
             log.debug("trunks_not_seen", why=str(error)[:200])
             return
         for name, trunk in plan.trunks.items():
-            asked_in_vain = trunk.watched and name in silent
+            untrusted = bool(self.untrusted.get(name))
+            if name in self.untrusted:
+                await self._see(name, Trouble.UNTRUSTED, troubled=untrusted)
+            # Who isn't believed is asked nothing, so the rest follows.
+            asked_in_vain = trunk.watched and name in silent and not untrusted
             await self._settle(name, Trouble.UNREACHABLE, troubled=asked_in_vain)
-            out = trunk.registers and name not in inside
+            out = trunk.registers and name not in inside and not untrusted
             await self._settle(name, Trouble.UNREGISTERED, troubled=out)
             for what in COUNTED:
                 await self._see(name, what, troubled=self._counts(name, what))
         for name, known in tuple(self._office.exchange.trunk_troubles):
             if name not in plan.trunks:
                 await self._see(name, Trouble(known), troubled=False)
+
+    async def prove(self) -> None:
+        """See what every operator shows over TLS."""
+        for name, trunk in self._office.exchange.plan.trunks.items():
+            why = await self._certificates.refused(trunk) if trunk.authority else ""
+            if why is None:
+                continue
+            if why and why != self.untrusted.get(name):
+                log.warning("certificate_refused", trunk=name, why=why)
+            self.untrusted[name] = why
+            self._woken.set()
+
+    async def _keep_proving(self) -> None:
+        while True:
+            await self.prove()
+            await asyncio.sleep(PROVE_AGAIN_S)
 
     async def _registered(self) -> frozenset[str]:
         registering = any(one.registers for one in self._office.exchange.plan.trunks.values())

@@ -1,7 +1,8 @@
 """Operators that are known by a name: the addresses behind it, looked up beforehand.
 
-Asterisk is told addresses alone, so no call waits for a name server, 112 first of all. What a name
-led to is kept in a file, for when no server answers.
+Asterisk is told addresses, so no call waits for a name server, 112 first of all. Where it has to
+call the name itself, as a certificate is for that, it finds the addresses in a file of ours
+(`hosts.conf`). What a name led to is kept, for when no server answers.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def has_names(plan: Plan) -> bool:
 
 
 def with_addresses(plan: Plan, file: Path, lookup: Lookup = look_up, *, anew: bool = True) -> Plan:
-    """The plan with addresses in place of names.
+    """The plan with addresses in place of names, or beside those that Asterisk calls.
 
     `anew`: all names are looked up, not only those of which `file` knows nothing. Raises `OSError`
     where `file` can't be written.
@@ -70,6 +71,10 @@ def _names(trunk: Trunk) -> tuple[str, ...]:
 
 
 def _resolved(trunk: Trunk, found: Mapping[str, tuple[str, ...]]) -> Trunk:
+    if trunk.authority:
+        known = {name: found.get(name, (NOWHERE,)) for name in _names(trunk)}
+        addresses = tuple((one, name) for name, held in known.items() for one in held)
+        return replace(trunk, addresses=addresses)
     hosts: list[str] = []
     for host in trunk.hosts:
         name = address(host)

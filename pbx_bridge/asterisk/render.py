@@ -137,7 +137,10 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "own_numbers": plan.own_numbers,
         "kinds_dialled": _kinds_dialled(plan),
         "emergency_forms": emergency_forms,
-        "known_by": trunks.networks,
+        "known_by": _addresses,
+        "inside": trunks.inside,
+        "proven": trunks.proven,
+        "found": sorted({one for trunk in plan.trunks.values() for one in trunk.addresses}),
         "watch": trunks.watch,
         "trunks_apart": _trunks_apart(plan, settings),
     }
@@ -191,12 +194,17 @@ def _kinds_dialled(plan: Plan) -> tuple[tuple[str, str, int], ...]:
     )
 
 
+def _addresses(trunk: trunks.Trunk) -> tuple[str, ...]:
+    """Those from which an operator calls; behind its names are some of them."""
+    return tuple(one for one in trunks.networks(trunk) if trunks.is_network(one))
+
+
 def _trunks_apart(plan: Plan, settings: Settings) -> bool:
     """Whether no phone calls from an address of an operator's: those of this machine are its
     phones' too."""
     here = ip_address(settings.sip_host)
-    known = [one for trunk in plan.trunks.values() for one in trunks.networks(trunk)]
-    return not any(here in ip_network(one) for one in known if trunks.is_network(one))
+    known = [one for trunk in plan.trunks.values() for one in _addresses(trunk)]
+    return not any(here in ip_network(one) for one in known)
 
 
 def _heard(plan: Plan, person: Person) -> str:
@@ -223,6 +231,7 @@ def _environment() -> Environment:
         "conf": _conf,
         "quoted": _quoted,
         "authority": _authority,
+        "server": _server,
         "secret": _secret,
         "uri_host": in_uri,
     }
@@ -310,6 +319,14 @@ def _authority(context: Context, value: str) -> str:
             f"{_file(context)}: {value!r} must be an IP address, with :port where it isn't 5060"
         ) from None
     return value
+
+
+@pass_context
+def _server(context: Context, host: str, trunk: trunks.Trunk) -> str:
+    """An operator's server: an address, or a name whose addresses Asterisk is told of."""
+    if trunks.address(host) in (name for _, name in trunk.addresses):
+        return host
+    return _authority(context, host)
 
 
 def _refuse(context: Context, text: str, active: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from pbx_bridge.adapters import control
 from pbx_bridge.app.health import Kept, examine
 from pbx_bridge.bootstrap.parts import Parts, supervisor_socket
 from pbx_bridge.core.model import Language
+from pbx_bridge.core.outside import Trouble
 from pbx_bridge.files import full_disk
 from pbx_bridge.ports import Finding, Ill, PbxUnavailable
 
@@ -130,7 +131,11 @@ class Health:
         """As the watch over them knows; calls are tried over each all the same."""
         exchange = self._parts.office.exchange
         if exchange.trunk_troubles:
-            told = sorted(f"{name} is {what}" for name, what in exchange.trunk_troubles)
+            whys = self._parts.carrying.untrusted
+            told = sorted(
+                f"{name} is {what}" + (f" ({whys.get(name)})" if what == Trouble.UNTRUSTED else "")
+                for name, what in exchange.trunk_troubles
+            )
             raise Ill(f"{'; '.join(told)}: calls take the others, where there are any")
         return f"nothing is known against {', '.join(exchange.plan.trunks)}"
 

@@ -21,6 +21,7 @@ from pbx_bridge.adapters.ami import (
     AmiTrunks,
 )
 from pbx_bridge.adapters.ari import Ari, AriAddress, Dialect
+from pbx_bridge.adapters.certificates import ShownCertificates
 from pbx_bridge.adapters.clock import SystemClock
 from pbx_bridge.adapters.database import Database
 from pbx_bridge.adapters.journal.anchors import Anchors
@@ -179,7 +180,9 @@ class Parts:
         self.doors = Doors(self.phones, self.certificate, self.office, refused.look)
         self.blocking.on_seen.append(self.doors.note_addresses)
         self.attending = Attending(self.phones, self.office, clock)
-        self.carrying = Carrying(AmiTrunks(self.ami), self.office, clock, running.sip[0])
+        self.carrying = Carrying(
+            AmiTrunks(self.ami), ShownCertificates(), self.office, clock, running.sip[0]
+        )
         website = Website(
             deployment.public,
             site.plan.organisation.language,

@@ -9,6 +9,7 @@ from pathlib import Path
 from pbx_bridge.config.deployment import Doors
 from pbx_bridge.config.nodes import Place, shown
 from pbx_bridge.config.problems import ConfigError, Problem
+from pbx_bridge.config.trunks import authority
 from pbx_bridge.config.trunks_schema import TrunkShape
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core.media import Transport
@@ -16,6 +17,8 @@ from pbx_bridge.wire import x509
 
 MOST_BYTES = 256 * 1024
 """A certificate with all that vouch for it takes a few thousand."""
+MOST_BYTES_OF_ALL = 4 * 1024 * 1024
+"""All authorities of the world take some 200,000."""
 
 
 def named_certificate(doors: Doors) -> tuple[bytes, bytes] | None:
@@ -44,7 +47,26 @@ def door_problems(doors: Doors, folder: Path, mailboxes: Path, host: str = "") -
     except ConfigError as error:
         problems += error.problems
     written = read_plan(folder, mailboxes)
-    return [*problems, *_closed(doors, written), *_unoffered(doors, written, host)]
+    opened = (*_closed(doors, written), *_unoffered(doors, written, host))
+    return [*problems, *opened, *_nobody_vouches(folder, written)]
+
+
+def _nobody_vouches(folder: Path, written: Written) -> Iterator[Problem]:
+    """Trunks that nobody can be called by, as nobody is known who may vouch for their servers."""
+    for place, trunk in _trunks(written):
+        file = authority(trunk, folder)
+        if file is None:
+            continue
+        key = "transport" if trunk.certificate_authority is None else "certificate_authority"
+        hint = "install ca-certificates, or name the operator's own: certificate_authority:"
+        try:
+            with file.open("rb") as opened:
+                x509.shown(opened.read(MOST_BYTES_OF_ALL))
+        except OSError as error:
+            what = f"{shown(file)} can't be read ({error.strerror})"
+            yield written.problem("trunks", (*place, key), what, hint)
+        except x509.BadCertificate as bad:
+            yield written.problem("trunks", (*place, key), f"{shown(file)}: {bad}", hint)
 
 
 def _closed(doors: Doors, written: Written) -> Iterator[Problem]:

@@ -67,7 +67,7 @@ def load_plan(folder: Path, today: date, mailboxes: Path | None = None) -> Plan:
     written = read_plan(folder, mailboxes or _beside(folder))
     if problems := _problems(written, today):
         raise ConfigError(problems)
-    return _plan(written, years_around(today))
+    return _plan(written, folder, years_around(today))
 
 
 def check(folder: Path, today: date, mailboxes: Path | None = None) -> list[Problem]:
@@ -111,7 +111,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
     return sorted(found)
 
 
-def _plan(written: Written, years: range) -> Plan:
+def _plan(written: Written, folder: Path, years: range) -> Plan:
     organisation, codes, trunks = written.organisation, written.codes, written.trunks
     assert organisation is not None
     assert codes is not None
@@ -137,7 +137,7 @@ def _plan(written: Written, years: range) -> Plan:
         numbers=_numbers(written),
         reasons={digit: _reason(digit, reason) for digit, reason in written.reasons.items()},
         codes=Codes(**dict(codes)),
-        trunks=trunks_of(written),
+        trunks=trunks_of(written, folder),
         dialling=trunks.dialling.dialling(),
         limits=trunks.limits.limits(),
         holidays=closed_days(organisation, years),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.nodes import Place
@@ -12,15 +13,19 @@ from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.trunks_schema import TrunkShape
 from pbx_bridge.config.written import Written
 from pbx_bridge.core.countries import Class
+from pbx_bridge.core.media import Transport
 from pbx_bridge.core.trunks import KINDS, Trunk, address, is_network
 
+MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Whom this machine trusts: Debian's package ca-certificates."""
 _MOST_PRIVATE = 256
 """Addresses of the house's own kind (RFC 1918) that may be an operator's: more of them are
 where telephones are."""
 
 
-def trunks_of(written: Written) -> Mapping[str, Trunk]:
-    """The trunks by name, in their order; who has no number of their own shows the first one's."""
+def trunks_of(written: Written, folder: Path) -> Mapping[str, Trunk]:
+    """The trunks by name, in their order; who has no number of their own shows the first one's.
+    Files that they name are found from `folder` on."""
     assert written.trunks is not None
     dialling = written.trunks.dialling.dialling()
     shapes = {name: shape for name, _, shape in _shapes(written)}
@@ -43,9 +48,19 @@ def trunks_of(written: Written) -> Mapping[str, Trunk]:
             transport=shape.transport,
             encryption=shape.encryption,
             keys=shape.keys,
+            authority=str(authority(shape, folder) or ""),
         )
         for name, shape in shapes.items()
     }
+
+
+def authority(shape: TrunkShape, folder: Path) -> Path | None:
+    """The file of those who may vouch for a trunk's servers, None where nobody has to."""
+    if shape.transport is not Transport.TLS or not shape.verify:
+        return None
+    if shape.certificate_authority is None:
+        return MACHINE_AUTHORITIES
+    return (folder / shape.certificate_authority).absolute()
 
 
 def trunk_problems(written: Written) -> Iterator[Problem]:
@@ -89,10 +104,17 @@ def _hosts(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
                 what = f"{host} is a server of {first[host]} already"
                 yield written.problem("trunks", (*place, "host"), what, "write each once")
             first.setdefault(host, name)
+        if shape.transport is Transport.TLS and len(set(map(_is_ipv6, shape.host))) > 1:
+            what = f"{name} has servers by IPv4 and by IPv6, which TLS can't have together"
+            yield written.problem("trunks", (*place, "host"), what, "make them two trunks")
         if shape.registers and shape.username is None:
             what = f"{name} can't register without a user name"
             hint = "write username: as the operator has given it, and the password by secrets.json"
             yield written.problem("trunks", (*place, "registers"), what, hint)
+
+
+def _is_ipv6(host: str) -> bool:
+    return host.startswith("[")
 
 
 def _calls_from(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
@@ -203,8 +225,16 @@ def _at_once(written: Written) -> Iterator[Problem]:
 
 
 def trunk_advice(written: Written) -> Iterator[Problem]:
-    """What isn't known of the numbers of a country without a table."""
-    if written.trunks is None or written.trunks.dialling.country is not None:
+    """Operators that anybody can pass for, and what isn't known of the numbers of a country without
+    a table."""
+    if written.trunks is None:
+        return
+    for name, place, trunk in _shapes(written):
+        if trunk.transport is Transport.TLS and not trunk.verify:
+            what = f"any certificate is taken of {name}: who comes between hears and changes all"
+            hint = "leave it out, and name the operator's own behind certificate_authority:"
+            yield written.problem("trunks", (*place, "verify"), what, hint)
+    if written.trunks.dialling.country is not None:
         return
     shape = written.trunks.dialling
     country = shape.of_country()

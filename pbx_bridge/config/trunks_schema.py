@@ -66,6 +66,18 @@ class TrunkShape(WayShape):
     shows_callers: bool = True
     names: bool = False
     watch: bool = True
+    verify: bool = True
+    certificate_authority: Annotated[str | None, Blank] = None
+
+    @model_validator(mode="after")
+    def _somebody_vouches(self) -> Self:
+        if self.certificate_authority is None:
+            return self
+        if self.transport is not Transport.TLS:
+            raise ValueError("certificate_authority is for transport: tls, nothing else shows one")
+        if not self.verify:
+            raise ValueError("verify: false takes any certificate, so leave certificate_authority")
+        return self
 
     @property
     def servers(self) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ class Trouble(StrEnum):
     """A server of the operator leaves our questions (OPTIONS) unanswered."""
     UNREGISTERED = "unregistered"
     """It doesn't let us in."""
+    UNTRUSTED = "untrusted"
+    """A server of it shows a certificate that isn't accepted, so no call goes there."""
     FAILING = "failing"
     """Calls had to take another way."""
     REFUSED = "refused"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from zlib import crc32
 
 from pbx_bridge.core.countries import Class
 from pbx_bridge.core.media import Encryption, Keys, Transport
@@ -62,12 +63,34 @@ class Trunk:
     transport: Transport = Transport.UDP
     encryption: Encryption = Encryption.NONE
     keys: Keys = Keys.ANY
+    authority: str = ""
+    """File of those who may vouch for the certificate that its servers show over TLS (PEM), and
+    that has to be for the name or address by which `hosts` calls them; "": any is taken."""
+    addresses: tuple[tuple[str, str], ...] = ()
+    """An address and the name in `hosts` behind which it was found, where Asterisk has to call that
+    name: a certificate is for names."""
 
 
+_PROVEN = "tls+"
+"""Before a trunk's name, in the TLS transport that calls its servers and checks who they are."""
+_INSIDE = "+in"
+"""Behind it, in the endpoint whose calls come in, where another one calls out."""
 _WATCH = "+watch"
 """Between a trunk's name and the number of its server, in the endpoint that asks that server
 (OPTIONS); no trunk's name has a +. What is dialled is asked by nobody: a server that leaves
 questions unanswered would count as unreachable, and an emergency call wouldn't even be tried."""
+
+
+def proven(trunk: Trunk) -> str:
+    """The transport by which a trunk's servers are called that have to prove who they are. Asterisk
+    changes none that it has, so one for other authorities has another name."""
+    return f"{_PROVEN}{trunk.name}-{crc32(trunk.authority.encode()):08x}"
+
+
+def inside(trunk: Trunk) -> str:
+    """The endpoint whose calls come in from a trunk. What is sent by an endpoint that names a
+    transport never goes by a connection that has come in by another one."""
+    return f"{trunk.name}{_INSIDE}" if trunk.authority else trunk.name
 
 
 def watch(trunk: Trunk, server: int) -> str:
@@ -85,7 +108,8 @@ def watched_trunk(name: str) -> str:
 def networks(trunk: Trunk) -> tuple[str, ...]:
     """The addresses, and networks, from which an operator calls."""
     servers = (address(host) for host in trunk.hosts)
-    return tuple(dict.fromkeys((*servers, *trunk.calls_from)))
+    found = (one for one, _ in trunk.addresses)
+    return tuple(dict.fromkeys((*servers, *found, *trunk.calls_from)))
 
 
 def address(authority: str) -> str:

@@ -7,6 +7,7 @@ held to the same contract suite.
 from pbx_bridge.ports.asterisk import (
     Barrier,
     CallRefused,
+    Certificates,
     Done,
     EmergencyDialled,
     Lamps,
@@ -57,6 +58,7 @@ from pbx_bridge.ports.world import (
 __all__ = [
     "Barrier",
     "CallRefused",
+    "Certificates",
     "Clock",
     "Done",
     "EmergencyDialled",

@@ -12,6 +12,7 @@ from typing import Protocol
 from pbx_bridge.core.blocks import OpenChannel
 from pbx_bridge.core.mailboxes import Message
 from pbx_bridge.core.state import Sighting
+from pbx_bridge.core.trunks import Trunk
 from pbx_bridge.core.waiting import Waiters
 
 
@@ -301,6 +302,15 @@ class Trunks(Protocol):
 
     async def registered(self) -> frozenset[str]:
         """Trunks whose operator has let us in. Raises `PbxUnavailable`."""
+        ...
+
+
+class Certificates(Protocol):
+    """What operators show over TLS of who they are."""
+
+    async def refused(self, trunk: Trunk) -> str | None:
+        """Why a server of a trunk isn't believed, "" where all are; None where that can't be said,
+        as one of them isn't there."""
         ...
 
 

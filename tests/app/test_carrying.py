@@ -16,9 +16,10 @@ from fakes.trunks import FakeTrunks
 from pbx_bridge.app import carrying
 from pbx_bridge.app.carrying import Carrying
 from pbx_bridge.app.office import Office
+from pbx_bridge.core.commands import SeeTrunk
 from pbx_bridge.core.events import EmergencyCalled
 from pbx_bridge.core.folding import fresh
-from pbx_bridge.core.outside import FAILURES
+from pbx_bridge.core.outside import FAILURES, Trouble
 from pbx_bridge.core.trunks import Trunk
 from pbx_bridge.ports import CallRefused, EmergencyDialled, TrunkFailed
 
@@ -37,7 +38,7 @@ class Town:
         exchange = fresh(replace(PLAN, trunks=TRUNKS))
         clock = FakeClock(DAY)
         self.office = Office(exchange, self.journal, clock)
-        self.carrying = Carrying(self.trunks, self.office, clock, "10.0.0.1")
+        self.carrying = Carrying(self.trunks, self.trunks, self.office, clock, "10.0.0.1")
 
     @property
     def troubles(self) -> set[tuple[str, str]]:
@@ -77,6 +78,32 @@ async def test_who_lets_us_in_and_answers_is_well_and_a_moment_is_no_trouble() -
     assert await town.look(2) == {("mast", "unregistered"), ("mast", "unreachable")}
     town.trunks.inside, town.trunks.silent = {"mast"}, set()
     assert await town.look() == set()
+
+
+async def test_f24_an_operator_whose_certificate_is_refused_is_told_so_alone() -> None:
+    town = Town()
+    secure = replace(TRUNKS["mast"], authority="/ca.pem")
+    await town.office.use(replace(PLAN, trunks={"mast": secure, "cable": TRUNKS["cable"]}))
+    town.trunks.silent = {"mast"}
+    town.trunks.untrusted = {"mast": "192.0.2.10:5061: certificate has expired", "cable": "x"}
+    await town.carrying.prove()
+    assert await town.look(2) == {("mast", "untrusted")}
+    assert town.carrying.untrusted["mast"] == "192.0.2.10:5061: certificate has expired"
+    town.trunks.untrusted = {"mast": None}
+    await town.carrying.prove()
+    assert await town.look(2) == {("mast", "untrusted")}, "nobody there is no proof"
+    town.trunks.untrusted = {"mast": ""}
+    await town.carrying.prove()
+    assert await town.look(2) == {("mast", "unregistered"), ("mast", "unreachable")}
+
+
+async def test_what_the_journal_knew_of_a_certificate_holds_until_it_has_been_seen() -> None:
+    town = Town()
+    await town.office.obey(SeeTrunk("cable", Trouble.UNTRUSTED, True))
+    town.trunks.inside = {"mast"}
+    assert await town.look() == {("cable", "untrusted")}
+    await town.carrying.prove()
+    assert await town.look() == set(), "any is taken now"
 
 
 async def test_an_asterisk_that_cannot_be_asked_changes_nothing() -> None:

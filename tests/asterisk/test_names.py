@@ -10,6 +10,7 @@ from asterisk.norrskar import OPERATOR, small_plan
 
 from pbx_bridge.asterisk import names
 from pbx_bridge.config.values import _host
+from pbx_bridge.core.trunks import networks
 
 NAMED = replace(OPERATOR, hosts=("sip.operator.example:5070", "192.0.2.10:5060"))
 PLAN = small_plan(trunks=(NAMED,))
@@ -46,6 +47,22 @@ def test_asterisk_is_told_addresses_and_the_last_ones_known_where_nobody_answers
     quick = Server("198.51.100.7")
     assert hosts(quick, file, anew=False) == ("198.51.100.9:5070", "192.0.2.10:5060")
     assert quick.asked == [], "a start doesn't wait for a name server"
+
+
+def test_a_name_that_a_certificate_is_for_is_called_itself_by_the_addresses_that_are_known(
+    tmp_path: Path,
+) -> None:
+    secure = replace(NAMED, authority="/ca.pem")
+    plan = small_plan(trunks=(secure,))
+    file = tmp_path / "addresses.json"
+    server = Server("198.51.100.7", "198.51.100.8")
+    found = names.with_addresses(plan, file, server).trunks["operator"]
+    assert found.hosts == secure.hosts
+    name = "sip.operator.example"
+    assert found.addresses == (("198.51.100.7", name), ("198.51.100.8", name))
+    assert set(networks(found)) >= {"198.51.100.7", "198.51.100.8", "192.0.2.10"}
+    nowhere = names.with_addresses(plan, tmp_path / "none.json", Server()).trunks["operator"]
+    assert nowhere.addresses == ((names.NOWHERE, name),)
 
 
 @pytest.mark.parametrize("held", ["", "[1]", '{"sip.operator.example": ["not an address"]}'])

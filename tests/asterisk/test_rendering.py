@@ -30,7 +30,7 @@ from pbx_bridge.config.plan import load_plan
 from pbx_bridge.core.call import Obey, Sort, Step
 from pbx_bridge.core.media import Codec, Encryption, Transport
 from pbx_bridge.core.model import Device, Plan
-from pbx_bridge.core.trunks import Trunk
+from pbx_bridge.core.trunks import Trunk, proven
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLE = Path(__file__).parents[2] / "dialplan"
@@ -404,6 +404,38 @@ def test_a_trunk_goes_by_the_way_and_with_the_keys_that_its_operator_wants() -> 
         "PJSIP/far/sip:${PBX_OUT_AS}@198.51.100.8:5061\\;transport=tls,"
         in (files["extensions_out.conf"])
     )
+
+
+def test_a_trunk_whose_servers_prove_who_they_are_is_called_by_a_transport_of_its_own() -> None:
+    """And is called by name, whose addresses stand beside it; any other stays at the door."""
+    name = "sip.operator.example"
+    secure = Trunk(
+        *("secure", (f"{name}:5061",)),
+        transport=Transport.TLS,
+        authority="/etc/ca.pem",
+        addresses=(("198.51.100.7", name),),
+    )
+    plain = Trunk("plain", ("198.51.100.9:5061",), transport=Transport.TLS)
+    with pytest.raises(Unwritable, match="IP address"):
+        rendered(
+            small_plan(trunks=(replace(secure, addresses=()),)), place=settings(sip_tls_port=5061)
+        )
+    files = rendered(small_plan(trunks=(secure, plain)), place=settings(sip_tls_port=5061))
+    trunk, door = files["pjsip_trunks.conf"], proven(secure)
+    asked = section(trunk, door, "type = transport")
+    assert "verify_server = yes\n" in asked
+    assert "ca_list_file = /etc/ca.pem\n" in asked
+    assert f"transport = {door}\n" in section(trunk, "secure", "(trunk)")
+    assert f"transport = {door}\n" in section(trunk, "secure+watch1", "(media)")
+    assert "transport = " not in section(trunk, "secure+in", "(trunk)")
+    identified = section(trunk, "secure", "type = identify")
+    assert "endpoint = secure+in\nmatch = 198.51.100.7\n" in identified
+    assert "transport = tls\n" in section(trunk, "plain", "(trunk)")
+    assert "endpoint = plain\n" in section(trunk, "plain", "type = identify")
+    assert f"198.51.100.7 {name}\n" in files["hosts.conf"]
+    assert f"{name} is 198.51.100.7\n" in files["resolver_unbound.conf"]
+    other = replace(secure, authority="/etc/other.pem")
+    assert proven(other) != door, "Asterisk changes no transport that it has"
 
 
 def test_what_is_asked_is_not_what_is_dialled_and_who_is_not_to_be_asked_is_not() -> None:

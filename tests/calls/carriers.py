@@ -7,9 +7,10 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 
-from calls.streams import Datagrams, Stream
+from calls.streams import Datagrams, Secure, Stream
 
 from pbx_bridge.softphone.sipp import Address
 from pbx_bridge.wire import sip
@@ -50,7 +51,9 @@ class Carrier:
     host: str = "127.0.0.1"
     port: int = 0
     transport: str = "udp"
-    """udp or tcp."""
+    """udp, tcp or tls."""
+    certificate: Path | None = None
+    """What it shows over TLS, and the key, in one file."""
     invited: list[sip.Message] = field(default_factory=list)
     """The INVITEs, each once."""
     invited_at: list[float] = field(default_factory=list)
@@ -61,6 +64,8 @@ class Carrier:
     registered: list[sip.Message] = field(default_factory=list)
     """Requests to register."""
     on_register: Callable[[sip.Message], Says] = lambda _: Says(200)
+    over: int = 0
+    """Calls that the exchange has ended (BYE)."""
     cancelled: list[str] = field(default_factory=list)
     """The numbers whose calls were given up."""
     answers_options: bool = True
@@ -76,8 +81,11 @@ class Carrier:
 
     async def __aenter__(self) -> Carrier:
         """Listen."""
-        wire = Stream if self.transport == "tcp" else Datagrams
-        self._wire: Stream | Datagrams = wire(self.host, self.port)
+        if self.certificate is not None:
+            self._wire: Stream | Datagrams | Secure = Secure(self.host, self.port, self.certificate)
+        else:
+            wire = Stream if self.transport == "tcp" else Datagrams
+            self._wire = wire(self.host, self.port)
         self.port = self._wire.port
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="carrier")
         return self
@@ -217,6 +225,7 @@ class Carrier:
                 if self.answers_options:
                     self._respond(message, peer, Says(200))
             case "BYE":
+                self.over += 1
                 self._respond(message, peer, Says(200))
             case _:
                 return
@@ -290,6 +299,11 @@ class Incoming:
         """End the call, whether it rings or has been answered."""
         self._send("CANCEL", f"<{self.uri}>", 1)
         self._ends(await self.hears(200, 487))
+
+    async def begins(self) -> None:
+        """Wait for the answer, and take it; the other side is to hang up."""
+        answer = await self.hears(200)
+        self._send("ACK", answer.headers["to"], 1, branch="a")
 
     async def talks(self) -> None:
         """Wait for the answer, and hang up."""

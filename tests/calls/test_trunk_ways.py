@@ -38,6 +38,7 @@ trunks:
   secure:
     host: 127.0.0.1:{secure}
     transport: tls
+    certificate_authority: {certificate}
     encryption: srtp
     numbers: e164
     caller_id: 018 000 100
@@ -116,8 +117,8 @@ async def ways(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ways]:
     rest = rest.replace(
         "  # classes:\n  #   service: [10020]\n", "  classes:\n    service: [1177]\n"
     )
-    trunks.write_text(TRUNKS.format(**ports, **hosts) + dialling + rest)
     certificate = folder / "operator.pem"
+    trunks.write_text(TRUNKS.format(**ports, **hosts, certificate=certificate) + dialling + rest)
     made, key = x509.make(["127.0.0.1"], datetime.now(UTC))
     replace_file(certificate, (made + key).decode())
     async with opened(town, folder / "s", TUESDAY) as stage:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from config.copies import TODAY, Change, at, told
 
-from pbx_bridge.config.plan import load_plan
+from pbx_bridge.config.deployment import Doors
+from pbx_bridge.config.doors import door_problems
+from pbx_bridge.config.plan import advise, load_plan
+from pbx_bridge.config.trunks import MACHINE_AUTHORITIES
 from pbx_bridge.core.media import Encryption, Transport
 from pbx_bridge.core.trunks import NumberForm, Trunk
 
 SAMPLE = "  operator:\n"
 MORE = """  mast:
-    host: [192.0.2.10, "[2001:db8::10]:5080"]
+    host: ["[2001:db8::9]", "[2001:db8::10]:5080"]
     calls_from: [192.0.2.0/28, 2001:db8::/64]
     username: norrskar
     registers: true
@@ -23,8 +26,10 @@ MORE = """  mast:
     pai: false
     transport: tls
     encryption: srtp
+    certificate_authority: ca.pem
 """
 OTHER = "host: 192.0.2.9, calls_from: [127.0.0.0/24], caller_id: 018 000 100"
+BOTH = "host: [192.0.2.9, '[2001:db8::9]'], transport: tls, caller_id: 018 000 100"
 ONLY = """trunk:
   name: operator
   host: 127.0.0.1:5090
@@ -50,7 +55,7 @@ def test_a_trunk_is_what_is_written_of_it_and_shows_the_first_ones_number(
     assert list(plan.trunks) == ["mast", "operator"]
     assert plan.trunks["mast"] == Trunk(
         name="mast",
-        hosts=("192.0.2.10:5061", "[2001:db8::10]:5080"),
+        hosts=("[2001:db8::9]:5061", "[2001:db8::10]:5080"),
         calls_from=("192.0.2.0/28", "2001:db8::/64"),
         username="norrskar",
         registers=True,
@@ -61,6 +66,7 @@ def test_a_trunk_is_what_is_written_of_it_and_shows_the_first_ones_number(
         asserts=False,
         transport=Transport.TLS,
         encryption=Encryption.SRTP,
+        authority=str(folder / "ca.pem"),
     )
     assert plan.trunks["operator"].caller_id == plan.caller_id == "018000100"
     assert [one.name for one in plan.carriers("abroad")] == ["operator"]
@@ -83,15 +89,37 @@ def test_the_only_trunk_may_stand_as_it_was_written_before_there_were_several(
 def test_a_server_without_a_port_has_that_of_its_transport(
     folder: Path, change: Change, transport: str, port: int
 ) -> None:
-    written = 'host: [192.0.2.10, "[2001:db8::10]", sip.operator.example, 192.0.2.10:5070]'
+    written = "host: [192.0.2.10, sip.operator.example, 192.0.2.10:5070]"
     change("trunks.yaml", "host: 127.0.0.1:5090", written)
     change("trunks.yaml", "transport: udp", f"transport: {transport}")
-    assert load_plan(folder, TODAY).trunks["operator"].hosts == (
+    six = f"six: {{host: '[2001:db8::10]', transport: {transport}, caller_id: 018 000 100}}"
+    change("trunks.yaml", "\ntrunks:\n", f"\ntrunks:\n  {six}\n")
+    trunks = load_plan(folder, TODAY).trunks
+    assert trunks["six"].hosts == (f"[2001:db8::10]:{port}",)
+    assert trunks["operator"].hosts == (
         f"192.0.2.10:{port}",
-        f"[2001:db8::10]:{port}",
         f"sip.operator.example:{port}",
         "192.0.2.10:5070",
     )
+
+
+@pytest.mark.parametrize(
+    ("transport", "verify", "written", "wanted"),
+    [
+        ("udp", "true", "", ""),
+        ("tls", "true", "", str(MACHINE_AUTHORITIES)),
+        ("tls", "true", "operator/ca.pem", "{folder}/operator/ca.pem"),
+        ("tls", "true", "/etc/operator.pem", "/etc/operator.pem"),
+        ("tls", "false", "", ""),
+    ],
+)
+def test_who_vouches_for_an_operator_over_tls_is_whom_the_machine_trusts_or_one_file(
+    folder: Path, change: Change, transport: str, verify: str, written: str, wanted: str
+) -> None:
+    change("trunks.yaml", "transport: udp", f"transport: {transport}")
+    change("trunks.yaml", "    certificate_authority:", f"    certificate_authority: {written}")
+    change("trunks.yaml", "verify: true", f"verify: {verify}")
+    assert load_plan(folder, TODAY).trunks["operator"].authority == wanted.format(folder=folder)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +153,18 @@ def test_a_server_without_a_port_has_that_of_its_transport(
             "holds 127.0.0.1, a server of operator",
         ),
         ("encryption: none", "encryption: srtp", "encryption: srtp", "srtp needs transport: tls"),
+        (
+            "    certificate_authority:",
+            "    certificate_authority: ca.pem",
+            "operator:",
+            "certificate_authority is for transport: tls",
+        ),
+        (
+            "\ntrunks:\n",
+            f"\ntrunks:\n  both: {{{BOTH}}}\n",
+            "both:",
+            "has servers by IPv4 and by IPv6",
+        ),
         ("    numbers: national", "    numbers: local", "numbers: local", "'national', 'e164'"),
         ("from_user:", "from_user: x@y", "from_user: x@y", "is not a user name of SIP"),
         ("    caller_id: 018 000 100\n", "", "operator:", "operator has no caller_id"),
@@ -152,3 +192,23 @@ def test_f36_no_trunk_at_all_is_told(folder: Path) -> None:
     with_trunks(folder, "trunks:\n")
     (line,) = told(folder)
     assert "there is no trunk" in line
+
+
+def test_an_operator_that_nobody_vouches_for_is_advised_against_and_an_unusable_file_is_told(
+    folder: Path, change: Change
+) -> None:
+    mailboxes, doors = folder.parent / "voicemail/mailboxes.yaml", Doors(tls_port=5061)
+    change("trunks.yaml", "transport: udp", "transport: tls")
+    change("trunks.yaml", "    certificate_authority:", "    certificate_authority: ca.pem")
+    assert advise(folder, TODAY) == []
+    (told,) = map(str, door_problems(doors, folder, mailboxes))
+    assert told.startswith(at(folder, "trunks.yaml", "certificate_authority: ca.pem", ""))
+    assert "ca.pem can't be read (No such file or directory)" in told
+    (folder / "ca.pem").write_text("nothing")
+    (told,) = map(str, door_problems(doors, folder, mailboxes))
+    assert "ca.pem: no certificate in PEM form is in the file" in told
+    change("trunks.yaml", "certificate_authority: ca.pem", "certificate_authority:")
+    change("trunks.yaml", "verify: true", "verify: false")
+    assert door_problems(doors, folder, mailboxes) == []
+    (told,) = map(str, advise(folder, TODAY))
+    assert told.startswith(at(folder, "trunks.yaml", "verify: false", "any certificate is taken"))

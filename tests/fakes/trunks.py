@@ -1,10 +1,11 @@
-"""Operators that answer, fail and call as a test says (`ports.Trunks`)."""
+"""Operators that answer, fail and call as a test says (`ports.Trunks`, `ports.Certificates`)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from pbx_bridge.core.trunks import Trunk
 from pbx_bridge.ports import PbxUnavailable, TrunkEvent
 
 
@@ -14,12 +15,17 @@ class FakeTrunks:
     def __init__(self) -> None:
         self.silent: set[str] = set()
         self.inside: set[str] = set()
+        self.untrusted: dict[str, str | None] = {}
         self.down = False
         self._events: asyncio.Queue[TrunkEvent] = asyncio.Queue()
 
     def tell(self, event: TrunkEvent) -> None:
         """Have something happen."""
         self._events.put_nowait(event)
+
+    async def refused(self, trunk: Trunk) -> str | None:
+        """`ports.Certificates`."""
+        return self.untrusted.get(trunk.name)
 
     async def trunk_events(self) -> AsyncIterator[TrunkEvent]:
         while True:

@@ -264,6 +264,7 @@ _TO_STAFF = {
     "notice-emergency-extension": "number",
     "notice-trunk-unreachable": "name since",
     "notice-trunk-unregistered": "name since",
+    "notice-trunk-untrusted": "name since",
     "notice-trunk-failing": "name since",
     "notice-trunk-refused": "name since",
     "notice-trunk-well": "name",
