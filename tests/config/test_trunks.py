@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from config.copies import TODAY, Change, at, told
+from config.copies import ROOT, TODAY, Change, at, told
 
 from pbx_bridge.config.deployment import Doors
 from pbx_bridge.config.doors import door_problems
@@ -14,6 +15,7 @@ from pbx_bridge.config.trunks import MACHINE_AUTHORITIES
 from pbx_bridge.core.media import Encryption, Transport
 from pbx_bridge.core.trunks import NumberForm, Trunk
 
+DOCS = (ROOT / "docs/trunks.md").read_text(encoding="utf-8")
 SAMPLE = "  operator:\n"
 MORE = """  mast:
     host: ["[2001:db8::9]", "[2001:db8::10]:5080"]
@@ -212,3 +214,9 @@ def test_an_operator_that_nobody_vouches_for_is_advised_against_and_an_unusable_
     assert door_problems(doors, folder, mailboxes) == []
     (told,) = map(str, advise(folder, TODAY))
     assert told.startswith(at(folder, "trunks.yaml", "verify: false", "any certificate is taken"))
+
+
+@pytest.mark.parametrize("example", re.findall(r"```\n(trunks:\n.*?)```", DOCS, re.DOTALL))
+def test_the_examples_of_the_documentation_can_be_used(folder: Path, example: str) -> None:
+    with_trunks(folder, example)
+    assert told(folder) == []
