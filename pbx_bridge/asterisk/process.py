@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ SOCKET_POLL_S = 0.02
 LAST_LINES = 12
 LAST_BYTES = 8192
 BANNER = " built by "
+_ORDER = re.compile(r"^endpoint_identifier_order = (\S+)$", re.MULTILINE)
+_SHOW_ORDER = "pjsip show identifiers"
+_PHONES_BY, _TRUNKS_BY = "username", "ip"
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 """The rest may hold secrets, which dialplans could read and a core dump would show."""
 
@@ -125,6 +129,23 @@ class AsteriskProcess:
         if self._process is not None:
             self._process.let_go()
             self._process = None
+
+    async def reload(self) -> None:
+        """Have it read its configuration anew; calls go on. Raises `PbxUnavailable`.
+
+        What says who calls is put in its order when its module is loaded, and stays there: so the
+        one that knows phones is loaded anew where that has changed.
+        """
+        await self.console("core reload")
+        rendered = (self._settings.etc / "pjsip.conf").read_text(encoding="utf-8")
+        wanted = _ORDER.search(rendered)
+        found = [line.strip() for line in (await self.console(_SHOW_ORDER)).splitlines()]
+        if wanted is None or not {_PHONES_BY, _TRUNKS_BY} <= set(found):
+            return
+        names = wanted[1].split(",")
+        phones_first = names.index(_PHONES_BY) < names.index(_TRUNKS_BY)
+        if phones_first is not (found.index(_PHONES_BY) < found.index(_TRUNKS_BY)):
+            await self.console("module refresh res_pjsip_endpoint_identifier_user.so")
 
     async def console(self, command: str, timeout_s: float = CONSOLE_TIMEOUT_S) -> str:
         """What `asterisk -rx command` prints. Raises `PbxUnavailable`."""

@@ -199,7 +199,7 @@ class Supervisor:
             site = await asyncio.to_thread(self._wanted.site)
             changed = await asyncio.to_thread(render_into, settings.etc, site, settings)
             if changed:
-                await self._exchange.asterisk.console("core reload")
+                await self._exchange.asterisk.reload()
             if names.has_names(site.plan):
                 self._render_in(NAMES_AGAIN_S)
         except Exception as error:  # whatever it is, Asterisk goes on with what it has

@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asterisk.norrskar import known_secrets, settings, small_plan
+from asterisk.norrskar import OPERATOR, known_secrets, settings, small_plan
 from ports import free_port
 
 from pbx_bridge.asterisk import process as module
@@ -159,6 +160,37 @@ async def test_the_rendered_configuration_starts_without_a_complaint_and_stops_w
         if ("WARNING[" in line or "ERROR[" in line) and HARMLESS not in line
     ]
     assert complaints == []
+
+
+@pytest.mark.calls
+async def test_who_calls_is_told_in_the_same_order_after_a_reload_as_after_a_start(
+    asterisk: Located, furnished: Settings
+) -> None:
+    """A trunk at an address of its own comes first, one that shares ours after the phones."""
+
+    async def order() -> list[str]:
+        shown = (await pbx.console("pjsip show identifiers")).split()
+        return [one for one in shown if one in ("ip", "username")]
+
+    pbx = AsteriskProcess(asterisk.program, furnished)
+    await pbx.start()
+    try:
+        assert await order() == ["username", "ip"]
+        for host in ("192.0.2.10:5060", "127.0.0.1:5090", "192.0.2.10:5060"):
+            apart = host.startswith("192")
+            plan = small_plan(trunks=(replace(OPERATOR, hosts=(host,)),))
+            rendered = dict(render(plan, furnished, known_secrets(plan)))
+            write({"extensions.conf": TRIVIAL_DIALPLAN} | rendered, furnished.etc)
+            await pbx.reload()
+            assert await order() == (["ip", "username"] if apart else ["username", "ip"])
+            assert host.partition(":")[0] in await pbx.console("pjsip show identifies")
+    finally:
+        await pbx.stop()
+    await pbx.start()
+    try:
+        assert await order() == ["ip", "username"]
+    finally:
+        await pbx.stop()
 
 
 @pytest.mark.calls

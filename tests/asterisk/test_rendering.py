@@ -451,7 +451,8 @@ def test_what_is_asked_is_not_what_is_dialled_and_who_is_not_to_be_asked_is_not(
 
 
 @pytest.mark.parametrize(
-    ("host", "order"), [("127.0.0.1:5090", "username,ip"), ("192.0.2.10:5060", "ip,username")]
+    ("host", "order"),
+    [("127.0.0.1:5090", "username,ip"), ("192.0.2.10:5060", "header,ip,username")],
 )
 def test_an_operator_is_known_by_its_address_unless_phones_share_it(host: str, order: str) -> None:
     pjsip = rendered(small_plan(trunks=(replace(OPERATOR, hosts=(host,)),)))["pjsip.conf"]

@@ -69,4 +69,4 @@ async def changed(stage: Stage) -> None:
     await asyncio.to_thread(
         write, render(site.plan, stage.up.settings, held), stage.up.settings.etc
     )
-    await stage.up.asterisk.console("core reload")
+    await stage.up.asterisk.reload()
