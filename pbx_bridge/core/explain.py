@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from pbx_bridge.core import trunks
 from pbx_bridge.core.call import (
     Ask,
     Call,
@@ -75,8 +76,7 @@ def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iter
     for decision, before, outcome in way(call, exchange, now):
         what = _words(decision.step, before.language, exchange.plan, speak)
         if isinstance(decision.step, Dial):
-            plan = exchange.plan
-            what += f", as {plan.own_numbers.get(before.phone) or plan.caller_id}"
+            what += f" over {_shown(decision.step.number, before.phone, exchange.plan)}"
             if decision.why is Why.EMERGENCY:
                 what += ", and tell the switchboard at once"
         yield Explained(what, decision.why, outcome)
@@ -115,8 +115,7 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             names = ", ".join(_called(plan.people[one]) for one in extensions)
             return f"ring {names} for {seconds} s"
         case Dial(number):
-            over = plan.carriers(classify(number, plan.dialling))
-            return f"dial {number} over {', else '.join(one.name for one in over)}"
+            return f"dial {number}"
         case Say(sentences):
             return "say: " + _said(sentences, language, speak)
         case Ask(sentences, seconds, _):
@@ -139,6 +138,16 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             return f"obey {type(step.command if isinstance(step, Obey) else step).__name__}"
         case _:
             assert_never(step)
+
+
+def _shown(number: str, phone: str, plan: Plan) -> str:
+    """The trunks that a call out may take, and as whom: `mast, else cable, as 018000101`."""
+    over = plan.carriers(classify(number, plan.dialling))
+    own = plan.own_numbers.get(phone)
+    shows = [trunks.shown(one, own or one.caller_id) for one in over]
+    if len(set(shows)) == 1:
+        return f"{', else '.join(one.name for one in over)}, as {shows[0]}"
+    return ", else ".join(f"{one.name} as {who}" for one, who in zip(over, shows, strict=True))
 
 
 def _called(person: Person) -> str:

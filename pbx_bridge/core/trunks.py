@@ -126,6 +126,14 @@ def is_network(text: str) -> bool:
     return True
 
 
+def shown(trunk: Trunk, own: str) -> str:
+    """What an operator is shown of a call that is made from our number `own`."""
+    if not trunk.from_user:
+        return own
+    told = f"{own} in P-Asserted-Identity" if trunk.asserts else "our number told nowhere"
+    return f"{trunk.from_user} ({told})"
+
+
 def near(sender: str, trunks: Mapping[str, Trunk], here: str) -> str | None:
     """The trunk whose operator `sender` may belong to: an address in the same network (of 256
     IPv4 addresses, of an IPv6 site). Not in the network of the exchange itself, where phones are.

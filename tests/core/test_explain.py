@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, attended, away
 
@@ -10,6 +13,7 @@ from pbx_bridge.core.explain import explain, way
 from pbx_bridge.core.model import Language
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
+from pbx_bridge.core.trunks import Trunk
 from pbx_bridge.core.wording import render
 
 
@@ -98,6 +102,26 @@ def test_outgoing_calls_are_explained() -> None:
         "outgoing",
         "NOANSWER",
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"username": "norrskar"}, "operator, as 018000101"),
+        ({"from_user": "login"}, "operator, as login (018000101 in P-Asserted-Identity)"),
+        ({"from_user": "login", "asserts": False}, "operator, as login (our number told nowhere)"),
+    ],
+)
+def test_what_an_operator_is_shown_is_explained(changes: dict[str, Any], shown: str) -> None:
+    operator = replace(PLAN.trunks["operator"], **changes)
+    plan = replace(PLAN, trunks={"operator": operator})
+    exchange = replace(EXCHANGE, plan=plan)
+    assert lines(Call("040123456", phone="101"), exchange)[0][0] == f"dial 040123456 over {shown}"
+    both = replace(PLAN, trunks={"operator": operator, "other": Trunk("other", ("192.0.2.1",))})
+    what = lines(Call("040123456", phone="101"), replace(EXCHANGE, plan=both))[0][0]
+    plain = "operator, else other, as 018000101"
+    named = f"{shown.replace(',', '', 1)}, else other as 018000101"
+    assert what == f"dial 040123456 over {named if 'from_user' in changes else plain}"
 
 
 @pytest.mark.parametrize("number", [*PLAN.numbers, *PLAN.people, "999", "*#23#", "112"])
