@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -49,7 +50,8 @@ from pbx_bridge.core.events import BridgeStarted, DataRead, LinkLost
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.lookup import lookup
 from pbx_bridge.files import full_disk
-from pbx_bridge.ports import JournalUnavailable, PbxRejected, PbxUnavailable
+from pbx_bridge.ports import JournalDamaged, JournalUnavailable, PbxRejected, PbxUnavailable
+from pbx_bridge.wire.backoff import delays
 
 log = structlog.get_logger(__name__)
 
@@ -132,29 +134,29 @@ class Bridge:
         try:
             async with self.agi, self.control, self.operations, asyncio.TaskGroup() as tasks:
                 for name, work in (
-                    ("ari", self.parts.ari.run()),
-                    ("ami", self.parts.ami.run()),
-                    ("calls", self.parts.calls.run()),
-                    ("mirror", self.parts.mirror.run()),
-                    ("blocking", self.parts.blocking.run()),
-                    ("lighting", self.parts.lighting.run()),
-                    ("caps", self.parts.mirror.run_spent()),
-                    ("attending", self.parts.attending.run()),
-                    ("guarding", self.parts.guarding.run()),
-                    ("doors", self.parts.doors.run()),
-                    ("carrying", self.parts.carrying.run()),
-                    ("asking", self.parts.asking.run()),
-                    ("publishing", self.parts.publishing.run()),
-                    ("outbox", self.parts.outbox.run()),
-                    ("taking", self.parts.taking.run()),
-                    ("record", self.parts.tail.run()),
-                    ("recording", self.parts.recording.run()),
-                    ("erasing", self.parts.erasing.run()),
-                    ("storing", self.parts.storing.run()),
-                    ("space", self.parts.space.run()),
-                    ("watch", self._watch()),
+                    ("ari", self.parts.ari.run),
+                    ("ami", self.parts.ami.run),
+                    ("calls", self.parts.calls.run),
+                    ("mirror", self.parts.mirror.run),
+                    ("blocking", self.parts.blocking.run),
+                    ("lighting", self.parts.lighting.run),
+                    ("caps", self.parts.mirror.run_spent),
+                    ("attending", self.parts.attending.run),
+                    ("guarding", self.parts.guarding.run),
+                    ("doors", self.parts.doors.run),
+                    ("carrying", self.parts.carrying.run),
+                    ("asking", self.parts.asking.run),
+                    ("publishing", self.parts.publishing.run),
+                    ("outbox", self.parts.outbox.run),
+                    ("taking", self.parts.taking.run),
+                    ("record", self.parts.tail.run),
+                    ("recording", self.parts.recording.run),
+                    ("erasing", self.parts.erasing.run),
+                    ("storing", self.parts.storing.run),
+                    ("space", self.parts.space.run),
+                    ("watch", self._watch),
                 ):
-                    tasks.create_task(work, name=name)
+                    tasks.create_task(_kept_up(name, work), name=name)
                 await self._well()
                 self._ready = True
                 ready()
@@ -322,6 +324,29 @@ class Bridge:
         deployment = self.parts.deployment
         async for _ in changes(lambda: (deployment.dialplan, deployment.voicemail), wanted):
             await self._reload({})
+
+
+async def _kept_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """A part of the bridge. Trouble of the machine that it doesn't expect (no room, no descriptors,
+    a journal out of reach) is a line of the log, and another try: it doesn't end the others."""
+    waits = delays(random.Random())  # noqa: S311 - keeps no secret
+    while True:
+        try:
+            await work()
+            return
+        except Exception as error:
+            if not _is_of_the_machine(error):
+                raise
+            log.error("part_begins_anew", part=name, why=str(error), exc_info=error)
+        await asyncio.sleep(next(waits))
+
+
+def _is_of_the_machine(error: BaseException) -> bool:
+    """Whether all of it may be over later, which a damaged journal won't."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_of_the_machine, error.exceptions))
+    passing = isinstance(error, OSError | JournalUnavailable)
+    return passing and not isinstance(error, JournalDamaged)
 
 
 async def changes(
