@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +30,7 @@ import structlog
 from pydantic_core import from_json, to_json
 
 from pbx_bridge.core.model import Language
-from pbx_bridge.files import put_aside
+from pbx_bridge.files import FolderRefused, own_folder, put_aside
 from pbx_bridge.ports import SpeechFailed
 from pbx_bridge.wire import wav
 
@@ -39,6 +40,8 @@ WORDS_A_MINUTE = 150
 LONGEST_TEXT = 2000
 """Letters; about two minutes of speech."""
 MANIFEST = "manifest.jsonl"
+MOST_SPARE = 200
+"""Sentences in memory while there is no room, some 10 MB of them."""
 
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f\[\]]+")
 """Control characters, and the brackets by which espeak-ng marks phonemes."""
@@ -93,7 +96,11 @@ class EspeakSpeech:
         folder: Path,
         voices: Mapping[Language, str],
         recordings: Recordings | None = None,
+        spare: Path | None = None,
     ) -> None:
+        """`spare`: a folder in memory for what `folder` has no room for; each such text is made
+        anew whenever it is asked for, so that it is kept once there is room."""
+        self._spare = spare
         self.program = tuple(program)
         self.environment = dict(environment)
         self.folder = folder
@@ -109,7 +116,7 @@ class EspeakSpeech:
         self._used: set[str] = set()
         """Asked for since the last clearing; a file's time says when it was before."""
         self._manifest = Lock()
-        self._making: dict[str, asyncio.Future[None]] = {}
+        self._making: dict[str, asyncio.Future[Path]] = {}
         self._workers = ThreadPoolExecutor(PROGRAMS_AT_ONCE, "speech")
 
     async def file(self, text: str, language: Language) -> Path:
@@ -120,10 +127,10 @@ class EspeakSpeech:
         """
         name = self._name(text, language)
         self._used.add(name)
-        if name not in self._known:
-            making = self._making.get(name) or self._begin(name, text, language)
-            await asyncio.shield(making)
-        return self.folder / name
+        if name in self._known:
+            return self.folder / name
+        making = self._making.get(name) or self._begin(name, text, language)
+        return await asyncio.shield(making) / name
 
     async def clear(self, unused: timedelta) -> int:
         """Delete what nobody has asked for during so long: names, and why somebody was away.
@@ -145,6 +152,8 @@ class EspeakSpeech:
         if self._making:
             await asyncio.wait(self._making.values())
         self._workers.shutdown(wait=False)
+        if self._spare is not None:
+            await asyncio.to_thread(shutil.rmtree, self._spare, ignore_errors=True)
 
     def said(self, sound: Path | str) -> str | None:
         """What a file of ours says, by its name or path, with or without suffix."""
@@ -155,18 +164,19 @@ class EspeakSpeech:
         voice = self.voices[language] if recording is None else f"recorded {recording.stamp}"
         return hashlib.sha256(f"{voice}\0{text}".encode()).hexdigest()[:24]
 
-    def _begin(self, name: str, text: str, language: Language) -> asyncio.Future[None]:
+    def _begin(self, name: str, text: str, language: Language) -> asyncio.Future[Path]:
         job = partial(self._make, name, text, language, self.recordings.get((language, text)))
         making = asyncio.get_running_loop().run_in_executor(self._workers, job)
         self._making[name] = making
         making.add_done_callback(partial(self._made, name, text))
         return making
 
-    def _made(self, name: str, text: str, making: asyncio.Future[None]) -> None:
+    def _made(self, name: str, text: str, making: asyncio.Future[Path]) -> None:
         del self._making[name]
         if not making.cancelled() and making.exception() is None:
-            self._known.add(name)
             self._said[name] = text
+            if making.result() == self.folder:
+                self._known.add(name)
 
     # What follows runs in a worker thread and touches nothing but files.
 
@@ -190,7 +200,8 @@ class EspeakSpeech:
                 _write_whole(manifest, b"".join(kept))
         return dropped
 
-    def _make(self, name: str, text: str, language: Language, recording: Recording | None) -> None:
+    def _make(self, name: str, text: str, language: Language, recording: Recording | None) -> Path:
+        """Returns the folder in which it lies."""
         sound = _recorded(recording.path) if recording is not None else None
         if sound is None:
             try:
@@ -200,7 +211,22 @@ class EspeakSpeech:
         try:
             self._keep(name, text, language, sound)
         except OSError as error:
+            if self._spare is not None and self._lent(self._spare, name, sound):
+                return self._spare
             raise SpeechFailed(f"{self.folder}: speech can't be kept ({error.strerror})") from None
+        return self.folder
+
+    def _lent(self, spare: Path, name: str, sound: bytes) -> bool:
+        """Keep a sound in memory, with the youngest others; whether there it can be."""
+        try:
+            own_folder(spare, lambda said: log.warning("spare_closed", said=said))
+            held = sorted(spare.glob("*.wav"), key=lambda one: one.stat().st_mtime)
+            for old in held[: max(0, len(held) - MOST_SPARE + 1)]:
+                old.unlink(missing_ok=True)
+            _write_whole(spare / f"{name}.wav", sound)
+        except (OSError, FolderRefused):
+            return False
+        return True
 
     def _speak(self, text: str, voice: str) -> bytes:
         """What the program writes for `text`. The program never outlives this call."""

@@ -63,6 +63,7 @@ from pbx_bridge.asterisk.packages import current, default_folder
 from pbx_bridge.asterisk.render import AMI_USER, ARI_USER
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.asterisk.secrets import Secrets
+from pbx_bridge.asterisk.settings import instance_of
 from pbx_bridge.bootstrap.certificate import lasts_until
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.site import Site
@@ -76,6 +77,8 @@ from pbx_bridge.ports import PbxRejected
 
 DATABASE = "pbx-bridge.sqlite"
 SECRETS = "secrets.json"
+MEMORY = Path("/dev/shm")  # noqa: S108 - its folder there is this user's alone
+"""Files that lie in memory (shm_overview(7))."""
 SOCKET = "bridge.sock"
 SUPERVISOR_SOCKET = "supervisor.sock"
 SUPERVISOR_LOCK = "supervisor.lock"
@@ -257,7 +260,12 @@ def speech(deployment: Deployment, prompts: Mapping[Language, Mapping[str, str]]
     """The voice of the exchange: the machine's espeak-ng, or the private copy's."""
     program, environment = espeak(deployment)
     recordings = recordings_by_text(deployment.recordings, prompts)
-    return EspeakSpeech(program, environment, deployment.sounds, deployment.voices, recordings)
+    spare = None
+    if deployment.external is None and MEMORY.is_dir():  # an Asterisk of another machine's not
+        spare = MEMORY / f"pbx-bridge-{instance_of(deployment.state)}"
+    return EspeakSpeech(
+        program, environment, deployment.sounds, deployment.voices, recordings, spare
+    )
 
 
 def espeak(deployment: Deployment) -> tuple[list[str], dict[str, str]]:

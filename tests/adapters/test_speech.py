@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import sys
@@ -54,6 +55,10 @@ class Program:
         command = [sys.executable, "-I", "-S", str(self.here / "program.py")]
         environment = {"HERE": str(self.here)}
         return EspeakSpeech(command, environment, self.here / "sounds", VOICES, recordings)
+
+    def with_spare(self, spare: Path) -> EspeakSpeech:
+        made = self.speech()
+        return EspeakSpeech(made.program, made.environment, made.folder, VOICES, spare=spare)
 
     def let(self, what: str, yes: bool = True) -> None:
         flag = self.here / what
@@ -283,3 +288,29 @@ async def test_a_clearing_keeps_what_was_used_and_the_manifest_knows_no_more_tha
     assert "Hej" not in (tmp_path / MANIFEST).read_text(encoding="utf-8")
     assert await again.clear(timedelta(days=30)) == 0, "it was used a moment ago"
     await again.close()
+
+
+async def test_f33_what_a_full_disk_has_no_room_for_is_spoken_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, full, write = Program(tmp_path / "p"), True, speech._write_whole
+
+    def written(path: Path, content: bytes) -> None:
+        if full and path.parent == said.folder:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(speech, "_write_whole", written)
+    monkeypatch.setattr(speech, "MOST_SPARE", 2)
+    spare = tmp_path / "spare"
+    said = program.with_spare(spare)
+    sounds = [await said.file(text, SV) for text in ("a", "b", "c")]
+    assert [one.parent for one in sounds] == [spare] * 3
+    assert len(list(spare.glob("*.wav"))) == 2, "the youngest ones"
+    assert sounds[-1].with_suffix(".wav").exists()
+    assert said.said(sounds[-1]) == "c"
+    assert spare.stat().st_mode & 0o777 == 0o700
+    full = False
+    assert (await said.file("c", SV)).parent == said.folder, "once there is room it is kept"
+    await said.close()
+    assert not spare.exists()

@@ -321,6 +321,7 @@ async def test_f33_an_emergency_call_on_a_full_disk_is_told_at_once_and_stored_l
                     found, said = await kept.run(*words)
                     assert found == code, said
                     assert f"the disk of {kept.state} is full" in said
+                    assert words == PERMIT or " 0 left to the fallback" in said, "words from memory"
                 assert alive(bridge), "and it says so itself"
                 os.kill(bridge, signal.SIGKILL)
                 await kept.until(lambda: not alive(bridge))
