@@ -181,6 +181,9 @@ class Bridge:
                 await self.parts.mirror.kept.wait()
         except TimeoutError:
             linked = self.parts.links["ari"]
+            if linked and (why := full_disk(self.parts.deployment.state)):
+                log.error("asterisks_state_is_behind", why=why)  # beginning anew won't help
+                return
             missing = "its state is not as the plan says" if linked else "ARI"
             raise PbxUnavailable(
                 f"Asterisk is not ready after {READY_TIMEOUT_S:.0f} s ({missing}); see the log"

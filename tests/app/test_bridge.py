@@ -258,6 +258,18 @@ async def test_an_asterisk_that_does_not_come_is_unavailable_with_what_to_do(
         ]
 
 
+async def test_f33_on_a_full_disk_a_bridge_serves_though_asterisks_state_is_behind(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "READY_TIMEOUT_S", 0.2)
+    async with built(site) as one:
+        one.parts.ari.connected.set()
+        with pytest.raises(PbxUnavailable, match="its state is not as the plan says"):
+            await one._well()
+        monkeypatch.setattr(work, "full_disk", lambda _: "the disk is full")
+        await one._well()
+
+
 async def test_who_asks_how_it_is_causes_no_write_and_no_login(site: Site) -> None:
     mail = MailServer("127.0.0.1", 1, "vaxeln@norrskar.example", Security.NONE, None)
     site = replace(site, deployment=replace(site.deployment, mail=mail))
