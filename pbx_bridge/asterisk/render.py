@@ -139,6 +139,7 @@ def render(plan: Plan, settings: Settings, secrets: Secrets) -> Mapping[str, str
         "emergency_forms": emergency_forms,
         "known_by": _addresses,
         "inside": trunks.inside,
+        "without_proof": trunks.without_proof,
         "proven": trunks.proven,
         "found": sorted({one for trunk in plan.trunks.values() for one in trunk.addresses}),
         "watch": trunks.watch,

@@ -75,6 +75,8 @@ _PROVEN = "tls+"
 """Before a trunk's name, in the TLS transport that calls its servers and checks who they are."""
 _INSIDE = "+in"
 """Behind it, in the endpoint whose calls come in, where another one calls out."""
+_WITHOUT_PROOF = "+anyone"
+"""Behind it, in the endpoint that calls out whoever its servers are."""
 _WATCH = "+watch"
 """Between a trunk's name and the number of its server, in the endpoint that asks that server
 (OPTIONS); no trunk's name has a +. What is dialled is asked by nobody: a server that leaves
@@ -91,6 +93,11 @@ def inside(trunk: Trunk) -> str:
     """The endpoint whose calls come in from a trunk. What is sent by an endpoint that names a
     transport never goes by a connection that has come in by another one."""
     return f"{trunk.name}{_INSIDE}" if trunk.authority else trunk.name
+
+
+def without_proof(trunk: Trunk) -> str:
+    """The endpoint by which an emergency call takes a trunk whatever certificate it shows."""
+    return f"{trunk.name}{_WITHOUT_PROOF}"
 
 
 def watch(trunk: Trunk, server: int) -> str:
@@ -164,6 +171,8 @@ class Way:
     host: str
     first: bool
     """Whether it is the trunk's first server, its other ones being tried after it."""
+    proven: bool = True
+    """Whether it has to prove who it is, where its trunk asks for that."""
 
 
 def order(
@@ -183,11 +192,16 @@ def ways(
 ) -> tuple[Way, ...]:
     """Every server that is tried for numbers of a kind: all of a trunk before the next trunk.
 
-    Where an operator says that it has moved (302) its next server is asked, for the number that
-    was dialled: what it names is never called.
+    An emergency call is tried once more, behind all others, over those that couldn't prove who
+    they are. Where an operator says that it has moved (302) its next server is asked, for the
+    number that was dialled: what it names is never called.
     """
-    return tuple(
-        Way(trunk, host, host == trunk.hosts[0])
-        for trunk in order(trunks, routes, kind)
-        for host in trunk.hosts
-    )
+    tried = order(trunks, routes, kind)
+    found = [Way(trunk, host, host == trunk.hosts[0]) for trunk in tried for host in trunk.hosts]
+    if kind == Class.EMERGENCY:
+        # Better a stranger who listens in than nobody who comes.
+        unproven = [one for one in tried if one.authority]
+        found += [
+            Way(one, host, first=False, proven=False) for one in unproven for host in one.hosts
+        ]
+    return tuple(found)

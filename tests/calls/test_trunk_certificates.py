@@ -87,6 +87,12 @@ async def operators(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[O
             yield Operators(stage, carriers, authorities)
 
 
+def reached(carrier: Carrier) -> tuple[int, int]:
+    """Its calls, and its connections over which anything was said."""
+    assert isinstance(carrier._wire, Secure)
+    return len(carrier.called), carrier._wire.taken
+
+
 @pytest.mark.parametrize(
     ("dialled", "tried", "taken"),
     [
@@ -100,18 +106,35 @@ async def test_a_call_goes_by_who_can_prove_who_they_are_from_its_beginning_to_i
     operators: Operators, dialled: str, tried: str, taken: str
 ) -> None:
     """What their servers answer names an address that no certificate is for."""
-    carrier = operators.carriers[taken]
+    carrier, refusing = operators.carriers[taken], operators.carriers[tried]
+    before, refused_before = len(carrier.called), reached(refusing)
+    over = carrier.over
     made = await operators.stage.call(dialled, phone="107", hold_s=0.3)
     assert made.result.answered_at is not None
-    assert carrier.called == [dialled]
+    assert carrier.called[before:] == [dialled]
     async with asyncio.timeout(5):
-        while not carrier.over:
+        while carrier.over == over:
             await asyncio.sleep(0.05)
     if tried in REFUSED:
-        refusing = operators.carriers[tried]
-        assert (refusing.called, refusing.options) == ([], 0)
-        assert isinstance(refusing._wire, Secure)
-        assert refusing._wire.taken == 0
+        assert refusing.options == 0
+        assert reached(refusing) == refused_before
+    await idle(operators.stage)
+
+
+async def test_f24_112_goes_by_who_can_not_prove_who_they_are_where_nobody_else_takes_it(
+    operators: Operators,
+) -> None:
+    believed = [one for name, one in operators.carriers.items() if name not in REFUSED]
+    for one in believed:
+        one.says = (Says(503),)
+    try:
+        made = await operators.stage.call("112", phone="107", hold_s=0.3)
+    finally:
+        for one in believed:
+            one.says = ANSWERS
+    assert made.result.answered_at is not None
+    assert all("112" in one.called for one in believed)
+    assert any("112" in operators.carriers[name].called for name in REFUSED)
     await idle(operators.stage)
 
 

@@ -61,6 +61,19 @@ def test_all_servers_of_a_trunk_come_before_the_next_and_an_emergency_takes_all(
     assert [one.host for one in ways(TRUNKS, routes, kind)] == servers
 
 
+def test_an_emergency_call_takes_who_could_not_prove_who_they_are_behind_all_others() -> None:
+    trunks = {**TRUNKS, "mast": replace(TRUNKS["mast"], authority="/ca.pem")}
+    routes = {"emergency": ("mast", "cable")}
+    tried = [(one.host, one.proven) for one in ways(trunks, routes, "emergency")]
+    servers = ["192.0.2.10:5060", "192.0.2.11:5060", "203.0.113.5:5060"]
+    assert tried == [
+        *((one, True) for one in servers),
+        ("192.0.2.10:5060", False),
+        ("192.0.2.11:5060", False),
+    ]
+    assert all(one.proven for one in ways(trunks, routes, "geographic"))
+
+
 @pytest.mark.parametrize(
     ("sender", "trunk"),
     [
