@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -110,6 +111,17 @@ async def restore(stage: Stage) -> None:
 async def command(stage: Stage, name: str, **values: object) -> str:
     answer = await stage.ask("command", command=name, values={"by": TECHNICIAN, **values})
     return str(answer["outcome"])
+
+
+@asynccontextmanager
+async def bridge_dead(stage: Stage) -> AsyncIterator[None]:
+    """While there is no bridge, which starts again afterwards."""
+    stage.up.bridge.signal(signal.SIGKILL)
+    await stage.up.bridge.ended()
+    try:
+        yield
+    finally:
+        await stage.up.bridge.start()
 
 
 async def mirrored(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from calls.attended import alarm, attended_by
-from calls.conftest import mirrored
+from calls.conftest import bridge_dead, mirrored
 from calls.desk import Desk, desk
 from calls.test_attending import attended
 from calls.test_faults import decided_again
@@ -207,13 +207,9 @@ async def test_without_a_bridge_a_dead_attendant_keeps_no_caller_from_the_backup
     ):
         await attended(stage, "vaxel", well=True)
         await mirrored(stage)
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        try:
+        async with bridge_dead(stage):
             karin.vanish()
             made = await stage.call(SWITCHBOARD)
-        finally:
-            await stage.up.bridge.start()
         await decided_again(stage)
     assert made.whys == ["fallback-line-open", "fallback-backup-rings"]
     assert made.journey.answered_by == "104"

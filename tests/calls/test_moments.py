@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from calls.conftest import command, mirrored, opened
+from calls.conftest import bridge_dead, command, mirrored, opened
 
 from pbx_bridge.softphone.behaviour import Answers, Press
 from pbx_bridge.stage import Stage
@@ -130,17 +129,17 @@ async def test_without_the_bridge_a_colleague_who_agreed_rings_and_the_shield_ho
         yes = {"person": "102", "to": "101", "accepts": True}
         assert await command(stage, "AnswerForward", **yes) == "command-done"
         await mirrored(stage)
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        told, nobody = await asyncio.gather(
-            stage.call("018000102"), stage.call("018000106", hold_s=8.0)
-        )
-        assert told.heard.startswith("Bo Ek är i möte och är åter onsdagen den tjugofemte november")
-        assert told.journey.answered_by == "101"
-        assert len(anna.received) >= 1
-        assert "Fredrik Dahl är i möte" in nobody.heard
-        assert "103" not in [leg.endpoint for leg in nobody.journey.legs], "she was only asked"
-        await stage.up.bridge.start()
+        async with bridge_dead(stage):
+            told, nobody = await asyncio.gather(
+                stage.call("018000102"), stage.call("018000106", hold_s=8.0)
+            )
+            assert told.heard.startswith(
+                "Bo Ek är i möte och är åter onsdagen den tjugofemte november"
+            )
+            assert told.journey.answered_by == "101"
+            assert len(anna.received) >= 1
+            assert "Fredrik Dahl är i möte" in nobody.heard
+            assert "103" not in [leg.endpoint for leg in nobody.journey.legs], "she was only asked"
         again = await stage.call("018000102")
     assert again.journey.answered_by == "101"
     assert not any(why.startswith("fallback-") for why in again.whys)

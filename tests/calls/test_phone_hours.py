@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from calls.conftest import mirrored, opened
+from calls.conftest import bridge_dead, mirrored, opened
 
 from pbx_bridge.softphone.behaviour import Answers
 from pbx_bridge.stage import Stage
@@ -37,12 +36,10 @@ async def test_s24_an_emergency_is_told_repaid_and_over(town: Path, tmp_path: Pa
         assert "Orsak: en olycka." in switchboard.heard
 
         await mirrored(stage)
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        without = await stage.call(LINE)
-        assert without.whys[0] == "fallback-line-closed"
-        assert "Vi är upptagna: en olycka." in without.heard
-        await stage.up.bridge.start()
+        async with bridge_dead(stage):
+            without = await stage.call(LINE)
+            assert without.whys[0] == "fallback-line-closed"
+            assert "Vi är upptagna: en olycka." in without.heard
 
         over = await stage.call("#24*2#", phone="101")
         assert "Telefontiden fortsätter och slutar i dag klockan" in over.heard

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 from calls.attended import at, attended_by, in_talk, town_with
-from calls.conftest import mirrored, opened
+from calls.conftest import bridge_dead, mirrored, opened
 
 from pbx_bridge.softphone.behaviour import Answers, NeverAnswers
 from pbx_bridge.stage import Stage
@@ -74,10 +73,8 @@ async def test_f04_who_is_on_the_way_when_the_bridge_dies_is_told_that_the_switc
         async with asyncio.timeout(15):
             while not phone.rings:
                 await asyncio.sleep(0.05)
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        made = await stage.made(await caller.ended(60), first, "018000109")
-        await stage.up.bridge.start()
+        async with bridge_dead(stage):
+            made = await stage.made(await caller.ended(60), first, "018000109")
     assert made.whys == ["person-rings", "fallback-line-closed"]
     assert "Du har kommit till växeln. Vi har stängt nu." in made.heard
 
@@ -94,14 +91,12 @@ async def test_s24_a_closing_time_that_passes_while_the_bridge_is_dead_is_kept(
         await mirrored(stage)
         closes_in_s = await seconds_until(stage, "11:00:01")
         closes = asyncio.create_task(asyncio.sleep(closes_in_s))
-        stage.up.bridge.signal(signal.SIGKILL)
-        await stage.up.bridge.ended()
-        before = await stage.call(ADVICE)
-        assert before.whys[0] == "fallback-line-open"
-        assert before.journey.answered_by == "101"
-        await closes
-        after = await stage.call(ADVICE)
-        assert after.whys == ["fallback-line-closed"]
-        assert "Du har kommit till bygglovsrådgivningen. Vi har stängt nu." in after.heard
-        assert "klockan nio" in after.heard
-        await stage.up.bridge.start()
+        async with bridge_dead(stage):
+            before = await stage.call(ADVICE)
+            assert before.whys[0] == "fallback-line-open"
+            assert before.journey.answered_by == "101"
+            await closes
+            after = await stage.call(ADVICE)
+            assert after.whys == ["fallback-line-closed"]
+            assert "Du har kommit till bygglovsrådgivningen. Vi har stängt nu." in after.heard
+            assert "klockan nio" in after.heard

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calls.conftest import TUESDAY, idle, opened
+from calls.conftest import TUESDAY, bridge_dead, idle, opened
 from calls.desk import desk
 from calls.recorded import RECORDED_WITHIN_S, kept, returns
 
@@ -53,10 +53,8 @@ async def test_the_report_is_what_sipp_saw_through_restarts_of_bridge_and_asteri
         soon = Answers(after_s=0.7, talks_s=0.6)
         async with stage.phone("103", soon) as phone:
             made.append(await seen(stage, "018000103", phone.answered))
-            stage.up.bridge.signal(signal.SIGKILL)
-            await stage.up.bridge.ended()
-            made.append(await seen(stage, "018000103", phone.answered))
-            await stage.up.bridge.start()
+            async with bridge_dead(stage):
+                made.append(await seen(stage, "018000103", phone.answered))
             phone.behaviour = Answers(after_s=1.4, talks_s=0.6)
             made.append(await seen(stage, "018000103", phone.answered))
             phone.behaviour = NeverAnswers()
