@@ -17,6 +17,7 @@ from pbx_bridge.adapters.speech import MANIFEST, read_manifest
 from pbx_bridge.asterisk import secrets
 from pbx_bridge.bootstrap import SECRETS, control_socket
 from pbx_bridge.cli.calling import CALLER, sipp_program
+from pbx_bridge.core import codes
 from pbx_bridge.core.latency import Journey, fold
 from pbx_bridge.softphone.audio import correlation, load
 from pbx_bridge.softphone.behaviour import Behaviour, Press
@@ -126,10 +127,11 @@ class Stage:
 
     async def made(self, result: CallResult, first: int, number: str = "") -> Made:
         """A call as the record has it; the only one (to `number`) since event number `first`."""
-        await self.watch.settled(number)
+        dialled, hides = codes.after_identity(number, self.up.site.plan)
+        await self.watch.settled(number if hides is None else "")
         journeys = fold(self.watch.events[first:])
         if number:
-            journeys = [one for one in journeys if one.dialled == number]
+            journeys = [one for one in journeys if one.dialled == dialled]
         if len(journeys) != 1:
             raise RuntimeError(f"the record holds {len(journeys)} calls where one was made")
         return Made(result, journeys[0], tuple(self._sentences(result, journeys[0])))

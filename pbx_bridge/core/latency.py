@@ -55,8 +55,8 @@ class Outcome(StrEnum):
     OPEN = "open"
     """Not ended, and not answered yet."""
     DOUBLE = "double"
-    """A copy of a call that has come already, on another way through the operator's network: it
-    was let go."""
+    """A copy of a call that has come already, on another way through the operator's network or
+    back from a mobile that is rung for it: it was let go."""
     HELD = "held"
     """The caller has hung up, and their place in a queue is held: not over yet."""
 
@@ -73,8 +73,8 @@ ELSEWHERE = frozenset(
 """Outcomes of what is no call to a person or line of the house."""
 UNCOUNTED = ELSEWHERE | {Outcome.OPEN, Outcome.HELD}
 """Those, and the outcomes of what isn't over."""
-SAME_CALL = "same-call"
-"""Rule of the dialplan for a call that has come already."""
+AGAIN = frozenset({"same-call", "came-back"})
+"""Rules of the dialplan for a call that has come already."""
 SORRY = "sorry"
 """Rule of the dialplan where nothing can be done without a bridge."""
 NOWHERE = frozenset({Why.UNKNOWN_NUMBER, Why.OUTGOING_BARRED, SORRY})
@@ -318,12 +318,12 @@ def _outcome(trace: Trace, first: CelEvent, *, cut: bool) -> Outcome:
     if trace.announces:
         return Outcome.ANNOUNCEMENT
     rules = [mark.rule for mark in trace.marks]
-    if rules[:1] == [SAME_CALL]:
+    if AGAIN.intersection(rules[:1]):
         return Outcome.DOUBLE
     out = _went_out(trace.marks)
     if out is not None and (trace.answered_at is None or trace.answered_at >= out):
         return Outcome.OUTGOING
-    if first.exten.startswith(("*", "#")):
+    if (trace.called or first.exten).startswith(("*", "#")):
         return Outcome.CODE
     if any(rule in {Why.MENU, Why.PIN_ASKED} for rule in rules):
         return Outcome.CODE

@@ -192,7 +192,7 @@ def test_only_mobiles_of_the_plan_can_be_rung_and_each_is_asked_in_its_owners_la
     place = section(dialplan, "pbx-bridge-mobile")
     assert len(re.findall("exten => .*", place)) == 1
     assert f"exten => {mobile},1,GotoIf(${{DB_EXISTS(pbx-barred/{mobile})}}?lost)" in place
-    assert "Gosub(pbx-bridge-out,${EXTEN},1(55,iU(pbx-bridge-take^fi)))" in place
+    assert "Gosub(pbx-bridge-out,${EXTEN},1(55,io(102)U(pbx-bridge-take^fi)))" in place
     phones = section(dialplan, "pbx-bridge-phone")
     assert f"s,1(103,&Local/{mobile}@pbx-bridge-mobile/n,20))" in phones
     assert "s,1(102,,20))" in phones
@@ -249,6 +249,13 @@ def test_a_trunk_whose_password_nobody_has_written_keeps_no_telephone_from_start
     assert "\n[operator](trunk)\n" in found
     assert not any(f"type = {kind}\n" in found for kind in ("auth", "registration"))
     assert "outbound_auth" not in found
+
+
+def test_from_is_our_number_also_where_an_operator_wants_a_login() -> None:
+    one = Trunk("operator", ("198.51.100.7",), username="norrskar", registers=True)
+    assert "from_user" not in rendered(small_plan(trunks=(one,)))["pjsip_trunks.conf"]
+    named = rendered(small_plan(trunks=(replace(one, from_user="norrskar"),)))
+    assert "\nfrom_user = norrskar\n" in named["pjsip_trunks.conf"]
 
 
 def test_a_trunks_password_is_never_shown() -> None:

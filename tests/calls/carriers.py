@@ -305,6 +305,10 @@ class Incoming:
         answer = await self.hears(200)
         self._send("ACK", answer.headers["to"], 1, branch="a")
 
+    async def is_refused(self, status: int) -> None:
+        """Wait until it is, with this."""
+        self._ends(await self.hears(status))
+
     async def talks(self) -> None:
         """Wait for the answer, and hang up."""
         self._ends(await self.hears(200))

@@ -89,6 +89,8 @@ class Desk(asyncio.DatagramProtocol):
         self.notified: list[str] = []
         """What was told of calls sent on: status lines, in order (RFC 3515, 2.4.5)."""
         self._notified = asyncio.Event()
+        self.shown: list[str] = []
+        """Who it was told to talk with: each number in P-Asserted-Identity."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.DatagramTransport, transport)
@@ -98,6 +100,9 @@ class Desk(asyncio.DatagramProtocol):
         if not data.strip() or data[0] >= 0x80:  # a keep-alive, or sound: we have no ear for it
             return
         message = sip.parse(data.decode())
+        if told := message.headers.get("p-asserted-identity"):
+            self.shown.append(sip.party(told).number)
+            self._notified.set()
         if message.status is not None:
             self._responses.put_nowait(message)
             return
@@ -238,8 +243,15 @@ class Desk(asyncio.DatagramProtocol):
 
     async def is_told(self, status: int) -> None:
         """Wait until it is told this of a call sent on."""
+        await self._until(lambda: status in self.told)
+
+    async def is_shown(self, number: str) -> None:
+        """Wait until it is told to talk with that number."""
+        await self._until(lambda: number in self.shown)
+
+    async def _until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while status not in self.told:
+            while not true():
                 self._notified.clear()
                 await self._notified.wait()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from calls.carriers import Carrier, Says
+from calls.carriers import Carrier, Incoming, Says
 from calls.conftest import TUESDAY, idle, opened, sample_town
 from calls.hearing import voice
 from calls.product import Product, product
@@ -161,6 +161,32 @@ async def test_a_call_that_is_delivered_twice_rings_once(exchange: Registered) -
     await exchange.stage.watch.settled()
     outcomes = Counter(one.outcome for one in fold(exchange.stage.watch.events[first:]))
     assert outcomes == {Outcome.ABANDONED: TIMES, Outcome.DOUBLE: 2 * TIMES}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["P-Charging-Vector: icid-value={};icid-generated-at=192.0.2.1", "Session-ID: {};remote=0"],
+)
+async def test_a_call_that_two_servers_deliver_rings_once(exchange: Registered, name: str) -> None:
+    """Each of them gives it a Call-ID of its own."""
+    server, caller = exchange.server, "<sip:0401234567@operator.example>"
+    async with (
+        Carrier(host=HERE) as one,
+        Carrier(host=HERE) as other,
+        exchange.stage.phone("101", NeverAnswers()) as phone,
+    ):
+        told = name.format("0f" * 16)
+        call = Incoming.begin(one, server, "018000101", caller, told)
+        await call.hears(180)
+        await phone.rang()
+        await Incoming.begin(other, server, "018000101", caller, told).is_refused(480)
+        await call.gives_up()
+        await idle(exchange.stage)
+        assert len(phone.rings) == 1
+        second = Incoming.begin(other, server, "018000101", caller, name.format("1e" * 16))
+        await second.hears(180)
+        await second.gives_up()
+        await idle(exchange.stage)
 
 
 async def test_f09_who_hangs_up_while_it_is_decided_is_no_failure_of_the_bridge(

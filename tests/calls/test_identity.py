@@ -16,7 +16,7 @@ from calls.test_faults import decided_again
 from ports import free_port
 
 from pbx_bridge.cli.options import exchange_of
-from pbx_bridge.core.latency import Journey
+from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.core.returning import AT_ONCE_S
 from pbx_bridge.core.state import Return
 from pbx_bridge.softphone.behaviour import Answers, NeverAnswers
@@ -102,7 +102,7 @@ async def test_a_call_out_shows_the_direct_number_or_the_municipalitys_and_no_na
 async def test_a_number_is_withheld_for_one_call_also_without_a_bridge(town: Town) -> None:
     async with town.carrier(*ANSWERS) as carrier:
         await town.stage.call("#31#0457111777", phone="107", hold_s=0.3)
-        await town.stage.call("*31#0457111777", phone="107", hold_s=0.3)
+        made = await town.stage.call("*31#116117", phone="107", hold_s=0.3)
         town.stage.up.bridge.signal(signal.SIGSTOP)
         try:
             await town.stage.call("#31#0457111777", phone="107", hold_s=0.3)
@@ -118,7 +118,8 @@ async def test_a_number_is_withheld_for_one_call_also_without_a_bridge(town: Tow
     for one in (shown, usual):
         assert identity(one) == (OWN, OWN, "")
         assert "privacy" not in one.headers
-    assert carrier.called == ["+358457111777"] * 4
+    assert carrier.called == ["+358457111777", "116117", "+358457111777", "+358457111777"]
+    assert (made.journey.dialled, made.journey.outcome) == ("116117", Outcome.OUTGOING)
 
 
 async def test_a_mobile_is_shown_the_caller_and_on_whose_behalf(town: Town) -> None:
@@ -148,10 +149,13 @@ async def test_a_mobile_that_sends_its_calls_back_is_called_once(town: Town) -> 
             call = town.calls(carrier, "018000105", f"<sip:{NUMBER}@operator.example>")
             await call.hears(180)
             back = town.calls(carrier, "018000105", f"<sip:{NUMBER}@operator.example>", *diversion)
+            if diversion:  # and no other phone of its owner rings for it
+                await back.is_refused(486)
             made = await town.stage.call("105", phone="107", hold_s=6.0)
             assert carrier.called == [MOBILE]
             assert "Elin Strand" in made.heard
-            await back.gives_up()
+            if not diversion:
+                await back.gives_up()
             await call.gives_up()
             await idle(town.stage)
 
@@ -209,7 +213,11 @@ async def test_who_withholds_their_number_is_nobody_else_and_nowhere(town: Town)
             for caller, *headers in WITHHELD.values():
                 call = town.calls(carrier, "018000106", caller, *headers)
                 await missed(call, phone)
-            for number in ("358457111333", "0457-111-333;npdi;rn=+35840", "%2B358%2045%207111333"):
+            for number in (
+                "358457111333",
+                "0457-111-333;npdi;rn=+35840",
+                "%2B358%20(0)45%207111333",
+            ):
                 call = town.calls(carrier, "018000106", f"<sip:{number}@operator.example>")
                 await missed(call, phone)
             rings += phone.rings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -122,6 +123,39 @@ async def test_a_caller_is_sent_on_with_the_number_withheld(house: House) -> Non
     assert identity(invite) == ("anonymous", OWN, "Anonymous")
     assert invite.headers["privacy"] == "id"
     assert invite.headers["diversion"].endswith(";privacy=full")
+
+
+@pytest.mark.parametrize("consults", [False, True], ids=["blind", "consulted"])
+@pytest.mark.parametrize("number", [OUTSIDE, "112"])
+async def test_whoever_takes_a_call_over_sees_the_number_that_was_dialled(
+    house: House, number: str, *, consults: bool
+) -> None:
+    """And nobody the name of an extension of the exchange's own dialplan."""
+    stage = house.stage
+    async with (
+        house.carrier(*ANSWERS) as carrier,
+        desk(stage.up.running.sip, "107", stage.secrets["107"]) as gun,
+        desk(stage.up.running.sip, "106", stage.secrets["106"]) as other,
+    ):
+        first = len(stage.watch.events)
+        talk = await gun.dial(number)
+        await happened(stage, "BRIDGE_ENTER", first, times=2)
+        if consults:
+            (consultation, _), taken = await asyncio.gather(gun.dials("106"), other.answer())
+            await happened(stage, "BRIDGE_ENTER", first, times=4)
+            await gun.refer(talk, "106", consultation)
+            await other.is_shown(number)
+            await gun.hang_up(consultation)
+        else:
+            await gun.refer(talk, "106")
+            taken = await other.answer()
+        await gun.hang_up(talk)
+        await other.hang_up(taken)
+        await idle(stage)
+    assert other.shown[-1] == number
+    known = {number, "107", "106", OWN}
+    assert {*gun.shown, *other.shown} <= known
+    assert {party for one in carrier.invited for party in identity(one)[:2]} <= known
 
 
 @pytest.mark.parametrize(
