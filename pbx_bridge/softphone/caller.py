@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -220,9 +218,7 @@ class Caller:
 
     def _now(self) -> Moment:
         assert self._invited.at is not None
-        now_s = time.monotonic()
-        since = timedelta(seconds=now_s - self._invited.at.monotonic_s)
-        return Moment(now_s, self._invited.at.wall + since)
+        return self._invited.at.until_now()
 
     async def _first(self, timeout_s: float, *milestones: _Milestone) -> None:
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import Any, Literal, Self, assert_never
 
 from pbx_bridge.softphone.audio import silence
@@ -232,8 +230,7 @@ class Station(ABC):
             if gone.call_id in {None, call.line.call_id} and not call.over.is_set():
                 if gone.call_id is not None and call.line.told_to_hang_up:
                     # What it was told met something: most likely the other side's BYE.
-                    now = Moment(time.monotonic(), datetime.now(UTC))
-                    call.ended_at, call.by_phone = now, True
+                    call.ended_at, call.by_phone = call.ringing.at.until_now(), True
                 call.failure = gone.said
                 call.end()
 

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from pbx_bridge.wire import sip
@@ -26,6 +26,11 @@ class Moment:
     """`time.monotonic()` when we were told."""
     wall: datetime
     """SIPp's own reading of the machine's clock, in UTC."""
+
+    def until_now(self) -> Moment:
+        """This moment, by as much later as has passed since."""
+        now_s = time.monotonic()
+        return Moment(now_s, self.wall + timedelta(seconds=now_s - self.monotonic_s))
 
 
 @dataclass(frozen=True, slots=True)
