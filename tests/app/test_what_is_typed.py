@@ -32,8 +32,9 @@ CODES = (
     *("*21*{}#", "*29*{}#", "*95*{}#", "*95*{}*1500#", "*95*0401234567*{}#", "*28*{}#", "#28*{}#"),
     *("*24*{}*1*1500#", "*24*1*{}*1500#", "*24*1*1*{}#", "#24*{}#", "*22*{}#", "*96*{}#"),
 )
-wrong = st.text("789", min_size=5, max_size=10)
-"""Of digits that no time and no number of the sample has five of in a row."""
+wrong = st.text("789", min_size=5, max_size=9)
+"""Of digits that no time and no number of the sample has five of in a row; ten of them would be a
+number abroad."""
 pins = st.one_of(wrong, st.sampled_from(sorted(PINS.values())))
 others = st.sampled_from(["102", "103", "999", "1", "2", "3", "1430", "0803*1430", "*", "", UNREAD])
 answers = st.lists(st.tuples(st.one_of(pins, others), st.sampled_from(["#", ""])), max_size=12)
