@@ -233,9 +233,9 @@ async def test_who_is_in_the_menu_with_the_pin_from_elsewhere_is_put_out(house: 
     """The PIN is lost with the telephone; the call is one of a stranger's."""
     first = len(house.watch.events)
     calling = asyncio.create_task(
-        house.call("018000123", press=(*_as("107", house.pins["107"]), Press("1", after_s=30.0)))
+        house.call("018000123", press=(*_as("107", house.pins["107"]), Press("1", after_s=60.0)))
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         # First the extension is asked for, and then what is wanted.
         while sum("ask|menu|" in one.extra for one in house.watch.events[first:]) < 2:
             await asyncio.sleep(0.05)

@@ -48,6 +48,9 @@ def gaps(stage: Stage) -> list[RecordGap]:
     return [one for one in events if isinstance(one, RecordGap)]
 
 
+NOTHING_STORED = "Telefonväxeln kan inte spara något"
+
+
 async def test_f33_calls_go_on_while_nothing_can_be_stored_and_the_gap_is_recorded(
     stage: Stage,
 ) -> None:
@@ -62,8 +65,9 @@ async def test_f33_calls_go_on_while_nothing_can_be_stored_and_the_gap_is_record
             assert made.journey.answered_by == "103"
             refused = await stage.call("*23*2*1430#", phone="104")
             assert {"command-failed", "fallback-sorry"} & set(refused.whys), "it waits for the lock"
-            told = await board.told(ALARM_WITHIN_S)
-            assert told.text.startswith("Telefonväxeln kan inte spara något")
+            async with asyncio.timeout(ALARM_WITHIN_S):  # others are told at once, too
+                while not (await board.told()).text.startswith(NOTHING_STORED):
+                    pass
         async with asyncio.timeout(ALARM_WITHIN_S):
             while len(gaps(stage)) == before:
                 await asyncio.sleep(0.2)
