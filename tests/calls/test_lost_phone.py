@@ -44,6 +44,11 @@ def password(stage: Stage, endpoint: str) -> str:
     return secrets.password(stage.up.site.deployment.state / SECRETS, endpoint)
 
 
+def pin(stage: Stage, extension: str) -> str:
+    """Of the moment: what is found again has another one."""
+    return secrets.pin(stage.up.site.deployment.state / SECRETS, extension)
+
+
 async def over(dialog: Dialog, began: float) -> float:
     """Seconds until a call of the phone was ended by the exchange."""
     async with asyncio.timeout(5):
@@ -117,9 +122,9 @@ async def test_f40_nothing_works_from_it_and_nothing_reaches_it_within_a_second(
         assert len(switchboard.received) == 1
         menu = await house.call("018000123", from_number=MOBILE)
         assert menu.heard == "Den här telefonen är spärrad. Kontakta växeln."
-        pin = await house.call("018000123", press=_as("105", house.pins["105"]))
-        assert "Den här telefonen är spärrad. Kontakta växeln." in pin.heard
-        assert "Tryck ett" not in pin.heard
+        by_pin = await house.call("018000123", press=_as("105", pin(house, "105")))
+        assert "Den här telefonen är spärrad. Kontakta växeln." in by_pin.heard
+        assert "Tryck ett" not in by_pin.heard
         override = await house.call("*29*105#", phone="111")
         assert "person-blocked" in override.whys
         assert override.heard == "Elin Strand kan inte nås just nu."
@@ -129,10 +134,10 @@ async def test_f40_nothing_works_from_it_and_nothing_reaches_it_within_a_second(
         await _opens_again(house, phone, lost)
 
 
-def _as(extension: str, pin: str) -> tuple[Press, ...]:
+def _as(extension: str, typed: str) -> tuple[Press, ...]:
     return (
         Press(f"{extension}#", after_silence_s=1.0),
-        Press(f"{pin}#", after_silence_s=1.0),
+        Press(f"{typed}#", after_silence_s=1.0),
     )
 
 
@@ -233,7 +238,7 @@ async def test_who_is_in_the_menu_with_the_pin_from_elsewhere_is_put_out(house: 
     """The PIN is lost with the telephone; the call is one of a stranger's."""
     first = len(house.watch.events)
     calling = asyncio.create_task(
-        house.call("018000123", press=(*_as("107", house.pins["107"]), Press("1", after_s=60.0)))
+        house.call("018000123", press=(*_as("107", pin(house, "107")), Press("1", after_s=60.0)))
     )
     async with asyncio.timeout(45):
         # First the extension is asked for, and then what is wanted.
