@@ -49,7 +49,9 @@ def test_a_device_that_can_not_talk_is_told_once_until_it_has_talked() -> None:
         (About.NO_SOUND, "", Channel.LIST),
         (About.NO_SOUND, "111", Channel.MESSAGE),
     }
-    assert words(told[0], after).startswith("A telephone of Anna Berg is connected but can't")
+    assert words(told[0], after).startswith(
+        "A telephone of Anna Berg is connected but has no sound"
+    )
     measures = {one.name: one.value for one in of_exchange(after, {}, DAY)}
     assert measures["devices_without_sound"] == 1
     assert obeyed(refused, after)[0] == ()
