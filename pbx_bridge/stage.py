@@ -129,7 +129,10 @@ class Stage:
         """A call as the record has it; the only one (to `number`) since event number `first`."""
         dialled, hides = codes.after_identity(number, self.up.site.plan)
         await self.watch.settled(number if hides is None else "")
-        journeys = fold(self.watch.events[first:])
+        events = self.watch.events[first:]
+        # The last lines of a call before it may come after its channels are gone.
+        begun = {one.linkedid for one in events if one.begins_call}
+        journeys = [one for one in fold(events) if one.linkedid in begun]
         if number:
             journeys = [one for one in journeys if one.dialled == dialled]
         if len(journeys) != 1:

@@ -63,8 +63,7 @@ class Watch:
 
     def _see(self, event: CelEvent) -> None:
         self.events.append(event)
-        arrives = event.type == "CHAN_START" and event.uniqueid == event.linkedid
-        if arrives and event.context in ARRIVALS:
+        if event.begins_call and event.context in ARRIVALS:
             self._open[event.linkedid] = event.exten
             timeline = Timeline(event.linkedid, self._said, self._name_of)
             self._timelines[event.linkedid] = timeline

@@ -56,6 +56,8 @@ from pbx_bridge.wire.backoff import delays
 log = structlog.get_logger(__name__)
 
 READY_TIMEOUT_S = 60.0
+FULL_AFTER_S = 2.0
+"""How long Asterisk may take to store its state before a full disk is why it doesn't."""
 WATCH_INTERVAL_S = 2.0
 DRAIN_S = 3.0
 """For decisions under way at the end; a little less than the dialplan's guard waits for them."""
@@ -175,15 +177,19 @@ class Bridge:
 
     async def _well(self) -> None:
         """Wait until Asterisk can be helped by this bridge. Raises `PbxUnavailable`."""
+        kept, state = self.parts.mirror.kept, self.parts.deployment.state
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await self.parts.ari.connected.wait()
-                await self.parts.mirror.kept.wait()
+                while not kept.is_set():
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(FULL_AFTER_S):
+                            await kept.wait()
+                    if not kept.is_set() and (why := full_disk(state)):
+                        log.error("asterisks_state_is_behind", why=why)  # waiting won't help
+                        return
         except TimeoutError:
             linked = self.parts.links["ari"]
-            if linked and (why := full_disk(self.parts.deployment.state)):
-                log.error("asterisks_state_is_behind", why=why)  # beginning anew won't help
-                return
             missing = "its state is not as the plan says" if linked else "ARI"
             raise PbxUnavailable(
                 f"Asterisk is not ready after {READY_TIMEOUT_S:.0f} s ({missing}); see the log"

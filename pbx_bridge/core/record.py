@@ -46,3 +46,8 @@ class CelEvent(NamedTuple):
     extra: str
     """JSON object or "". Of `HANGUP`: hangupcause, hangupsource, dialstatus. Of a dialplan's
     own event: its text under `extra`."""
+
+    @property
+    def begins_call(self) -> bool:
+        """Whether it is the first event of its call's first channel."""
+        return self.type == "CHAN_START" and self.uniqueid == self.linkedid

@@ -262,6 +262,7 @@ async def test_f33_on_a_full_disk_a_bridge_serves_though_asterisks_state_is_behi
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "READY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(work, "FULL_AFTER_S", 0.05)
     async with built(site) as one:
         one.parts.ari.connected.set()
         with pytest.raises(PbxUnavailable, match="its state is not as the plan says"):

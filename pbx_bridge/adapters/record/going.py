@@ -26,7 +26,7 @@ class GoingCalls:
             first, held = events[0], self._events.get(linkedid)
             if held is not None:
                 held += events
-            elif first.type == "CHAN_START" and first.uniqueid == linkedid:
+            elif first.begins_call:
                 self._events[linkedid] = list(events)
             else:
                 continue
