@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core.devices import endpoints
 from pbx_bridge.core.questions import Question, cannot, may_be_asked, open_questions
 from pbx_bridge.ports import Clock, NoticeDelayed, PbxUnavailable, Telephony
@@ -42,11 +43,7 @@ class Asking:
                     for question in self._open():
                         self._asked.add(question)
                         tasks.create_task(self._ask(question), name=f"offer-{question.to}")
-                    try:
-                        async with asyncio.timeout(RETRY_S):
-                            await changed.wait()
-                    except TimeoutError:
-                        continue
+                    await woken(changed, RETRY_S)
 
     def _open(self) -> list[Question]:
         """Questions that nobody is being asked yet, to colleagues who may be rung or can't do

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from pbx_bridge.app.office import Office
-from pbx_bridge.app.waking import rest_s
+from pbx_bridge.app.waking import rest_s, woken
 from pbx_bridge.core import alarms, phantoms
 from pbx_bridge.core.commands import CountAttendants, SeePhone
 from pbx_bridge.core.devices import extension_of
@@ -59,11 +59,7 @@ class Attending:
                     except (PbxUnavailable, PbxRejected) as error:
                         log.debug("phones_not_seen", why=str(error)[:200])
                         rest = RETRY_S
-                    try:
-                        async with asyncio.timeout(rest):
-                            await changed.wait()
-                    except TimeoutError:
-                        continue
+                    await woken(changed, rest)
 
     async def _listen(self, changed: asyncio.Event) -> None:
         async for event in self._phones.phone_events():

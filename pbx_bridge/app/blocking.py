@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core import blocks
 from pbx_bridge.core.commands import BlockPhone, Command
 from pbx_bridge.core.devices import endpoints
@@ -141,11 +142,7 @@ class Blocking:
                     if self._office.exchange.blocks and not said:
                         log.warning("block_waits_for_asterisk", why=str(error)[:200])
                     rest, said = RETRY_S, True
-                try:
-                    async with asyncio.timeout(rest):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                await woken(changed, rest)
 
     async def _look(self) -> None:
         """Remember where telephones come and go."""

@@ -22,6 +22,7 @@ from pbx_bridge.app.inbox import Inbox
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.steps import variables
 from pbx_bridge.app.voice import Voice
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core import call as calls
 from pbx_bridge.core import limits, numbers, typed
 from pbx_bridge.core.call import Ask, Call, Decision, Listen, Obey, Record, Say, Sort, Why
@@ -159,12 +160,7 @@ class Calls:
         self._finishing = True
         if not self._under_way:
             return True
-        try:
-            async with asyncio.timeout(within_s):
-                await self._finished.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await woken(self._finished, within_s)
 
     def _over(self, _: asyncio.Task[None]) -> None:
         self._room.release()

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core.commands import NoteEmergency, SeeTrunk
 from pbx_bridge.core.devices import endpoint_of
 from pbx_bridge.core.outside import FAILURES, Trouble
@@ -72,11 +73,7 @@ class Carrying:
             while True:
                 await self.look()
                 self._woken.clear()
-                try:
-                    async with asyncio.timeout(LOOK_S):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
+                await woken(self._woken, LOOK_S)
 
     async def look(self) -> None:
         """Compare what is seen with what is known of each trunk."""

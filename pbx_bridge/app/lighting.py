@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from pbx_bridge.app.office import Office
-from pbx_bridge.app.waking import rest_s
+from pbx_bridge.app.waking import rest_s, woken
 from pbx_bridge.core.lamps import Lamp, lamps
 from pbx_bridge.core.state import AFTER_CALLS
 from pbx_bridge.ports import Clock, Lamps, PbxRejected, PbxUnavailable, ProtocolError
@@ -48,11 +48,7 @@ class Lighting:
                     if not said:
                         log.info("lamps_wait", why=str(error)[:200])
                     rest, said = RETRY_S, True
-                try:
-                    async with asyncio.timeout(rest):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                await woken(changed, rest)
 
     async def asterisk_back(self) -> None:
         """Asterisk is reached again, and may have forgotten."""

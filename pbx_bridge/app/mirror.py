@@ -10,7 +10,7 @@ import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
-from pbx_bridge.app.waking import rest_s
+from pbx_bridge.app.waking import rest_s, woken
 from pbx_bridge.core import devices
 from pbx_bridge.core.likely import likely
 from pbx_bridge.core.mirror import FAMILIES, Picture, left, picture
@@ -75,10 +75,8 @@ class Mirror:
                 self._warn("mirror_without_voice", error)
                 rest = SPEECH_RETRY_S
             try:
-                async with asyncio.timeout(rest):
-                    await changed.wait()
-            except TimeoutError:
-                self._doubted = True  # somebody else may have changed it meanwhile
+                if not await woken(changed, rest):
+                    self._doubted = True  # somebody else may have changed it meanwhile
             finally:
                 if self.kept.is_set():
                     self._kept_at = time.monotonic()

@@ -15,6 +15,7 @@ import structlog
 
 from pbx_bridge.app.office import Office
 from pbx_bridge.app.voice import Voice
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core import delivery, mailboxes, telling
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import EXCHANGE, SettleNotices
@@ -106,11 +107,7 @@ class Outbox:
             while True:
                 changed.clear()
                 await self.deliver(channel)
-                try:
-                    async with asyncio.timeout(self._rest_s(channel)):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                await woken(changed, self._rest_s(channel))
 
     async def deliver(self, channel: Channel) -> None:
         """Send what is due now in one channel; returns when each was tried."""

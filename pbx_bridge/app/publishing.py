@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core.public import Timetable, timetable
 from pbx_bridge.ports import Clock, Public
 
@@ -43,11 +44,7 @@ class Publishing:
                     if not self.trouble:
                         log.warning("timetable_not_published", why=str(error)[:200])
                     self.trouble = str(error)
-                try:
-                    async with asyncio.timeout(rest):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                await woken(changed, rest)
 
     async def _keep(self) -> None:
         exchange, now = self._office.exchange, self._clock.now()

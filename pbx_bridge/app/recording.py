@@ -12,6 +12,7 @@ from datetime import UTC
 import structlog
 
 from pbx_bridge.app.office import Office
+from pbx_bridge.app.waking import woken
 from pbx_bridge.core import limits, outside, returning
 from pbx_bridge.core.call import Why
 from pbx_bridge.core.commands import RemindOfReturns
@@ -112,8 +113,4 @@ class Recording:
                 if rest_s <= 0:
                     outcome = await self._office.obey(RemindOfReturns())
                     rest_s = RETRY_S if outcome.why is Why.COMMAND_FAILED else 0.0
-                try:
-                    async with asyncio.timeout(rest_s):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                await woken(changed, rest_s)

@@ -1,7 +1,8 @@
-"""How long whoever keeps something in line with the time may rest."""
+"""How long whoever keeps something in line may rest, and what wakes them."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from pbx_bridge.core.attendance import next_change
@@ -19,3 +20,12 @@ def rest_s(exchange: Exchange, begun: datetime, now: datetime) -> float:
         return LONGEST_REST_S
     left = (change.astimezone(UTC) - now.astimezone(UTC)).total_seconds()
     return min(LONGEST_REST_S, max(0.0, left))
+
+
+async def woken(event: asyncio.Event, seconds: float) -> bool:
+    """Return when `event` is set, or after `seconds`; whether it was set."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False

@@ -25,6 +25,7 @@ from pbx_bridge.adapters.control import UNKNOWN, Control
 from pbx_bridge.adapters.operations import Operations
 from pbx_bridge.app.health import Kept
 from pbx_bridge.app.status import exchange_status, process_status
+from pbx_bridge.app.waking import woken
 from pbx_bridge.asterisk.running import Running
 from pbx_bridge.bootstrap.health import Health
 from pbx_bridge.bootstrap.measures import measure
@@ -182,9 +183,7 @@ class Bridge:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await self.parts.ari.connected.wait()
                 while not kept.is_set():
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(FULL_AFTER_S):
-                            await kept.wait()
+                    await woken(kept, FULL_AFTER_S)
                     if not kept.is_set() and (why := full_disk(state)):
                         log.error("asterisks_state_is_behind", why=why)  # waiting won't help
                         return
@@ -364,9 +363,7 @@ async def changes(
     """Yield whenever a file of the plan has changed, or `wanted` was set."""
     seen = await asyncio.to_thread(_stamp, sources)
     while True:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(WATCH_INTERVAL_S):
-                await wanted.wait()
+        await woken(wanted, WATCH_INTERVAL_S)
         found = await asyncio.to_thread(_stamp, sources)
         if found is None:
             continue
