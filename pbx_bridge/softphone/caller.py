@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Caller:
         """`sipp` is the command that starts SIPp, `server` the exchange's SIP address."""
         number = sip.user_part(user or from_number)
         self._sipp_command, self._server, self._transport = sipp, server, transport
+        self._port = 0
         self._plays = plays
         self._values: dict[str, str | int] = {
             "to": sip.user_part(to),
@@ -169,6 +171,7 @@ class Caller:
         except TimeoutError:
             if self._trying.passed.is_set():
                 raise
+            self._cancel()
             self._status, self._ended_by = 408, "caller"
             self._ended.pass_at(self._now())
 
@@ -238,7 +241,7 @@ class Caller:
             return
         match told.event:
             case "invited":
-                self._line.call_id = told.call_id
+                self._line.call_id, self._port = told.call_id, int(told.fields["port"])
                 self._invited.pass_at(told.at)
                 return
             case "trying" | "settled" | "pressed":
@@ -265,13 +268,39 @@ class Caller:
         if self._ended.at is not None:
             return
         if self._line.told_to_hang_up:
-            # Something came just as it was told: it sent CANCEL or BYE by itself, and left.
+            # Something came just as it was told, and it left without a word.
+            if self._answered.at is None:
+                self._cancel()
             self._status, self._ended_by = self._status or 487, "caller"
             self._ended.pass_at(self._now())
             return
         self._failure = f"SIPp gave the call up: {gone.said}"
         for milestone in (self._invited, self._ended):
             milestone.passed.set()
+
+    def _cancel(self) -> None:
+        """Send the CANCEL (RFC 3261, section 9.1) that SIPp doesn't: the exchange knows it by its
+        branch. Of a challenged call there are two INVITEs, and the first one is over; nobody waits
+        for answers. Only by UDP."""
+        if self._transport != "udp":
+            return
+        values = self._values
+        family, kind, _, _, where = socket.getaddrinfo(*self._server, type=socket.SOCK_DGRAM)[0]
+        ours, theirs = sip.in_uri(local_address(self._server)), sip.in_uri(self._server[0])
+        via = f"Via: SIP/2.0/UDP {ours}:{self._port};rport"
+        with socket.socket(family, kind) as wire:
+            for count in (1, 2) if values["secret"] else (1,):
+                request = (
+                    f"CANCEL sip:{values['to']}@{theirs}:{self._server[1]} SIP/2.0",
+                    f"{via};branch=z9hG4bK{values['token']}i{count}",
+                    "Max-Forwards: 70",
+                    f"From: <sip:{values['contact_user']}@{ours}>;tag={values['token']}",
+                    f"To: <sip:{values['to']}@{theirs}:{self._server[1]}>",
+                    f"Call-ID: {self._line.call_id}",
+                    f"CSeq: {count} CANCEL",
+                    "Content-Length: 0",
+                )
+                wire.sendto("\r\n".join([*request, "", ""]).encode(), where)
 
     def _end(self, told: Told) -> None:
         self._line.end()

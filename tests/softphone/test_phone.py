@@ -16,6 +16,7 @@ from pbx_bridge.softphone.behaviour import Answers, Behaviour, Busy, Declines, N
 from pbx_bridge.softphone.caller import Caller, CallResult, place_call
 from pbx_bridge.softphone.phone import Phone
 from pbx_bridge.softphone.sipp import SoftphoneFailed
+from pbx_bridge.softphone.twin import Gone
 from pbx_bridge.wire import sip
 
 pytestmark = pytest.mark.calls
@@ -104,6 +105,20 @@ async def test_a_caller_who_gives_up_ends_the_ringing(exchange: Exchange) -> Non
             await ours.rang()
             await caller.hang_up()
         assert (await ours.ended()).ended_by == "exchange"
+
+
+async def test_a_caller_whom_sipp_drops_as_they_give_up_ends_the_ringing_too(
+    exchange: Exchange,
+) -> None:
+    """SIPp leaves without a word where it is told to hang up in the moment of a 180."""
+    async with phone(exchange, NeverAnswers()) as ours:
+        caller = Caller(exchange.sipp, exchange.server, to="101", from_number="018000150")
+        async with caller:
+            await ours.rang()
+            caller._line.told_to_hang_up = True
+            caller._hear(Gone(caller._line.call_id, ""))
+            assert (await ours.ended()).ended_by == "exchange"
+        assert caller.result().status == 487
 
 
 async def test_a_phone_takes_two_calls_at_once(exchange: Exchange) -> None:
