@@ -25,6 +25,7 @@ from pbx_bridge.cli.options import (
     deployment_of,
     exchange_of,
     number_of,
+    person_of,
     show,
     site_of,
     today,
@@ -33,6 +34,7 @@ from pbx_bridge.cli.people import WRITTEN, read_moment
 from pbx_bridge.config.deployment import Deployment
 from pbx_bridge.config.problems import ConfigError, Problem
 from pbx_bridge.config.site import all_problems, site_advice
+from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.core import codes, limits, numbers
 from pbx_bridge.core.call import Call
 from pbx_bridge.core.explain import explain as explained
@@ -95,7 +97,7 @@ def explain(
         now = read_moment(at, now)
     dialled = numbers.number(number, plan.dialling) or "".join(number.split())
     from_ = number_of(site, from_) if from_ else ""
-    person = plan.people.get(from_)
+    person = person_of(site, from_) if EXTENSION.fullmatch(from_) else None
     hides: bool | None = None
     if person is not None:
         dialled, hides = codes.after_identity(dialled, plan)
@@ -128,6 +130,9 @@ def explain(
     _print(f"{dialled}{shown} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
     for count, one in enumerate(way, 1):
         _print(f"{count:>3}. {one.what}  [{one.why}]")
+    if person is None and found is None:
+        extension = next(iter(plan.people))
+        _print(f"That is a call from outside; with --from {extension} it is one of a phone here.")
 
 
 def status(config: Config = CONFIG, state: State = None, as_json: AsJson = False) -> None:

@@ -12,6 +12,9 @@ from pbx_bridge.core.countries import Class
 from pbx_bridge.core.model import Dialling
 from pbx_bridge.core.numbers import emergency_forms
 
+SHORT_NUMBER = range(3, 7)
+"""Digits of a number that is dialled without the trunk prefix in its own country."""
+
 
 def numbering_problems(written: Written) -> Iterator[Problem]:
     """Digits that lead nowhere, or to two places."""
@@ -88,6 +91,23 @@ def reserved(digits: str, dialling: Dialling) -> str:
             return f"{digits} begins like a call abroad ({prefix})"
     premium = digits.startswith("0") and classify(digits, dialling) is Class.PREMIUM
     return f"{digits} is a number that costs extra" if premium else ""
+
+
+def begins_number(series: str, dialling: Dialling) -> bool:
+    """Whether a number of the country may begin so as it is dialled there: with the trunk prefix,
+    where there is one, or as a short number."""
+    if not dialling.trunk_prefix:
+        return not series.startswith("00")
+    is_short = len(series) in SHORT_NUMBER and series[0] in "19"
+    return is_short or begins_inside(series, dialling)
+
+
+def begins_inside(prefix: str, dialling: Dialling) -> bool:
+    """Whether longer numbers of the country begin so, and none abroad."""
+    trunk = dialling.trunk_prefix
+    if not trunk:
+        return not prefix.startswith("0")
+    return prefix.startswith(trunk) and not prefix.startswith("00")
 
 
 def _line_codes(written: Written) -> Iterator[Problem]:

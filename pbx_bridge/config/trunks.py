@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.nodes import Place
-from pbx_bridge.config.numbering import ours
+from pbx_bridge.config.numbering import begins_inside, begins_number, ours
 from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.trunks_schema import TrunkShape
 from pbx_bridge.config.written import Written
 from pbx_bridge.core.countries import Class
 from pbx_bridge.core.media import Transport
+from pbx_bridge.core.model import Dialling
 from pbx_bridge.core.trunks import KINDS, Trunk, address, is_network
 
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -200,16 +201,37 @@ def _dialling(written: Written) -> Iterator[Problem]:
         for place, kind, prefixes in lists
         for at, prefix in enumerate(prefixes)
     }
+    has_table = bool(shape.of_country().name)
+    if has_table:
+        yield from _international_prefixes(written, dialling)
     first: dict[str, str] = {}
     for place in sorted(places, key=written.documents["trunks"].line):
         kind, prefix = places[place]
         if prefix in dialling.emergency:
             what = f"{prefix} is an emergency number, and of no other class"
             yield written.problem("trunks", place, what, "take it out")
+        elif has_table and kind != Class.SERVICE and not begins_number(prefix, dialling):
+            what = f"no number of +{dialling.country_code} begins with {prefix} as it is dialled"
+            like = f"{dialling.trunk_prefix}600"
+            yield written.problem("trunks", place, what, f"write it as people dial it, like {like}")
         elif prefix in first:
             what = f"{prefix} is {first[prefix]} already"
             yield written.problem("trunks", place, what, "a number has one class")
         first.setdefault(prefix, kind)
+
+
+def _international_prefixes(written: Written, dialling: Dialling) -> Iterator[Problem]:
+    """Those that numbers of the country begin with: these would be called abroad."""
+    assert written.trunks is not None
+    for at, prefix in enumerate(written.trunks.dialling.international_prefixes):
+        place = ("dialling", "international_prefixes", at)
+        taken = [one for one in dialling.emergency if one.startswith(prefix)]
+        if taken:
+            what = f"the emergency number {taken[0]} begins with {prefix}"
+            yield written.problem("trunks", place, what, "take it out")
+        elif prefix != "+" and begins_inside(prefix, dialling):
+            what = f"numbers of +{dialling.country_code} begin with {prefix}"
+            yield written.problem("trunks", place, what, "take it out; 00 is known already")
 
 
 def _at_once(written: Written) -> Iterator[Problem]:

@@ -173,7 +173,7 @@ InternationalPrefix = Annotated[
 Series = Annotated[
     str,
     AfterValidator(lambda text: text.replace(" ", "").replace("-", "")),
-    matching(re.compile(r"[0-9]{1,15}"), "digits"),
+    matching(re.compile(r"[0-9]{1,15}"), "digits as they are dialled here, like 0600 1"),
 ]
 """First digits of numbers, as `0600 1`."""
 Emergency = Annotated[

@@ -108,6 +108,16 @@ def test_explain_tells_an_emergency_call_as_it_goes(run: Run) -> None:
     assert second.endswith("[emergency-failed]")
 
 
+def test_explain_says_what_a_call_from_outside_is_not(run: Run) -> None:
+    hint = "That is a call from outside; with --from 101 it is one of a phone here."
+    assert run("explain", "112", "--at", AT).out.splitlines()[-1] == hint
+    assert hint not in run("explain", "112", "--from", "105", "--at", AT).out
+    assert hint not in run("explain", "018000101", "--at", AT).out
+    nobody = run("explain", "0401234567", "--from", "199", "--at", AT)
+    assert nobody.code == 1
+    assert "nobody has extension 199" in nobody.err
+
+
 def test_explain_as_json_is_stable(run: Run) -> None:
     found = run("explain", "101", "--at", AT, "--json")
     assert found.code == 0

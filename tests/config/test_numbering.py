@@ -108,7 +108,11 @@ COUNTRY = "  country: FI\n"
         ),
         ("  country_code: +358\n", "  country_code", 'country_code": "+358" is no country'),
         (COUNTRY + "  classes: {dear: [0600]}\n", "  classes", 'unknown key "dear"'),
-        (COUNTRY + "  classes: {premium: [06x]}\n", "  classes", '"06x" is not digits'),
+        (
+            COUNTRY + "  classes: {premium: [06x]}\n",
+            "  classes",
+            '"06x" is not digits as they are dialled here',
+        ),
     ],
 )
 def test_a_country_that_nobody_knows_is_told_with_its_line(
