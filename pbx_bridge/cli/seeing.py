@@ -37,6 +37,7 @@ from pbx_bridge.config.site import all_problems, site_advice
 from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.core import codes, limits, numbers
 from pbx_bridge.core.call import Call
+from pbx_bridge.core.explain import OUTGOING, right
 from pbx_bridge.core.explain import explain as explained
 from pbx_bridge.core.model import TargetKind
 from pbx_bridge.core.state import Part
@@ -128,6 +129,8 @@ def explain(
             _print(f"{line.name} is {'open' if opening else 'closed'}: {row(ahead)}")
     shown = {None: "", True: ", our number withheld,", False: ", our number shown,"}[hides]
     _print(f"{dialled}{shown} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
+    if any(one.why in OUTGOING for one in way):
+        _print(right(call, exchange, now))
     for count, one in enumerate(way, 1):
         _print(f"{count:>3}. {one.what}  [{one.why}]")
     if person is None and found is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from pbx_bridge.core import trunks
+from pbx_bridge.core import permits, trunks
 from pbx_bridge.core.call import (
     Ask,
     Call,
@@ -50,6 +50,36 @@ class Explained:
     why: Why
     then: str
     """The assumed outcome, "" after the last step."""
+
+
+OUTGOING = frozenset(
+    {Why.OUTGOING, Why.OUTGOING_PERMITTED, Why.OUTGOING_CAPPED, Why.OUTGOING_BARRED}
+)
+"""Of a call whose phone was asked whether it may call that number."""
+
+
+def right(call: Call, exchange: Exchange, now: datetime) -> str:
+    """What kind of number a phone dials outside, and by which rule it may or may not (S27); "" for
+    a phone that is nobody's."""
+    person = exchange.plan.people.get(call.phone)
+    if person is None:
+        return ""
+    found = permits.verdict(exchange, person, call.dialled, now)
+    kind = f"{call.dialled} is {found.kind}{f' ({found.country})' if found.country else ''}"
+    zone = exchange.plan.organisation.zone
+    if (held := found.permit) is not None:
+        until = held.until.astimezone(zone)
+        return f"{kind}: a permit until {until:%Y-%m-%d %H:%M} by {held.approved_by} allows it"
+    usual = ", ".join(sorted(permits.usual(exchange, person)))
+    told = f"{kind}: {person.name} may call {usual or 'nothing'} without a permit"
+    over = [
+        one.until.astimezone(zone)
+        for one in permits.known(exchange, person)
+        if permits.covers(one.calls, found.kind, found.country) and permits.is_over(one.until, now)
+    ]
+    if over and not found.allowed:
+        told += f"; that for it ended {max(over):%Y-%m-%d %H:%M}"
+    return told
 
 
 def way(call: Call, exchange: Exchange, now: datetime) -> Iterator[tuple[Decision, Call, str]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from core.plans import DAY, EXCHANGE, NIGHT, PLAN, PROMPTS, attended, away
 
 from pbx_bridge.core.call import Call, Hangup
-from pbx_bridge.core.explain import explain, way
-from pbx_bridge.core.model import Language
+from pbx_bridge.core.explain import explain, right, way
+from pbx_bridge.core.model import Language, Permit
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.trunks import Trunk
@@ -102,6 +103,22 @@ def test_outgoing_calls_are_explained() -> None:
         "outgoing",
         "NOANSWER",
     )
+
+
+def test_which_rule_lets_a_call_out_or_bars_it_is_told() -> None:
+    person, until = PLAN.people["101"], DAY + timedelta(days=1)
+    usual = ", ".join(sorted(person.may_call))
+    premium, plain = Call("0600123456", phone="101"), f"{person.name} may call {usual} without"
+    mobile = right(Call("040123456", phone="101"), EXCHANGE, DAY)
+    assert mobile == f"040123456 is mobile: {plain} a permit"
+    assert right(premium, EXCHANGE, DAY) == f"0600123456 is premium: {plain} a permit"
+    held = replace(person, permits=(Permit("101", ("premium",), until, "Eva Sund"),))
+    exchange = replace(EXCHANGE, plan=replace(PLAN, people={**PLAN.people, "101": held}))
+    told = f"0600123456 is premium: a permit until {until:%Y-%m-%d %H:%M} by Eva Sund allows it"
+    assert right(premium, exchange, DAY) == told
+    told = f"0600123456 is premium: {plain} a permit; that for it ended {until:%Y-%m-%d %H:%M}"
+    assert right(premium, exchange, until) == told
+    assert right(Call("0600123456"), EXCHANGE, DAY) == "", "a phone that is nobody's"
 
 
 @pytest.mark.parametrize(
