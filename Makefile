@@ -23,7 +23,8 @@ run: setup ## The same exchange, staying up
 test: export CI = true
 test: setup ## All tests; the real calls mostly listen, so several go on at once
 	$(BIN)/pytest -m "not calls" -n auto
-	$(BIN)/pytest -m calls -n 3 --dist worksteal
+	$(BIN)/pytest -m "calls and not load" -n 3 --dist worksteal
+	$(BIN)/pytest -m "calls and load" -n 2 --dist worksteal
 
 check: $(READY) ## Style, types and architecture
 	$(BIN)/ruff check

@@ -21,7 +21,7 @@ from pbx_bridge.softphone.caller import CallResult, place_call
 from pbx_bridge.softphone.trunk import Operator
 from pbx_bridge.stage import Stage
 
-pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.calls, pytest.mark.load, pytest.mark.asyncio(loop_scope="session")]
 
 SOON = Answers(after_s=0.1, talks_s=0.5)
 SEED, COUNT, PER_SECOND = 41, 20_000, 1000

@@ -26,7 +26,7 @@ from pbx_bridge.core.latency import Journey, Outcome
 from pbx_bridge.ports import PbxUnavailable
 from pbx_bridge.stage import Stage
 
-pytestmark = [pytest.mark.calls, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.calls, pytest.mark.load, pytest.mark.asyncio(loop_scope="session")]
 
 PERSON = Kind("person", "018000103", 12)
 ABSENT = Kind("absent", "018000101", 2)

@@ -15,6 +15,7 @@ RATE = 5.0
 
 
 @pytest.mark.calls
+@pytest.mark.load
 @pytest.mark.asyncio(loop_scope="session")
 async def test_f42_three_minutes_of_mixed_traffic_lose_nothing_and_nothing_grows(
     town: Path, tmp_path: Path
