@@ -133,8 +133,8 @@ def explain(
         _print(right(call, exchange, now))
     for count, one in enumerate(way, 1):
         _print(f"{count:>3}. {one.what}  [{one.why}]")
-    if person is None and found is None:
-        extension = next(iter(plan.people))
+    if person is None and found is None and plan.people:
+        extension = min(plan.people)
         _print(f"That is a call from outside; with --from {extension} it is one of a phone here.")
 
 
