@@ -85,7 +85,7 @@ UNUSED = (
 
 _NOTHING = "; Written by pbx-bridge: nothing is set here, but Asterisk wants the file.\n"
 _SUFFIX = ".j2"
-_WORD = re.compile(r"[A-Za-z0-9_+-]{1,60}")
+_WORD = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
 _CODE = re.compile(r"[*#][0-9*#]{1,20}", re.ASCII)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 _ACTIVE = {"\r": "a line break", "\n": "a line break", "\0": "a NUL", ";": "a semicolon"}
@@ -269,11 +269,11 @@ def _inert(context: Context, value: object) -> str:
 
 @pass_context
 def _word(context: Context, value: str) -> str:
-    """A name of a section or a user: ASCII letters, digits, `_`, `+` and `-` only."""
+    """A name of a section or a user: ASCII letters, digits, `_`, `+`, `-` and `.` only."""
     if not _WORD.fullmatch(value):
         raise Unwritable(
             f"{_file(context)}: {value!r} can't be a name in Asterisk; use the letters A-Z, "
-            "digits, _, + and -"
+            "digits, _, +, - and ."
         )
     return value
 

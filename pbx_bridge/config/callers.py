@@ -10,6 +10,8 @@ from pbx_bridge.config.problems import Problem
 from pbx_bridge.config.schema import PersonShape
 from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.config.written import Written
+from pbx_bridge.core.classes import CALLED_BACK, classify
+from pbx_bridge.core.countries import Class
 from pbx_bridge.core.model import Dialling
 from pbx_bridge.core.numbers import number
 
@@ -61,9 +63,18 @@ def _mobiles(written: Written, dialling: Dialling, own: set[str]) -> Iterator[Pr
             what = f'"{person.mobile}" is one of our own numbers'
             hint = "a call to it would come back, write their mobile's"
             yield written.problem("people", place, what, hint)
-        elif why := reserved(mobile, dialling):
+        elif why := reserved(mobile, dialling) or _not_called(mobile, dialling):
             yield written.problem("people", place, why, "write their own mobile's")
         first.setdefault(mobile, extension)
+
+
+def _not_called(mobile: str, dialling: Dialling) -> str:
+    """Why the exchange doesn't call that number by itself, "" where it does."""
+    kind = classify(mobile, dialling)
+    if kind in CALLED_BACK:
+        return ""
+    known = "in no series of" if kind is Class.UNKNOWN else f"a {kind} number of"
+    return f"{mobile} is {known} +{dialling.country_code}, no mobile"
 
 
 def _vip(

@@ -9,7 +9,7 @@ from pathlib import Path
 from pbx_bridge.config.deployment import Doors
 from pbx_bridge.config.nodes import Place, shown
 from pbx_bridge.config.problems import ConfigError, Problem
-from pbx_bridge.config.trunks import authority
+from pbx_bridge.config.trunks import authority, own_address_problems
 from pbx_bridge.config.trunks_schema import TrunkShape
 from pbx_bridge.config.written import Written, read_plan
 from pbx_bridge.core.media import Transport
@@ -37,18 +37,23 @@ def named_certificate(doors: Doors) -> tuple[bytes, bytes] | None:
     return certificate, key
 
 
-def door_problems(doors: Doors, folder: Path, mailboxes: Path, host: str = "") -> list[Problem]:
-    """What is wrong with the certificate, and which devices and trunks of the plan in `folder`
-    need a door that is closed, or an address that others can reach (`host`, "" where it isn't
-    known). None of it keeps anybody else's phone from working."""
+def door_problems(
+    doors: Doors, folder: Path, mailboxes: Path, host: str = "", sip_port: int = 0
+) -> list[Problem]:
+    """What is wrong with the certificate, which devices and trunks of the plan in `folder` need a
+    door that is closed, or an address that others can reach (`host`, "" where it isn't known), and
+    which trunks are that address itself. None of it keeps anybody else's phone from working."""
     problems: list[Problem] = []
     try:
         named_certificate(doors)
     except ConfigError as error:
         problems += error.problems
     written = read_plan(folder, mailboxes)
-    opened = (*_closed(doors, written), *_unoffered(doors, written, host))
-    return [*problems, *opened, *_nobody_vouches(folder, written)]
+    problems += (*_closed(doors, written), *_unoffered(doors, written, host))
+    ports = frozenset(filter(None, (sip_port, doors.tcp_port, doors.tls_port)))
+    for own in filter(None, (host, doors.ipv6)):
+        problems += own_address_problems(written, own, ports)
+    return [*problems, *_nobody_vouches(folder, written)]
 
 
 def _nobody_vouches(folder: Path, written: Written) -> Iterator[Problem]:
@@ -59,6 +64,8 @@ def _nobody_vouches(folder: Path, written: Written) -> Iterator[Problem]:
             continue
         key = "transport" if trunk.certificate_authority is None else "certificate_authority"
         hint = "install ca-certificates, or name the operator's own: certificate_authority:"
+        if trunk.certificate_authority is not None:
+            hint = f"put the operator's PEM file there: {file}"
         try:
             with file.open("rb") as opened:
                 x509.shown(opened.read(MOST_BYTES_OF_ALL))

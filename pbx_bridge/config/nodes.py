@@ -1,7 +1,8 @@
 """YAML as text with places: no types guessed, nothing constructed, nothing expanded.
 
 A technician's `18:00`, `0612`, `no` and `+358 18 000 101` stay what was written; what they
-mean is decided by the field they stand in. The parser's events are read directly, so that
+mean is decided by the field they stand in. `null` and `~` are nothing, as is a key with nothing
+behind it. The parser's events are read directly, so that
 aliases, tags and depth are refused before anything is built from them.
 """
 
@@ -20,6 +21,9 @@ SIZE_LIMIT_BYTES = 512 * 1024
 DEPTH_LIMIT = 12
 PROBLEM_LIMIT = 50
 """After so many refusals in one file nobody reads on, and nor do we."""
+
+_NOTHING = frozenset({"null", "Null", "NULL", "~"})
+"""As YAML has it (1.1 and 1.2), where it stands without quotation marks."""
 
 Tree = str | list["Tree"] | dict[str, "Tree"]
 Place = tuple[str | int, ...]
@@ -136,13 +140,15 @@ class _Builder:
             self._refuse(event, "nested too deeply", "see the sample for the shape")
             raise _Hopeless
         if isinstance(event, yaml.ScalarEvent):
-            return self._text(event)
+            return self._text(event, is_value=place[-1:] != ("<key>",))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(place)
         return self._mapping(place)
 
-    def _text(self, event: yaml.ScalarEvent) -> str:
+    def _text(self, event: yaml.ScalarEvent, *, is_value: bool) -> str:
         value: str = event.value
+        if is_value and not event.style and value in _NOTHING:
+            return ""
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             self._refuse(event, "half a character (a surrogate)", "write the character itself")
             return ""

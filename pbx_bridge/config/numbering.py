@@ -12,9 +12,6 @@ from pbx_bridge.core.countries import Class
 from pbx_bridge.core.model import Dialling
 from pbx_bridge.core.numbers import emergency_forms
 
-SHORT_NUMBER = range(3, 7)
-"""Digits of a number that is dialled without the trunk prefix in its own country."""
-
 
 def numbering_problems(written: Written) -> Iterator[Problem]:
     """Digits that lead nowhere, or to two places."""
@@ -63,6 +60,29 @@ def _numbers(written: Written, dialling: Dialling) -> Iterator[Problem]:
         first.setdefault(digits, text)
 
 
+def numbering_advice(written: Written) -> Iterator[Problem]:
+    """Own numbers that callers would pay for or that nobody has, and extensions that a telephone
+    may take for an emergency number."""
+    if written.trunks is None:
+        return
+    dialling = written.trunks.dialling.dialling()
+    for text in written.numbers:
+        try:
+            kind = classify(fields.national(text, dialling), dialling)
+        except ValueError:
+            continue  # told where it stands
+        if kind is Class.PREMIUM:
+            yield written.problem("numbers", (text,), f'"{text}" costs its callers extra')
+        elif kind is Class.UNKNOWN:
+            what = f'"{text}" is in no series of +{dialling.country_code}'
+            yield written.problem("numbers", (text,), what, "is it written right?")
+    for extension in written.people:
+        for one in dialling.emergency:
+            if extension != one and extension.startswith(one):
+                what = f"{extension} begins like {one}, which some telephones call at once"
+                yield written.problem("people", (extension,), what, "better another extension")
+
+
 def _line(written: Written, number: str) -> int:
     return written.documents["numbers"].line((number,))
 
@@ -91,23 +111,6 @@ def reserved(digits: str, dialling: Dialling) -> str:
             return f"{digits} begins like a call abroad ({prefix})"
     premium = digits.startswith("0") and classify(digits, dialling) is Class.PREMIUM
     return f"{digits} is a number that costs extra" if premium else ""
-
-
-def begins_number(series: str, dialling: Dialling) -> bool:
-    """Whether a number of the country may begin so as it is dialled there: with the trunk prefix,
-    where there is one, or as a short number."""
-    if not dialling.trunk_prefix:
-        return not series.startswith("00")
-    is_short = len(series) in SHORT_NUMBER and series[0] in "19"
-    return is_short or begins_inside(series, dialling)
-
-
-def begins_inside(prefix: str, dialling: Dialling) -> bool:
-    """Whether longer numbers of the country begin so, and none abroad."""
-    trunk = dialling.trunk_prefix
-    if not trunk:
-        return not prefix.startswith("0")
-    return prefix.startswith(trunk) and not prefix.startswith("00")
 
 
 def _line_codes(written: Written) -> Iterator[Problem]:

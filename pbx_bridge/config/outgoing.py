@@ -39,7 +39,8 @@ def outgoing_problems(written: Written, today: date) -> Iterator[Problem]:
             yield from _needless(written, (*place, "calls"), permit.calls, usual)
             if permits.is_too_long(_end(permit), _morning(today)):
                 what = f"a permit lasts a year at most, {permit.until} is later"
-                yield written.problem("people", (*place, "until"), what, "write an earlier day")
+                hint = f"write {permits.last_day(_morning(today))} at the latest"
+                yield written.problem("people", (*place, "until"), what, hint)
 
 
 def outgoing_advice(written: Written, today: date) -> Iterator[Problem]:

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.callers import caller, caller_problems
+from pbx_bridge.config.dialling import dialling_advice, dialling_problems
 from pbx_bridge.config.holidays import closed_days, eves, holiday_problems, years_around
 from pbx_bridge.config.hours import hours_problems, schedules
-from pbx_bridge.config.numbering import numbering_problems
+from pbx_bridge.config.numbering import numbering_advice, numbering_problems
 from pbx_bridge.config.outgoing import (
     caps_advice,
     may_call,
@@ -84,6 +85,8 @@ def advise(
     return sorted(
         {
             *trunk_advice(written),
+            *dialling_advice(written),
+            *numbering_advice(written),
             *outgoing_advice(written, today),
             *caps_advice(written, capped),
         }
@@ -105,6 +108,7 @@ def _problems(written: Written, today: date) -> list[Problem]:
         *reason_problems(written),
         *numbering_problems(written),
         *trunk_problems(written),
+        *dialling_problems(written),
         *caller_problems(written),
         *outgoing_problems(written, today),
     }

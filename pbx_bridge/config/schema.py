@@ -7,7 +7,7 @@ records (`organisation.yaml`, `codes.yaml` …) are one of these. Every value ar
 from __future__ import annotations
 
 from datetime import time
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -120,6 +120,7 @@ class DeputyShape(Shape):
 class DeviceShape(WayShape):
     """A telephone of somebody's, by its name."""
 
+    secrets: ClassVar[str] = "each telephone has one of its own, which pbx-bridge phone shows"
     place: Annotated[Label | None, Blank] = None
     codecs: Annotated[list[Codec], Listed] = []
     ice: bool = False
@@ -144,6 +145,7 @@ class PermitShape(Shape):
 class PersonShape(Shape):
     """An entry of people.yaml, by extension."""
 
+    secrets: ClassVar[str] = "passwords and PINs are made, and pbx-bridge phone and pin show them"
     name: Label
     title: Label
     unit: Name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +11,11 @@ class Shape(BaseModel):
     """A block of keys: unknown ones are refused, nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    secrets: ClassVar[str] = (
+        "secrets are made in the state folder, or named as …_env (an environment variable) or "
+        "…_file (a file)"
+    )
+    """Where a secret belongs that somebody has written here."""
 
 
 def shape_at(shape: Any, place: tuple[str | int, ...]) -> type[Shape] | None:

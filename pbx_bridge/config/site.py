@@ -71,7 +71,8 @@ def site_advice(deployment: Deployment, today: date, capped: Iterable[str] = ())
 def all_problems(deployment: Deployment, today: date) -> list[Problem]:
     """Those, and what is wrong with the doors: a bridge works whoever comes in by them."""
     host = "" if deployment.external else deployment.host
-    doors = door_problems(deployment.doors, deployment.dialplan, deployment.mailboxes, host)
+    folder, mailboxes = deployment.dialplan, deployment.mailboxes
+    doors = door_problems(deployment.doors, folder, mailboxes, host, deployment.sip_port)
     return [*doors, *site_problems(deployment, today)]
 
 

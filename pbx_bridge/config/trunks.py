@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.nodes import Place
-from pbx_bridge.config.numbering import begins_inside, begins_number, ours
+from pbx_bridge.config.numbering import ours
 from pbx_bridge.config.problems import Problem, did_you_mean
-from pbx_bridge.config.trunks_schema import TrunkShape
+from pbx_bridge.config.trunks_schema import CapShape, TrunkShape
 from pbx_bridge.config.written import Written
-from pbx_bridge.core.countries import Class
 from pbx_bridge.core.media import Transport
-from pbx_bridge.core.model import Dialling
 from pbx_bridge.core.trunks import KINDS, Trunk, address, is_network
 
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 """Whom this machine trusts: Debian's package ca-certificates."""
-_MOST_PRIVATE = 256
-"""Addresses of the house's own kind (RFC 1918) that may be an operator's: more of them are
-where telephones are."""
+_MOST_OF_A_HOUSE = 256
+"""Addresses of a house's own kind that may be an operator's: more of them are where telephones
+are."""
+_OF_HOUSES = tuple(
+    ip_network(one)
+    for one in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),  # RFC 1918
+        *("169.254.0.0/16", "100.64.0.0/10"),  # RFC 3927, RFC 6598
+        *("fc00::/7", "fe80::/10"),  # RFC 4193, RFC 4291
+    )
+)
+_Network = IPv4Network | IPv6Network
 
 
 def trunks_of(written: Written, folder: Path) -> Mapping[str, Trunk]:
@@ -81,7 +88,6 @@ def trunk_problems(written: Written) -> Iterator[Problem]:
     yield from _calls_from(written, shapes)
     yield from _caller_ids(written, shapes)
     yield from _routes(written, [name for name, _, _ in shapes])
-    yield from _dialling(written)
     yield from _at_once(written)
 
 
@@ -122,19 +128,49 @@ def _calls_from(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Proble
     """Whoever sends from there is the operator: a telephone couldn't register, nor be let out to
     112, and another trunk's calls would go by the wrong one."""
     hosts = [(address(host), name) for name, _, shape in shapes for host in shape.servers]
-    servers = [(ip_address(host), name) for host, name in hosts if is_network(host)]
+    servers = [(ip_network(host), name) for host, name in hosts if is_network(host)]
+    first = list(servers)
     for name, place, shape in shapes:
         for at, text in enumerate(shape.calls_from):
             here, network = (*place, "calls_from", at), ip_network(text)
-            inside = network.version == 4 and network.is_private
-            if inside and network.num_addresses > _MOST_PRIVATE:
+            if text in shape.calls_from[:at]:
+                yield written.problem("trunks", here, f"{text} stands here twice", "write it once")
+            if network.num_addresses > _MOST_OF_A_HOUSE and any(map(network.overlaps, _OF_HOUSES)):
                 what = f"{text} may hold telephones, and each in it is taken for {name}"
                 hint = "write the addresses of its servers, or a network of 256 at most (/24)"
                 yield written.problem("trunks", here, what, hint)
-            for server, other in servers:
-                if other != name and server in network:
-                    what = f"{text} holds {server}, a server of {other}"
+            for other, owner in first:
+                if owner != name and other.overlaps(network):
+                    also = "a server" if (other, owner) in servers else "where calls come from"
+                    what = f"{text} holds {_bare(other)}, {also} of {owner}"
                     yield written.problem("trunks", here, what, f"write what is {name}'s alone")
+            first.append((network, name))
+
+
+def _bare(network: _Network) -> str:
+    """One address without the length of its mask."""
+    return str(network.network_address if network.num_addresses == 1 else network)
+
+
+def own_address_problems(written: Written, host: str, ports: frozenset[int]) -> Iterator[Problem]:
+    """Calls that would go round to the exchange itself, and telephones beside it that would be
+    taken for an operator. `host` is the exchange's own address, `ports` are its doors of SIP."""
+    own = {f"[{host}]" if ":" in host else host}
+    if ip_address(host).is_loopback:
+        own.add("localhost")
+    for name, place, shape in () if written.trunks is None else _shapes(written):
+        for server in shape.servers:
+            there, _, port = server.rpartition(":")
+            if there in own and int(port) in ports:
+                what = f"{server} is this exchange itself, calls to {name} would come back"
+                hint = "write the operator's server"
+                yield written.problem("trunks", (*place, "host"), what, hint)
+        for at, text in enumerate(shape.calls_from):
+            network = ip_network(text)
+            if network.num_addresses > 1 and ip_address(host) in network:
+                what = f"{text} is the exchange's own network, where telephones are"
+                hint = f"write the addresses of {name}'s servers"
+                yield written.problem("trunks", (*place, "calls_from", at), what, hint)
 
 
 def _caller_ids(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
@@ -178,62 +214,6 @@ def _routes(written: Written, names: list[str]) -> Iterator[Problem]:
                 yield written.problem("trunks", (*place, at), what, "write it once")
 
 
-def _dialling(written: Written) -> Iterator[Problem]:
-    """First digits that mean two things."""
-    assert written.trunks is not None
-    shape = written.trunks.dialling
-    dialling = shape.dialling()
-    own = ours(written, dialling)
-    for at, number in enumerate(shape.emergency):
-        if number in own:
-            what = f"{number} is one of our own numbers, calls to it would leave the house"
-            yield written.problem("trunks", ("dialling", "emergency", at), what, "take it out")
-    if not dialling.emergency:
-        what = f"no emergency number of +{dialling.country_code} is known, none would be carried"
-        hint = "write them as emergency: [112]"
-        yield written.problem("trunks", ("dialling", "country_code"), what, hint)
-    lists: list[tuple[Place, str, list[str]]] = [
-        (("barred_prefixes",), str(Class.PREMIUM), shape.barred_prefixes),
-        *((("classes", name), name, prefixes) for name, prefixes in shape.classes),
-    ]
-    places: dict[Place, tuple[str, str]] = {
-        ("dialling", *place, at): (kind, prefix)
-        for place, kind, prefixes in lists
-        for at, prefix in enumerate(prefixes)
-    }
-    has_table = bool(shape.of_country().name)
-    if has_table:
-        yield from _international_prefixes(written, dialling)
-    first: dict[str, str] = {}
-    for place in sorted(places, key=written.documents["trunks"].line):
-        kind, prefix = places[place]
-        if prefix in dialling.emergency:
-            what = f"{prefix} is an emergency number, and of no other class"
-            yield written.problem("trunks", place, what, "take it out")
-        elif has_table and kind != Class.SERVICE and not begins_number(prefix, dialling):
-            what = f"no number of +{dialling.country_code} begins with {prefix} as it is dialled"
-            like = f"{dialling.trunk_prefix}600"
-            yield written.problem("trunks", place, what, f"write it as people dial it, like {like}")
-        elif prefix in first:
-            what = f"{prefix} is {first[prefix]} already"
-            yield written.problem("trunks", place, what, "a number has one class")
-        first.setdefault(prefix, kind)
-
-
-def _international_prefixes(written: Written, dialling: Dialling) -> Iterator[Problem]:
-    """Those that numbers of the country begin with: these would be called abroad."""
-    assert written.trunks is not None
-    for at, prefix in enumerate(written.trunks.dialling.international_prefixes):
-        place = ("dialling", "international_prefixes", at)
-        taken = [one for one in dialling.emergency if one.startswith(prefix)]
-        if taken:
-            what = f"the emergency number {taken[0]} begins with {prefix}"
-            yield written.problem("trunks", place, what, "take it out")
-        elif prefix != "+" and begins_inside(prefix, dialling):
-            what = f"numbers of +{dialling.country_code} begin with {prefix}"
-            yield written.problem("trunks", place, what, "take it out; 00 is known already")
-
-
 def _at_once(written: Written) -> Iterator[Problem]:
     """What one person may do all together have to be able to do."""
     assert written.trunks is not None
@@ -247,8 +227,7 @@ def _at_once(written: Written) -> Iterator[Problem]:
 
 
 def trunk_advice(written: Written) -> Iterator[Problem]:
-    """Operators that anybody can pass for, and what isn't known of the numbers of a country without
-    a table."""
+    """Operators that anybody can pass for, and caps that nobody can reach."""
     if written.trunks is None:
         return
     for name, place, trunk in _shapes(written):
@@ -256,17 +235,9 @@ def trunk_advice(written: Written) -> Iterator[Problem]:
             what = f"any certificate is taken of {name}: who comes between hears and changes all"
             hint = "leave it out, and name the operator's own behind certificate_authority:"
             yield written.problem("trunks", (*place, "verify"), what, hint)
-    if written.trunks.dialling.country is not None:
-        return
-    shape = written.trunks.dialling
-    country = shape.of_country()
-    if country.name:
-        what = f"+{country.code} is {country.name}, whose numbers are known"
-        hint = f"write country: {country.name} in place of country_code:"
-    else:
-        what = (
-            f"there is no table of the numbers of +{country.code}: those that begin with 0 are"
-            " taken for usual ones, others are never dialled, and none is known to cost extra"
-        )
-        hint = "write those that cost extra behind premium: in classes:"
-    yield written.problem("trunks", ("dialling", "country_code"), what, hint)
+    for key in ("person_day", "exchange_hour"):
+        cap: CapShape = getattr(written.trunks.limits, key)
+        if cap.numbers > cap.calls:
+            what = f"{cap.numbers} numbers are never reached in {cap.calls} calls"
+            hint = "write fewer numbers than calls"
+            yield written.problem("trunks", ("limits", key, "numbers"), what, hint)

@@ -6,7 +6,7 @@ As in `schema`, every value arrives as text.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,6 +19,7 @@ from pbx_bridge.config.values import (
     Hosts,
     InternationalPrefix,
     Listed,
+    Login,
     Mapped,
     Name,
     Network,
@@ -54,9 +55,13 @@ class WayShape(Shape):
 class TrunkShape(WayShape):
     """A way to the public network, by its name."""
 
+    secrets: ClassVar[str] = (
+        'a trunk\'s password stands in secrets.json in the state folder, as "trunks": {"its name": '
+        '"the password"}'
+    )
     host: Hosts
     calls_from: Annotated[list[Network], Listed] = []
-    username: Annotated[SipUser | None, Blank] = None
+    username: Annotated[Login | None, Blank] = None
     registers: bool = False
     numbers: NumberForm = NumberForm.NATIONAL
     caller_id: Annotated[str | None, Blank] = None
@@ -71,12 +76,14 @@ class TrunkShape(WayShape):
 
     @model_validator(mode="after")
     def _somebody_vouches(self) -> Self:
+        if not self.verify and self.transport is not Transport.TLS:
+            raise ValueError("verify: false is for transport: tls, where a server shows who it is")
         if self.certificate_authority is None:
             return self
         if self.transport is not Transport.TLS:
-            raise ValueError("certificate_authority is for transport: tls, nothing else shows one")
+            raise ValueError("certificate_authority: is for transport: tls, nothing else has one")
         if not self.verify:
-            raise ValueError("verify: false takes any certificate, so leave certificate_authority")
+            raise ValueError("certificate_authority: of no use with verify: false, leave one out")
         return self
 
     @property
@@ -109,6 +116,10 @@ class ClassesShape(Shape):
 def _country(name: str | None) -> str | None:
     if name is None or ALIASES.get(name, name) in COUNTRIES:
         return name
+    known = [one for one in (*COUNTRIES, *ALIASES) if one == name.upper()]
+    meant = known or [one.name for one in COUNTRIES.values() if one.code == name.lstrip("+0")]
+    if meant:
+        raise ValueError(f'"{name}" is no country, write {meant[0]}')
     raise ValueError(
         f'there is no table of the numbers of "{name}", write one of {", ".join(COUNTRIES)}, or in '
         "place of country: the calling code, as in country_code: 49"

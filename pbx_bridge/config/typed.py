@@ -50,10 +50,16 @@ _ENTRIES = {
 }
 """What an entry of a list looks like."""
 _OF_A_KEY = re.compile(r"([a-z_]+): ")
-ELSEWHERE = (
-    "delete it here and change it where it is used, for it has been seen; secrets are made in "
-    "the state folder, or named as …_env (an environment variable) or …_file (a file)"
-)
+_SEEN = "delete it here and change it where it is used, for it has been seen"
+_ABSENT = {
+    "dialling": "write dialling: and below it country: FI (or SE, NO, DK)",
+    "host": "write the operator's server, host: sip.operator.example",
+    "calls": "a cap has calls:, minutes: and numbers:",
+    "minutes": "a cap has calls:, minutes: and numbers:",
+    "numbers": "a cap has calls:, minutes: and numbers:",
+    "approved_by": "write who has agreed",
+}
+"""What to write where a key is missing."""
 
 
 def typed(
@@ -95,7 +101,8 @@ def _words(shape: type[Shape], detail: ErrorDetails, inner: Place, said: str) ->
             entry = _ENTRIES.get(_key(inner), "- {key: value}")
             return f"{key} should have entries like {entry}", ""
         case kind if kind in _WORDS:
-            return f"{key} {_WORDS[kind]}", ""
+            hint = _ABSENT.get(_key(inner), "") if kind == "missing" else ""
+            return f"{key} {_WORDS[kind]}", hint
         case _:
             return f"{key} {said}", ""
 
@@ -109,10 +116,10 @@ def _list(inner: Place) -> str:
 
 
 def _unknown(shape: type[Shape], inner: Place) -> tuple[str, str]:
-    word = str(inner[-1])
+    word, around = str(inner[-1]), shape_at(shape, inner[:-1])
     if is_secret(word):
-        return f'"{word}": secrets never stand in YAML', ELSEWHERE
-    around = shape_at(shape, inner[:-1])
+        where = (around or Shape).secrets
+        return f'"{word}": secrets never stand in YAML', f"{_SEEN}; {where}"
     known = list(around.model_fields) if around else []
     known_words = "known keys: " + ", ".join(known)
     return f'unknown key "{word}"', did_you_mean(word, known, known_words)

@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pbx_bridge.config import fields
+from pbx_bridge.config.problems import did_you_mean
+from pbx_bridge.core.callingcodes import BY_CODE, NAMES
 from pbx_bridge.core.classes import CLASSES, is_known
+from pbx_bridge.core.countries import ALIASES
 from pbx_bridge.core.model import Language, Span, Text
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -26,9 +29,12 @@ _LINE_CODE = re.compile(r"[0-9]{1,4}")
 _MAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[A-Za-z0-9.-]{1,190}")
 _UNPRINTED = re.compile(r'[;<>"\\]')
 _SIP_USER = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
-_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?")
+_SIP_USER_HAS = "at most 60 of a-z, A-Z, 0-9 and _ + . -"
 _HOST_NAME = re.compile(r"(?=.{1,190}$)(?!(?:.*\.)?\d+$)[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+)*")
+_LOGIN = re.compile(rf"{_SIP_USER.pattern}(?:@[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9]+){{0,30}})?")
 """Letters, digits, - and . (RFC 1123), the last part no number: that is meant as an address."""
+_ISO_SLIPS = {"UK": "GB", "EL": "GR", **ALIASES}
+"""What people write who know a country by another code than ISO 3166 or its numbers have."""
 NOTES_LIMIT = 9
 
 
@@ -69,7 +75,8 @@ def _zone(text: object) -> ZoneInfo:
 
 def _host(text: str) -> str:
     """An address or a name, and its port where one is written."""
-    match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", text)
+    bracketed = f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text
+    match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", bracketed)
     written = (match[2] or match[4] or "") if match else ""
     if written and not 0 < int(written) < 65536:
         raise ValueError(f"there is no port {int(written)}")
@@ -79,24 +86,45 @@ def _host(text: str) -> str:
     try:
         address = ipaddress.ip_address((match[1] or match[3]) if match else "")
     except ValueError:
-        wanted = "write one like 192.0.2.10:5060 or sip.operator.example"
-        raise ValueError(f'"{text}" is no address, {wanted}') from None
+        raise ValueError(f'"{text}" is no address, {_HOSTS_LIKE}') from None
+    if address.is_unspecified or address.is_multicast or address in _RESERVED:
+        raise ValueError(f"no server has the address {address}, {_HOSTS_LIKE}")
     return f"[{address}]{port}" if address.version == 6 else f"{address}{port}"
 
 
-_WIDEST = {4: 8, 6: 16}
-"""Bits of the mask, by the version of IP."""
+def _domain(text: str) -> str:
+    """A host that nothing is sent to: without a port."""
+    try:
+        host = _host(text)
+    except ValueError:
+        host = ":"
+    if host.rpartition("]")[2].count(":"):
+        raise ValueError(f'"{text}" is no domain, write one like sip.operator.example')
+    return host
+
+
+_HOSTS_LIKE = 'write one like 192.0.2.10:5060, sip.operator.example or "[2001:db8::1]:5060"'
+_RESERVED = ipaddress.ip_network("240.0.0.0/4")
+"""Broadcast, and what nobody was given (RFC 1112)."""
+_WIDEST = {4: 16, 6: 32}
+"""Bits of the mask, by the version of IP: an operator has fewer servers than customers."""
 
 
 def _network(text: str) -> str:
     """An address or a network; one with bits beyond its mask is a slip of the pen."""
     wanted = "write an address like 192.0.2.10 or a network like 192.0.2.0/28"
     try:
-        network = ipaddress.ip_network(text)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(f'"{text}" is no address or network, {wanted}') from None
+    address = text.partition("/")[0]
+    if ipaddress.ip_address(address) != network.network_address:
+        raise ValueError(
+            f'"{text}" is an address within a network, write {network} or {address} alone'
+        )
     if network.prefixlen < _WIDEST[network.version]:
-        raise ValueError(f'"{text}" holds a great part of all addresses, {wanted}')
+        bits = _WIDEST[network.version]
+        raise ValueError(f'"{text}" holds too many addresses (/{bits} is the widest), {wanted}')
     return str(network)
 
 
@@ -146,8 +174,17 @@ def _spans(value: object) -> object:
 def _callable(text: str) -> str:
     if is_known(text):
         return text
-    known = ", ".join(sorted(CLASSES))
-    raise ValueError(f'"{text}" is no class of numbers ({known}) and no country, as in SE')
+    hint = _meant(text) or f"write one of {', '.join(sorted(CLASSES))}, or a country's ISO code"
+    raise ValueError(f'"{text}" is no class of numbers and no country, {hint}')
+
+
+def _meant(text: str) -> str:
+    """The class or country that somebody meant, as a hint; "" for no idea."""
+    if (code := text.lstrip("+0")) in BY_CODE:
+        return f"write {BY_CODE[code]} for what has the calling code {code}"
+    if text.upper() in (*NAMES, *_ISO_SLIPS):
+        return f"write {_ISO_SLIPS.get(text.upper(), text.upper())}"
+    return did_you_mean(text.lower(), sorted(CLASSES))
 
 
 def _once(calls: list[str]) -> list[str]:
@@ -183,8 +220,10 @@ Emergency = Annotated[
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[list[Host], Field(min_length=1), BeforeValidator(_one_or_many)]
 Network = Annotated[str, AfterValidator(_network)]
-SipUser = Annotated[str, matching(_SIP_USER, "a user name of SIP")]
-Domain = Annotated[str, matching(_DOMAIN, "a domain")]
+SipUser = Annotated[str, matching(_SIP_USER, f"a user name of SIP ({_SIP_USER_HAS})")]
+Login = Annotated[str, matching(_LOGIN, f"a user name of SIP ({_SIP_USER_HAS}; @ and a domain)")]
+"""What an operator asks for; some have a domain behind it (3GPP TS 23.003, 13.3)."""
+Domain = Annotated[str, AfterValidator(_domain)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Day = Annotated[date, BeforeValidator(_day)]
 Clock = Annotated[time, BeforeValidator(_clock)]

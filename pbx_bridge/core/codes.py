@@ -213,8 +213,10 @@ def _promise(parts: list[str], own: str, exchange: Exchange, now: datetime) -> P
 def _permit(parts: list[str], own: str, plan: Plan, now: datetime) -> GrantPermit | Sentence:
     """`EXT*CODE*HHMM` or `EXT*CODE*MMDD*HHMM`: calls to the country with that calling code; 00 is
     every country, 0 numbers that cost extra (S27)."""
-    if len(parts) < 3 or parts[0] not in plan.people:
+    if parts[0] not in plan.people:
         return sentence("refused-no-such-colleague")
+    if len(parts) < 3:
+        return sentence("refused-bad-time")
     wanted = permits.of_digits(parts[1])
     if not wanted:
         return sentence("unknown-number")

@@ -35,6 +35,7 @@ from pbx_bridge.core.decide import decide
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.model import Language, Person, Plan
+from pbx_bridge.core.numbers import written_as
 from pbx_bridge.core.sentences import Sentence, Spoken
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.stepid import StepId
@@ -175,9 +176,14 @@ def _shown(number: str, phone: str, plan: Plan) -> str:
     over = plan.carriers(classify(number, plan.dialling))
     own = plan.own_numbers.get(phone)
     shows = [trunks.shown(one, own or one.caller_id) for one in over]
+    told = [written_as(number, one.form, plan.dialling) for one in over]
+    names = [
+        one.name if sent == number else f"{one.name} (which is told {sent})"
+        for one, sent in zip(over, told, strict=True)
+    ]
     if len(set(shows)) == 1:
-        return f"{', else '.join(one.name for one in over)}, as {shows[0]}"
-    return ", else ".join(f"{one.name} as {who}" for one, who in zip(over, shows, strict=True))
+        return f"{', else '.join(names)}, as {shows[0]}"
+    return ", else ".join(f"{name} as {who}" for name, who in zip(names, shows, strict=True))
 
 
 def _called(person: Person) -> str:

@@ -249,11 +249,11 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
                 return None
             if isinstance(command, SettleNotices) and is_technician(by):
                 return None
-            return _not_for_others()
+            return _not_allowed()
         case ProvePin() | NotePlan():
             return None
         case AcceptLoss(by=by):
-            return None if is_technician(by) else _not_for_others()
+            return None if is_technician(by) else _not_allowed()
         case BreakPhoneHours(line=line, by=by) | ResumePhoneHours(line=line, by=by):
             return _not_of_the_line(line, by, exchange)
         case RecordContact(target=target, by=by):
@@ -273,7 +273,7 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
         case UnblockPhone(person, by):
             if person not in exchange.plan.people:
                 return _unknown_person()
-            return None if is_technician(by) else _not_for_others()
+            return None if is_technician(by) else _not_allowed()
         case _:
             unknown, whom, by = (
                 {command.person} - exchange.plan.people.keys(),
@@ -293,7 +293,8 @@ def _not_entitled(  # noqa: PLR0912 - one case a kind of command
     operators = isinstance(command, LiftShield | BlockPhone)
     if actor is not None and (actor.operator or (leads and not operators)):
         return None
-    return _not_for_others()
+    own = isinstance(command, SetReferral | CancelReferral)
+    return _not_allowed("refused-not-for-others" if own else "refused-not-allowed")
 
 
 def _not_of_the_line(name: str, by: str, exchange: Exchange) -> Refusal | None:
@@ -302,7 +303,7 @@ def _not_of_the_line(name: str, by: str, exchange: Exchange) -> Refusal | None:
     members = line.members if line is not None else ()
     if is_technician(by) or (actor is not None and (actor.operator or by in members)):
         return None
-    return _not_for_others()
+    return _not_allowed()
 
 
 def _not_of_the_target(target: str, by: str, exchange: Exchange) -> Refusal | None:
@@ -314,15 +315,15 @@ def _not_of_the_target(target: str, by: str, exchange: Exchange) -> Refusal | No
     allowed = by in (target, person.foreman) or is_technician(by)
     if allowed or (actor is not None and (actor.operator or actor.unit == person.unit)):
         return None
-    return _not_for_others()
+    return _not_allowed()
 
 
 def _unknown_person() -> Refusal:
-    return Refusal("", UNKNOWN_PERSON, sentence("refused-unknown-code"))
+    return Refusal("", UNKNOWN_PERSON, sentence("refused-no-such-colleague"))
 
 
-def _not_for_others() -> Refusal:
-    return Refusal("S29", "not-allowed-for-others", sentence("refused-not-for-others"))
+def _not_allowed(told: str = "refused-not-allowed") -> Refusal:
+    return Refusal("S29", "not-allowed-for-others", sentence(told))
 
 
 def _too_many(command: Command, exchange: Exchange, now: datetime) -> Refusal | None:

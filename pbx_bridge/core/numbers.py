@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from pbx_bridge.core.callingcodes import NETWORKS, UNASSIGNED, country_of
 from pbx_bridge.core.model import Dialling, Number, Person, Plan, TargetKind
+from pbx_bridge.core.trunks import NumberForm
 
 SHORTEST = 5
 """Digits of a telephone number at least."""
@@ -30,6 +31,15 @@ ABROAD_DIGITS = 10
 country are shorter, or begin with its trunk prefix."""
 NOBODYS = frozenset({UNASSIGNED, NETWORKS})
 """In place of a country, where a prefix for calls abroad is no country code itself."""
+_SIGNS = {
+    NumberForm.NATIONAL: None,
+    NumberForm.E164: "+",
+    NumberForm.E164_WITHOUT_PLUS: "",
+    NumberForm.INTERNATIONAL: "00",
+}
+"""What stands before the country code; None: it isn't told."""
+SUBSCRIBER_DIGITS = 8
+"""Of a number in a country without a trunk prefix; shorter ones are short numbers."""
 _PLAIN = re.compile(r"\+?[0-9]{1,19}")
 """Digits, with the sign or the prefix of an international number."""
 _SCHEME = re.compile(r"\s*(?:sips?|tel):", re.IGNORECASE)
@@ -96,6 +106,19 @@ def same_as(text: str, dialling: Dialling) -> Callable[[str], bool]:
     known = frozenset(forms(text, dialling))
     own = number(text, dialling)
     return lambda other: other in known or number(other, dialling) == own
+
+
+def written_as(number: str, form: NumberForm, dialling: Dialling) -> str:
+    """A number, which is in its one form, as an operator wants it; the dialplan does the same
+    (`pbx-bridge-out-form`)."""
+    sign = _SIGNS[form]
+    if number.startswith("+"):
+        return ("00" if sign is None else sign) + number[1:]
+    trunk = dialling.trunk_prefix
+    is_short = not number.startswith(trunk) if trunk else len(number) < SUBSCRIBER_DIGITS
+    if sign is None or is_short:
+        return number
+    return sign + dialling.country_code + number.removeprefix(trunk)
 
 
 def _digits(text: str) -> str:

@@ -146,9 +146,13 @@ def is_over(until: datetime, now: datetime) -> bool:
 def is_too_long(until: datetime, now: datetime) -> bool:
     """Whether it ends later than the same day in a year (of `now`'s zone): an end has to be one
     that somebody remembers."""
+    return until.astimezone(UTC) > end_of(last_day(now), now.tzinfo or UTC).astimezone(UTC)
+
+
+def last_day(now: datetime) -> date:
+    """The last day of a permit that is given at `now`."""
     leap_day = (now.month, now.day) == (2, 29)
-    last = now.date().replace(year=now.year + 1, day=28 if leap_day else now.day)
-    return until.astimezone(UTC) > end_of(last, now.tzinfo or UTC).astimezone(UTC)
+    return now.date().replace(year=now.year + 1, day=28 if leap_day else now.day)
 
 
 def is_own_country(what: str, dialling: Dialling) -> bool:
@@ -179,7 +183,7 @@ def grant(command: GrantPermit, exchange: Exchange, now: datetime) -> Answer:
     actor = exchange.plan.people.get(command.by)
     approved_by = command.approved_by or (actor.name if actor is not None else "")
     if not approved_by:
-        return Refusal("S27", "not-approved", sentence("refused-not-for-others"))
+        return Refusal("S27", "not-approved", sentence("refused-not-allowed"))
     calls = tuple(dict.fromkeys(command.calls))
     return (PermitGranted(command.person, calls, now, command.until, approved_by, command.by),)
 

@@ -41,7 +41,8 @@ class Trunk:
     calls_from: tuple[str, ...] = ()
     """Addresses and networks (`192.0.2.0/28`) from which it calls, beside `hosts`."""
     username: str = ""
-    """User name for the operator's question who we are, "" where the address is trusted."""
+    """User name for the operator's question who we are, some with a domain behind it; "" where the
+    address is trusted."""
     registers: bool = False
     """Whether the operator is to be told where we are (SIP REGISTER), and calls us there."""
     form: NumberForm = NumberForm.NATIONAL
@@ -69,6 +70,11 @@ class Trunk:
     addresses: tuple[tuple[str, str], ...] = ()
     """An address and the name in `hosts` behind which it was found, where Asterisk has to call that
     name: a certificate is for names."""
+
+    @property
+    def account(self) -> str:
+        """Whom the operator is told of when we register: the user name without a domain."""
+        return self.username.partition("@")[0]
 
 
 _PROVEN = "tls+"

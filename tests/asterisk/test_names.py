@@ -95,6 +95,7 @@ def test_the_machine_knows_its_own_name() -> None:
         ("sip-2.operator.example:5070", "sip-2.operator.example:5070"),
         ("192.0.2.10", "192.0.2.10"),
         ("[2001:db8::1]:5070", "[2001:db8::1]:5070"),
+        ("2001:DB8::1", "[2001:db8::1]"),
     ],
 )
 def test_a_host_is_an_address_or_a_name_and_a_port(text: str, host: str) -> None:
@@ -102,7 +103,8 @@ def test_a_host_is_an_address_or_a_name_and_a_port(text: str, host: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["192.0.2.300", "192.0.2", "-x.example", "x..", "x y", "", "x:y", "2001:db8::1", "a;b"]
+    "text",
+    ["192.0.2.300", "192.0.2", "-x.example", "x..", "", "x:y", "2001:db8::1:z", "a;b"],
 )
 def test_a_host_that_is_neither_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no address"):

@@ -258,6 +258,16 @@ def test_from_is_our_number_also_where_an_operator_wants_a_login() -> None:
     assert "\nfrom_user = norrskar\n" in named["pjsip_trunks.conf"]
 
 
+def test_a_login_may_have_a_domain_which_is_no_part_of_what_we_are_called_by() -> None:
+    login = "nr.100@ims.operator.example"
+    one = Trunk("operator", ("198.51.100.7",), username=login, registers=True)
+    files = rendered(small_plan(trunks=(one,)), trunk="x" * 20)
+    found = files["pjsip_trunks.conf"]
+    assert f"\nusername = {login}\n" in found
+    assert "\nclient_uri = sip:nr.100@ims.operator.example\ncontact_user = nr.100\n" in found
+    assert "\nexten => nr.100,1,Goto(pbx-bridge-in-to,s,1)\n" in files[DIALPLAN]
+
+
 def test_a_trunks_password_is_never_shown() -> None:
     plan = small_plan(trunks=(Trunk("operator", ("198.51.100.7",), username="norrskar"),))
     with pytest.raises(Unwritable) as refused:
@@ -491,3 +501,34 @@ def test_who_is_connected_by_a_channel_of_the_exchange_hears_telephones_sound() 
     originated = re.findall(r"Originate\(.*\)\n", dialplan)
     assert originated
     assert all(r",C(!all\,alaw)" in one for one in originated)
+
+
+def answers_the_end(extension: str) -> bool:
+    """Whether a pattern of the dialplan matches `h`, which Asterisk looks for as a channel ends."""
+    first, rest = re.fullmatch(r"_(\[[^\]]*\]|.)(.*)", extension, re.DOTALL).groups()  # type: ignore[union-attr]
+    if first in ("!", "."):
+        return first == "!"
+    if first.startswith("["):
+        return re.fullmatch(first, "h") is not None and rest in ("", "!")
+    return first == "h" and rest in ("", "!")
+
+
+def test_nothing_begins_anew_when_a_call_ends() -> None:
+    """No pattern of names or numbers answers for `h`, but where `h` stands beside it."""
+    files = rendered(load_plan(SAMPLE, date(2026, 11, 23)))
+    contexts = [
+        (name, part)
+        for name, text in files.items()
+        if name.startswith("extensions")
+        for part in ("\n" + text).split("\n[")[1:]
+    ]
+    matched = [
+        (name, part.partition("]")[0])
+        for name, part in contexts
+        if any(map(answers_the_end, re.findall(r"^exten => (_[^,]*),", part, re.MULTILINE)))
+        and not re.search(r"^exten => h,1,NoOp\(\)$", part, re.MULTILINE)
+    ]
+    assert len(contexts) > 20
+    assert matched == []
+    assert answers_the_end("_[!-~]!")
+    assert not answers_the_end("_[+0-9*#]!")

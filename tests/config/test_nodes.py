@@ -24,9 +24,15 @@ def complaints(text: str | bytes) -> list[str]:
     return [str(problem) for problem in document("x.yaml", content)[1]]
 
 
-@pytest.mark.parametrize("written", ["18:00", "0612", "no", "+358 18 000 101", "1e3", "~", "0x1F"])
+@pytest.mark.parametrize("written", ["18:00", "0612", "no", "+358 18 000 101", "1e3", "0x1F"])
 def test_a_scalar_stays_what_was_written(written: str) -> None:
     assert tree(f"key: {written}") == {"key": written}
+
+
+@pytest.mark.parametrize("written", ["null", "Null", "~"])
+def test_nothing_is_as_a_key_without_a_value(written: str) -> None:
+    assert tree(f"key: {written}\nlist: [{written}, b]") == {"key": "", "list": ["", "b"]}
+    assert tree(f'key: "{written}"\n{written}: x') == {"key": written, written: "x"}
 
 
 def test_a_key_without_a_value_is_empty_text() -> None:

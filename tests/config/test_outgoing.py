@@ -27,7 +27,7 @@ DAY_CAP = "person_day: {calls: 150, minutes: 300, numbers: 80}"
             "people.yaml",
             ANNA,
             f"{ANNA}  may_call: [geographic, premum]\n",
-            '"premum" is no class of numbers (abroad, free, geographic, mobile, premium, service)',
+            '"premum" is no class of numbers and no country, did you mean "premium"?',
         ),
         ("people.yaml", ANNA, f"{ANNA}  may_call: [emergency]\n", '"emergency" is no class of'),
         ("people.yaml", ANNA, f"{ANNA}  may_call: [XX]\n", '"XX" is no class of numbers'),

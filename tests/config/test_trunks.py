@@ -144,10 +144,21 @@ def test_who_vouches_for_an_operator_over_tls_is_whom_the_machine_trusts_or_one_
         ),
         ("host: 127.0.0.1:5090", "host: 192.0.2.9:65536", "host: 1", "no port 65536"),
         ("host: 127.0.0.1:5090", "host: 192.0.2.9:0", "host: 1", "no port 0"),
-        ("calls_from: []", "calls_from: [192.0.2.7/28]", "calls_from: [1", "no address or network"),
-        ("calls_from: []", "calls_from: [0.0.0.0/0]", "calls_from: [0", "a great part of all"),
-        ("calls_from: []", "calls_from: ['2000::/15']", "calls_from: ['2", "a great part of all"),
-        ("calls_from: []", "calls_from: [10.0.0.0/8]", "calls_from: [10", "may hold telephones"),
+        ("calls_from: []", "calls_from: [192.0.2/28]", "calls_from: [1", "no address or network"),
+        (
+            *("calls_from: []", "calls_from: [192.0.2.7/28]", "calls_from: [1"),
+            "an address within a network, write 192.0.2.0/28 or 192.0.2.7 alone",
+        ),
+        ("calls_from: []", "calls_from: [0.0.0.0/0]", "calls_from: [0", "/16 is the widest"),
+        ("calls_from: []", "calls_from: [192.0.0.0/8]", "calls_from: [1", "/16 is the widest"),
+        ("calls_from: []", "calls_from: ['2000::/15']", "calls_from: ['2", "/32 is the widest"),
+        ("calls_from: []", "calls_from: [10.1.0.0/16]", "calls_from: [1", "may hold telephones"),
+        ("calls_from: []", "calls_from: [100.64.2.0/23]", "calls_from: [1", "may hold telephones"),
+        ("calls_from: []", "calls_from: ['fd00:1::/64']", "calls_from: ['f", "may hold telephones"),
+        (
+            *("calls_from: []", "calls_from: [192.0.2.1, 192.0.2.1]", "calls_from: [1"),
+            "stands here twice",
+        ),
         (
             "\ntrunks:\n",
             f"\ntrunks:\n  other: {{{OTHER}}}\n",
@@ -158,8 +169,8 @@ def test_who_vouches_for_an_operator_over_tls_is_whom_the_machine_trusts_or_one_
         (
             "    certificate_authority:",
             "    certificate_authority: ca.pem",
-            "operator:",
-            "certificate_authority is for transport: tls",
+            "certificate_authority: ca.pem",
+            '"certificate_authority": is for transport: tls',
         ),
         (
             "\ntrunks:\n",
@@ -220,3 +231,52 @@ def test_an_operator_that_nobody_vouches_for_is_advised_against_and_an_unusable_
 def test_the_examples_of_the_documentation_can_be_used(folder: Path, example: str) -> None:
     with_trunks(folder, example)
     assert told(folder) == []
+
+
+def test_the_exchange_itself_and_its_network_are_no_operator(folder: Path, change: Change) -> None:
+    mailboxes = folder.parent / "voicemail/mailboxes.yaml"
+
+    def problems(host: str, sip_port: int = 5060, tls_port: int | None = None) -> list[str]:
+        doors = Doors(tls_port=tls_port)
+        return [str(one) for one in door_problems(doors, folder, mailboxes, host, sip_port)]
+
+    assert problems("127.0.0.1") == []
+    (own,) = problems("127.0.0.1", 5090)
+    assert own.startswith(at(folder, "trunks.yaml", "host: 127.0.0.1:5090", ""))
+    assert "127.0.0.1:5090 is this exchange itself, calls to operator would come back" in own
+    assert len(problems("127.0.0.1", 0, 5090)) == 1
+    change("trunks.yaml", "host: 127.0.0.1:5090", "host: localhost:5090")
+    assert len(problems("127.0.0.1", 5090)) == 1
+    change("trunks.yaml", "calls_from: []", "calls_from: [192.0.2.0/28, 192.0.2.20]")
+    assert problems("192.0.2.20") == []
+    (near,) = problems("192.0.2.5")
+    assert "192.0.2.0/28 is the exchange's own network, where telephones are" in near
+
+
+def test_two_operators_do_not_call_from_one_address(folder: Path, change: Change) -> None:
+    change("trunks.yaml", "calls_from: []", "calls_from: [192.0.2.0/28]")
+    other = "host: 198.51.100.9, calls_from: [192.0.2.8/29], caller_id: 018 000 100"
+    change("trunks.yaml", "trunks:\n", f"trunks:\n  first: {{{other}}}\n")
+    (line,) = told(folder)
+    assert "192.0.2.0/28 holds 192.0.2.8/29, where calls come from of first" in line
+
+
+def test_ipv6_is_written_with_and_without_brackets(folder: Path, change: Change) -> None:
+    change("trunks.yaml", "host: 127.0.0.1:5090", "host: 2001:db8::1")
+    assert load_plan(folder, TODAY).trunks["operator"].hosts == ("[2001:db8::1]:5060",)
+
+
+def test_caps_that_nothing_reaches_and_numbers_that_mislead_are_advice(
+    folder: Path, change: Change
+) -> None:
+    assert advise(folder, TODAY) == []
+    day = "{calls: 150, minutes: 300, numbers: 80}"
+    change("trunks.yaml", day, "{calls: 9, minutes: 9, numbers: 10}")
+    change("numbers.yaml", "018 000 101:", "0600 000 101:")
+    nils = "\n1123: {name: Nils Ek, title: vik, unit: kansli}"
+    change("people.yaml", "\n101:\n", f"{nils}\n101:\n")
+    advice = sorted(map(str, advise(folder, TODAY)))
+    assert len(advice) == 3
+    assert '"0600 000 101" costs its callers extra' in advice[0]
+    assert "1123 begins like 112, which some telephones call at once" in advice[1]
+    assert "10 numbers are never reached in 9 calls, write fewer numbers than calls" in advice[2]

@@ -14,7 +14,7 @@ from pbx_bridge.core.explain import explain, right, way
 from pbx_bridge.core.model import Language, Permit
 from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
-from pbx_bridge.core.trunks import Trunk
+from pbx_bridge.core.trunks import NumberForm, Trunk
 from pbx_bridge.core.wording import render
 
 
@@ -103,6 +103,15 @@ def test_outgoing_calls_are_explained() -> None:
         "outgoing",
         "NOANSWER",
     )
+
+
+def test_what_an_operator_is_told_of_the_number_is_explained() -> None:
+    (trunk,) = PLAN.trunks.values()
+    trunks = {trunk.name: replace(trunk, form=NumberForm.E164)}
+    told = lines(
+        Call("040123456", phone="101"), replace(EXCHANGE, plan=replace(PLAN, trunks=trunks))
+    )
+    assert told[0][0] == "dial 040123456 over operator (which is told +35840123456), as 018000101"
 
 
 def test_which_rule_lets_a_call_out_or_bars_it_is_told() -> None:

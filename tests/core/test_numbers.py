@@ -19,7 +19,9 @@ from pbx_bridge.core.numbers import (
     same_as,
     signalled,
     target,
+    written_as,
 )
+from pbx_bridge.core.trunks import NumberForm
 
 RULES = PLAN.dialling
 
@@ -261,3 +263,23 @@ def test_numbers_and_extensions_lead_inside() -> None:
     assert target("18000101", PLAN) == PLAN.numbers["018000101"]
     for outside in ("112", "999", "018000199", "", "vaxel"):
         assert target(outside, PLAN) is None
+
+
+@pytest.mark.parametrize(
+    ("site", "own", "expected"),
+    [
+        (FINLAND, "0457111777", ("0457111777", "+358457111777", "358457111777", "00358457111777")),
+        (
+            FINLAND,
+            "+46701234567",
+            ("0046701234567", "+46701234567", "46701234567", "0046701234567"),
+        ),
+        (FINLAND, "116117", ("116117",) * 4),
+        (NORWAY, "22334455", ("22334455", "+4722334455", "4722334455", "004722334455")),
+        (NORWAY, "02800", ("02800",) * 4),
+    ],
+)
+def test_a_number_is_written_as_an_operator_wants_it(
+    site: Dialling, own: str, expected: tuple[str, ...]
+) -> None:
+    assert tuple(written_as(own, form, site) for form in NumberForm) == expected

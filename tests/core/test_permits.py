@@ -25,7 +25,7 @@ from pbx_bridge.core import permits
 from pbx_bridge.core.call import Call, Dial, Why
 from pbx_bridge.core.classes import CLASSES
 from pbx_bridge.core.codes import read
-from pbx_bridge.core.commands import Command, GrantPermit, Refusal, RevokePermits
+from pbx_bridge.core.commands import Command, GrantPermit, Refusal, RevokePermits, SetReferral
 from pbx_bridge.core.confirming import confirmation
 from pbx_bridge.core.countries import Class
 from pbx_bridge.core.decide import decide
@@ -34,6 +34,7 @@ from pbx_bridge.core.folding import fold, under
 from pbx_bridge.core.handling import handle
 from pbx_bridge.core.mirror import picture
 from pbx_bridge.core.model import Language, Permit
+from pbx_bridge.core.sentences import Sentence
 from pbx_bridge.core.state import Exchange
 from pbx_bridge.core.wording import render
 
@@ -188,10 +189,31 @@ def test_s27_operators_give_permits_by_a_code(digits: str, calls: tuple[str, ...
 
 
 @pytest.mark.parametrize(
-    "digits", ["*25*101#", "*25*101*46#", "*25*999*46*1600#", "*25*101*210*1600#", "*25*101*46*16#"]
+    ("digits", "told"),
+    [
+        ("*25*101#", "refused-bad-time"),
+        ("*25*101*46#", "refused-bad-time"),
+        ("*25*101*46*16#", "refused-bad-time"),
+        ("*25*999*46*1600#", "refused-no-such-colleague"),
+        ("*25*101*210*1600#", "unknown-number"),
+    ],
 )
-def test_s27_half_a_code_gives_no_permit(digits: str) -> None:
-    assert not isinstance(read(digits, PLAN.people[OPERATOR], EXCHANGE, DAY), GrantPermit)
+def test_s27_half_a_code_gives_no_permit(digits: str, told: str) -> None:
+    answer = read(digits, PLAN.people[OPERATOR], EXCHANGE, DAY)
+    assert isinstance(answer, Sentence)
+    assert answer.key == told
+
+
+@pytest.mark.parametrize(
+    ("digits", "told"),
+    [("*25*101*46*1600#", "refused-not-allowed"), ("*230*101*1#", "refused-not-for-others")],
+)
+def test_who_may_not_is_told_what_they_may_not(digits: str, told: str) -> None:
+    command = read(digits, PLAN.people["102"], EXCHANGE, DAY)
+    assert isinstance(command, GrantPermit | SetReferral)
+    answer = handle(command, EXCHANGE, DAY)
+    assert isinstance(answer, Refusal)
+    assert answer.spoken.key == told
 
 
 def test_s27_the_plan_says_who_may_call_what() -> None:

@@ -163,7 +163,7 @@ def _cover(call: Call, exchange: Exchange, wanted: SetReferral, now: datetime) -
 def _hear(call: Call, exchange: Exchange, person: Person, now: datetime) -> Route:
     """The notices on the switchboard's list; they are heard when all were spoken."""
     if not person.operator:
-        yield say("code", Why.COMMAND_REFUSED, sentence("refused-not-for-others"))
+        yield say("code", Why.COMMAND_REFUSED, sentence("refused-not-allowed"))
         return
     heard = next((one.args for one in call.tried_of(StepId("say", "notices"))), ())
     if not heard:

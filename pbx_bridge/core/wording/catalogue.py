@@ -135,6 +135,7 @@ _TO_STAFF = {
     "refused-unknown-reason": "",
     "refused-unknown-code": "",
     "refused-not-for-others": "",
+    "refused-not-allowed": "",
     "refused-failed": "",
     "refused-end-needed": "",
     "refused-end-before-start": "",
