@@ -36,6 +36,8 @@ AT_ONCE = 40
 """Phones that subscribe at the same time."""
 TOGETHER = 100
 """People who go away at the same time."""
+ASKING = 20
+"""Commands under way at the same time; the bridge admits 50."""
 ALONE = 20
 """Changes of one person that are timed."""
 PATIENCE_S = 10.0
@@ -195,9 +197,15 @@ async def _together(up: Unattended, phones: Sequence[Phone]) -> None:
     _forget(phones)
     began, used = time.perf_counter(), _cpu_s(up.asterisk.pid)
     people = range(FIRST + ALONE, FIRST + ALONE + TOGETHER)
+    gate = asyncio.Semaphore(ASKING)
+
+    async def away(extension: int) -> None:
+        async with gate:
+            await _away(up, extension)
+
     async with asyncio.TaskGroup() as tasks:
         for extension in people:
-            tasks.create_task(_away(up, extension))
+            tasks.create_task(away(extension))
     count = TOGETHER * KEYS
     times = await _told(phones, count)
     cpu = _cpu_s(up.asterisk.pid) - used

@@ -107,6 +107,9 @@ def _json(answer: Answer, status: int = 200) -> web.Response:
     return web.Response(body=to_json(answer), status=status, content_type="application/json")
 
 
+_TOO_MANY = "too many ask the bridge at once, or it is ending; try again in some seconds"
+
+
 async def ask(
     path: Path,
     question: str,
@@ -123,12 +126,15 @@ async def ask(
         ):
             text = await answer.read()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        came_in = not isinstance(error, aiohttp.ClientConnectorError | TimeoutError)
+        if came_in:  # refused while we were still asking
+            raise PbxUnavailable(_TOO_MANY) from error
         why = full_disk(path.parent)
         raise PbxUnavailable(
             f"no bridge answers at {path}; {why or 'start one with `pbx-bridge up`'}"
         ) from error
     if answer.status == 503:
-        raise PbxUnavailable("too many ask the bridge at once; try again in some seconds")
+        raise PbxUnavailable(_TOO_MANY)
     if answer.status == 200:
         return from_json(text)
     why = f"answered {answer.status}"

@@ -16,6 +16,7 @@ import pytest
 
 from pbx_bridge.adapters import control
 from pbx_bridge.adapters.control import MOST_BYTES, Control, ask
+from pbx_bridge.adapters.doors import Limits
 from pbx_bridge.ports import PbxRejected, PbxUnavailable
 
 HOSTILE = "<img src=x onerror=alert(1)>\r\n\u202e=cmd()\0" + "9" * 10_240
@@ -68,6 +69,35 @@ async def test_who_asks_is_what_the_kernel_says(
 async def test_only_its_user_may_open_the_door(tmp_path: Path) -> None:
     async with door(tmp_path):
         assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600
+
+
+async def test_who_is_turned_away_is_not_told_that_no_bridge_runs(tmp_path: Path) -> None:
+    """Also where the connection ends before all of the question is told."""
+    still = asyncio.Event()
+
+    async def slow(_: Mapping[str, Any], __: str) -> Mapping[str, object]:
+        await still.wait()
+        return {}
+
+    async with Control(tmp_path / "s", {"slow": slow, "echo": echo}):
+        full = [
+            asyncio.create_task(ask(tmp_path / "s", "slow")) for _ in range(Limits().connections)
+        ]
+        await asyncio.sleep(0)
+        turned = await asyncio.gather(
+            *(ask(tmp_path / "s", "echo", {"a": "x" * 1000}) for _ in range(50)),
+            return_exceptions=True,
+        )
+        still.set()
+        refused = [
+            one
+            for one in (*turned, *await asyncio.gather(*full, return_exceptions=True))
+            if isinstance(one, BaseException)
+        ]
+        assert refused
+        assert {type(one) for one in refused} == {PbxUnavailable}
+        assert all("too many ask the bridge at once" in str(one) for one in refused)
+        assert await ask(tmp_path / "s", "echo", {"a": 1}) == {"heard": {"a": 1}}
 
 
 async def test_no_bridge_is_unavailable_and_one_that_was_killed_is_replaced(
