@@ -1,8 +1,10 @@
 """`python -m benchmarks.sound`: talks with sound at once, what they cost, and what of it is lost.
 
 One operator calls itself through the exchange (`Dial` in the dialplan: no bridge is in the way of
-sound). Each end of each talk sends a numbered packet of G.711 each 20 ms, as phones do, and counts
-what comes of the other end's. What hasn't come `LATE_S` after the last one was sent is lost.
+sound). Each end of each talk sends a numbered packet each 20 ms, as phones do, and counts what
+comes of the other end's. What hasn't come `LATE_S` after the last one was sent is lost. Three kinds
+of talks: G.711 at both ends, the same with SRTP at both, and G.722 at one end, so that Asterisk
+translates both ways.
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ import re
 import secrets
 import select
 import socket
-import struct
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from benchmarks import srtp
 from benchmarks.stand import NATIVE, Stand, stand
 from pbx_bridge.cli.logs import log_to_stderr
 from pbx_bridge.core.trunks import Trunk
@@ -30,13 +32,32 @@ PORTS_PER_TALK = 4
 """Two for each of its legs, in Asterisk."""
 MEASURED_S = 10.0
 PACKET_S = 0.02
+PCMA, G722 = 8, 9
+"""Payload types (RFC 3551)."""
+MAPS = {PCMA: "PCMA/8000", G722: "G722/8000"}
 GROUPS = 10
 """Phones don't send at the same moment: so many parts of `PACKET_S`."""
 LATE_S = 1.0
 PAYLOAD = bytes(160)
 PATIENCE_S = 5.0
 CALLED = "0401111111"
-HEADER = struct.Struct("!BBHII")
+STEP_PACKETS = int(MEASURED_S / PACKET_S)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the sound of the talks is."""
+
+    name: str
+    calls_with: int = PCMA
+    is_encrypted: bool = False
+
+
+KINDS = (
+    Kind("G.711"),
+    Kind("G.711 with SRTP", is_encrypted=True),
+    Kind("G.722 to G.711", calls_with=G722),
+)
 
 
 @dataclass
@@ -44,16 +65,20 @@ class End:
     """One end of a talk, and where its sound goes."""
 
     wire: socket.socket
+    payload_type: int
     there: tuple[str, int] = ("", 0)
     sent: int = 0
-    came: set[int] = field(default_factory=set)
+    """Since it began."""
+    came: set[bytes] = field(default_factory=set)
+    """Times of the packets of the other end."""
 
 
 class Operator(asyncio.DatagramProtocol):
     """The trunk's other side: calls, and answers the calls that come of it (RFC 3261)."""
 
-    def __init__(self, server: tuple[str, int], port: int) -> None:
-        self._server, self._port = server, port
+    def __init__(self, server: tuple[str, int], port: int, kind: Kind) -> None:
+        self._server, self._port, self._kind = server, port, kind
+        self._master = srtp.Master.new() if kind.is_encrypted else None
         self._wire: asyncio.DatagramTransport | None = None
         self._answers: dict[str, asyncio.Future[sip.Message]] = {}
         self.ends: list[End] = []
@@ -74,7 +99,7 @@ class Operator(asyncio.DatagramProtocol):
 
     async def call(self) -> None:
         """Bring up one talk; both of its ends are in `ends`."""
-        end, call_id = self._end(), secrets.token_hex(8)
+        end, call_id = self._end(self._kind.calls_with), secrets.token_hex(8)
         answer = asyncio.get_running_loop().create_future()
         self._answers[call_id] = answer
         own = f"<sip:0401234567@127.0.0.1:{self._port}>;tag={call_id}"
@@ -88,21 +113,29 @@ class Operator(asyncio.DatagramProtocol):
         self._request("ACK", target, own, told.headers["to"], call_id, "")
 
     def _answer(self, invite: sip.Message) -> None:
-        media, end = sip.media(invite.body), self._end()
+        media, end = sip.media(invite.body), self._end(PCMA)
         end.there = (media.host, media.port)
         self._reply(invite, self._sdp(end))
 
-    def _end(self) -> End:
+    def packets(self) -> dict[int, list[bytes]]:
+        """What all ends send, by payload type."""
+        count = STEP_PACKETS * len(TALKS)
+        return {kind: srtp.packets(count, kind, PAYLOAD, self._master) for kind in MAPS}
+
+    def _end(self, payload_type: int) -> End:
         wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         wire.bind(("127.0.0.1", 0))
         wire.setblocking(False)
-        self.ends.append(End(wire))
+        self.ends.append(End(wire, payload_type))
         return self.ends[-1]
 
     def _sdp(self, end: End) -> str:
+        profile = "RTP/AVP" if self._master is None else "RTP/SAVP"
         return (
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {end.wire.getsockname()[1]} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+            f"m=audio {end.wire.getsockname()[1]} {profile} {end.payload_type}\r\n"
+            f"a=rtpmap:{end.payload_type} {MAPS[end.payload_type]}\r\n"
+            f"{'' if self._master is None else self._master.attribute}"
         )
 
     def _request(
@@ -137,6 +170,7 @@ class Operator(asyncio.DatagramProtocol):
 class Measured:
     """So many talks for `MEASURED_S`."""
 
+    kind: Kind
     talks: int
     cpu: float
     """Of one core, Asterisk's."""
@@ -146,58 +180,56 @@ class Measured:
     """By how much we ourselves were late with a packet at most."""
 
 
-def exchanged(ends: Sequence[End]) -> tuple[int, int, float]:
+def exchanged(ends: Sequence[End], packets: dict[int, list[bytes]]) -> tuple[int, int, float]:
     """Send and receive for `MEASURED_S`: packets sent, lost, and how late we were at most (s)."""
     poll, held = select.epoll(), {end.wire.fileno(): end for end in ends}
     for number, end in held.items():
         poll.register(number, select.EPOLLIN)
-        end.sent = 0
         end.came.clear()
-    began, rounds, latest_s = time.monotonic(), int(MEASURED_S / PACKET_S), 0.0
-    for step in range(rounds * GROUPS):
+    began, latest_s = time.monotonic(), 0.0
+    for step in range(STEP_PACKETS * GROUPS):
         due = began + step * PACKET_S / GROUPS
         while (left := due - time.monotonic()) > 0:
             take(poll, held, left)
         latest_s = max(latest_s, -left)
-        for number, end in enumerate(ends[step % GROUPS :: GROUPS]):
-            at = end.sent & 0xFFFF
-            head = HEADER.pack(0x80, 8, at, at * len(PAYLOAD), number)
-            end.wire.sendto(head + PAYLOAD, end.there)
+        for end in ends[step % GROUPS :: GROUPS]:
+            end.wire.sendto(packets[end.payload_type][end.sent], end.there)
             end.sent += 1
     until = time.monotonic() + LATE_S
     while (left := until - time.monotonic()) > 0:
         take(poll, held, left)
     poll.close()
-    sent = sum(end.sent for end in ends)
+    sent = STEP_PACKETS * len(ends)
     return sent, sent - sum(len(end.came) for end in ends), latest_s
 
 
 def take(poll: select.epoll, held: dict[int, End], wait_s: float) -> None:
-    """What has come meanwhile; the exchange numbers packets anew, each number once."""
+    """What has come meanwhile; the exchange times packets anew, each time once."""
     for number, _ in poll.poll(wait_s):
-        data = held[number].wire.recv(400)
-        if data[1] & 0x7F == 8:
-            held[number].came.add(struct.unpack_from("!I", data, 4)[0])
+        end = held[number]
+        data = end.wire.recv(400)
+        if data[1] & 0x7F == end.payload_type:
+            end.came.add(data[4:8])
 
 
-async def measure(one: Stand) -> list[Measured]:
+async def measure(one: Stand, kind: Kind) -> list[Measured]:
     """Each number of talks in turn, until some of the sound is lost."""
     trunk = next(iter(one.up.site.plan.trunks.values()))
     port = _port(trunk)
-    await widened(one)
+    await prepared(one, trunk, kind)
     loop = asyncio.get_running_loop()
     wire, operator = await loop.create_datagram_endpoint(
-        lambda: Operator(one.up.running.sip, port), local_addr=("127.0.0.1", port)
+        lambda: Operator(one.up.running.sip, port, kind), local_addr=("127.0.0.1", port)
     )
-    found: list[Measured] = []
+    packets, found = operator.packets(), list[Measured]()
     try:
         for talks in TALKS:
             while len(operator.ends) < 2 * talks:
                 await operator.call()
             before, began = one.cpu().asterisk_s, time.monotonic()
-            sent, lost, latest_s = await asyncio.to_thread(exchanged, operator.ends)
+            sent, lost, latest_s = await asyncio.to_thread(exchanged, operator.ends, packets)
             cpu = (one.cpu().asterisk_s - before) / (time.monotonic() - began - LATE_S)
-            found.append(Measured(talks, cpu, sent, lost, latest_s * 1000))
+            found.append(Measured(kind, talks, cpu, sent, lost, latest_s * 1000))
             print(row(found[-1]), file=sys.stderr)
             if lost:
                 break
@@ -208,13 +240,21 @@ async def measure(one: Stand) -> list[Measured]:
     return found
 
 
-async def widened(one: Stand) -> None:
-    """As many ports of sound as are measured; the sample has a thousand."""
+async def prepared(one: Stand, trunk: Trunk, kind: Kind) -> None:
+    """As many ports of sound as are measured (the sample has a thousand), and keys in the
+    signalling where it is encrypted, here also over UDP."""
     settings = one.up.settings
     file = settings.etc / "rtp.conf"
     last = settings.rtp_first + PORTS_PER_TALK * max(TALKS) + 100
     file.write_text(file.read_text().replace(f"rtpend = {settings.rtp_last}", f"rtpend = {last}"))
     await one.up.asterisk.console("module reload res_rtp_asterisk.so")
+    if kind.is_encrypted:
+        head = f"\n[{trunk.name}](trunk)\n"
+        file = settings.etc / "pjsip_trunks.conf"
+        written = file.read_text()
+        assert head in written
+        file.write_text(written.replace(head, f"{head}media_encryption = sdes\n"))
+        await one.up.asterisk.console("module reload res_pjsip.so")
 
 
 def _port(trunk: Trunk) -> int:
@@ -225,7 +265,7 @@ def _port(trunk: Trunk) -> int:
 def row(one: Measured) -> str:
     """One line of the table."""
     return (
-        f"| {one.talks} | {one.cpu:.0%} | {one.sent:,} | {one.lost} "
+        f"| {one.kind.name} | {one.talks} | {one.cpu:.0%} | {one.sent:,} | {one.lost} "
         f"({one.lost / one.sent:.3%}) | {one.latest_ms:.0f} |"
     )
 
@@ -233,13 +273,13 @@ def row(one: Measured) -> str:
 async def _main() -> None:
     log_to_stderr("warning")
     dialplan = f"Dial(PJSIP/{CALLED}@{{trunk}},20)"
-    async with stand(dialplan) as one:
-        found = await measure(one)
-    print("| talks | Asterisk, of one core | packets | lost | we were late by at most, ms |")
-    print("| --- | --- | --- | --- | --- |")
-    print("\n".join(map(row, found)))
-    whole = [one.talks for one in found if not one.lost]
-    print(f"\nmost talks without a lost packet: {max(whole, default=0)}; {os.cpu_count()} cores")
+    print(f"{os.cpu_count()} cores")
+    print("| sound | talks | Asterisk, of one core | packets | lost | late by at most, ms |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for kind in KINDS:
+        async with stand(dialplan) as one:
+            found = await measure(one, kind)
+        print("\n".join(map(row, found)))
 
 
 if __name__ == "__main__":

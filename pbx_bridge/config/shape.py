@@ -11,6 +11,9 @@ class Shape(BaseModel):
     """A block of keys: unknown ones are refused, nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    parts: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Places of what can be left out where it is wrong, so that the rest is looked at; `*` is any
+    name."""
     secrets: ClassVar[str] = (
         "secrets are made in the state folder, or named as …_env (an environment variable) or "
         "…_file (a file)"

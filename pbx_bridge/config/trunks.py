@@ -81,13 +81,14 @@ def trunk_problems(written: Written) -> Iterator[Problem]:
         hint = "move what is behind trunk: into trunks:, behind its name"
         yield written.problem("trunks", ("trunk",), what, hint)
         return
-    if not shapes:
+    names = _names(written)
+    if not names:
         hint = "write trunks: and below it operator:, with host: and caller_id:"
         yield written.problem("trunks", ("trunks",), "there is no trunk", hint)
     yield from _hosts(written, shapes)
     yield from _calls_from(written, shapes)
     yield from _caller_ids(written, shapes)
-    yield from _routes(written, [name for name, _, _ in shapes])
+    yield from _routes(written, names)
     yield from _at_once(written)
 
 
@@ -101,6 +102,16 @@ def _shapes(written: Written) -> Iterator[_Trunk]:
         yield only.name, ("trunk",), only
     for name, shape in written.trunks.trunks.items():
         yield name, ("trunks", name), shape
+
+
+def _names(written: Written) -> list[str]:
+    """All that are written, also those that aren't sound."""
+    assert written.trunks is not None
+    if written.trunks.trunk is not None:
+        return [written.trunks.trunk.name]
+    tree = written.documents["trunks"].tree
+    held = tree.get("trunks") if isinstance(tree, dict) else None
+    return list(held) if isinstance(held, dict) else []
 
 
 def _hosts(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
@@ -181,7 +192,7 @@ def _caller_ids(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Proble
     for name, place, shape in shapes:
         at = (*place, "caller_id")
         if shape.caller_id is None:
-            if name == shapes[0][0]:
+            if name == _names(written)[0]:
                 hint = "write the number that is shown for calls of phones without one of their own"
                 yield written.problem("trunks", place, f"{name} has no caller_id", hint)
             continue

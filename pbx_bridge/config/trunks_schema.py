@@ -212,6 +212,7 @@ class LimitsShape(Shape):
 class TrunksShape(Shape):
     """trunks.yaml."""
 
+    parts: ClassVar[tuple[tuple[str, ...], ...]] = (("trunks", "*"), ("routes", "*"), ("limits",))
     trunks: Annotated[dict[Name, TrunkShape], Mapped] = {}
     trunk: OnlyTrunkShape | None = None
     routes: Annotated[dict[str, Annotated[list[Name], Listed]], Mapped] = {}

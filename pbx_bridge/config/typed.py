@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -65,12 +66,45 @@ _ABSENT = {
 def typed(
     shape: type[AnyShape], file: Document, tree: Tree, place: Place = ()
 ) -> tuple[AnyShape | None, list[Problem]]:
-    """The value that stands at `place` of `file`, None when there are problems."""
+    """The value that stands at `place` of `file`; with problems what is sound of it, without those
+    of its parts that aren't, and None where that can't be told."""
     try:
         return shape.model_validate(tree), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
-        return None, list(_problems(shape, file, place, details))
+        problems = list(_problems(shape, file, place, details))
+    parts = [part for detail in details if (part := _part(shape, detail["loc"]))]
+    if len(parts) < len(details):
+        return None, problems
+    try:
+        return shape.model_validate(_without(tree, parts)), problems
+    except ValidationError:
+        return None, problems
+
+
+def _part(shape: type[Shape], where: Place) -> Place | None:
+    """The part of the value that can be left out with what is wrong at `where` in it."""
+    for part in shape.parts:
+        fits = len(where) >= len(part) and all(map(_fits, part, where))
+        if fits:
+            return where[: len(part)]
+    return None
+
+
+def _fits(step: str, written: str | int) -> bool:
+    return step in ("*", written)
+
+
+def _without(tree: Tree, parts: Iterable[Place]) -> Tree:
+    found = deepcopy(tree)
+    for *around, last in parts:
+        held = found
+        for step in around:
+            assert isinstance(held, dict)
+            held = held[str(step)]
+        assert isinstance(held, dict)
+        held.pop(str(last), None)
+    return found
 
 
 def _problems(

@@ -41,10 +41,11 @@ ONLY = """trunk:
 
 
 def with_trunks(folder: Path, text: str) -> None:
-    """`text` in place of the sample's trunks and routes."""
+    """`text` in place of the sample's trunks and routes, and of the rest where it has that."""
     file = folder / "trunks.yaml"
     _, dialling, rest = file.read_text(encoding="utf-8").partition("\ndialling:")
-    file.write_text(text + dialling + rest, encoding="utf-8")
+    kept = "" if dialling in text else dialling + rest
+    file.write_text(text + kept, encoding="utf-8")
 
 
 def test_a_trunk_is_what_is_written_of_it_and_shows_the_first_ones_number(
@@ -280,3 +281,22 @@ def test_caps_that_nothing_reaches_and_numbers_that_mislead_are_advice(
     assert '"0600 000 101" costs its callers extra' in advice[0]
     assert "1123 begins like 112, which some telephones call at once" in advice[1]
     assert "10 numbers are never reached in 9 calls, write fewer numbers than calls" in advice[2]
+
+
+def test_what_is_wrong_in_one_place_hides_nothing_of_another(folder: Path, change: Change) -> None:
+    """And drags no complaint of what refers to it."""
+    change("trunks.yaml", "    watch: false", "    watch: maybe")
+    change("trunks.yaml", "\nroutes:\n", "\nroutes:\n  abroad: [operator]\n  mobil: [operator]\n")
+    change("trunks.yaml", "  warn_percent: 80", "  warn_percent: lots")
+    change("trunks.yaml", "  country: FI\n", "  country: FI\n  classes: {premium: [600]}\n")
+    change("trunks.yaml", "trunks:\n", "trunks:\n  Mast: {host: 192.0.2.1}\n")
+    change("people.yaml", "\n101:\n", "\n101:\n  mobile: 0600 123456\n")
+    found = [one.partition(": ")[2].partition(",")[0] for one in told(folder)]
+    assert sorted(found) == [
+        '"Mast" is not a name: a letter a-z first',
+        '"mobil" is no kind of number',
+        '"warn_percent" should be a whole number',
+        '"watch" should be true or false',
+        "0600123456 is a number that costs extra",
+        "no number of +358 begins with 600 as it is dialled",
+    ]
