@@ -108,13 +108,12 @@ class Operator(asyncio.DatagramProtocol):
         async with asyncio.timeout(PATIENCE_S):
             told = await answer
         assert told.status == 200, told.start
-        media = sip.media(told.body)
-        end.there = (media.host, media.port)
+        end.there = where(told.body)
         self._request("ACK", target, own, told.headers["to"], call_id, "")
 
     def _answer(self, invite: sip.Message) -> None:
-        media, end = sip.media(invite.body), self._end(PCMA)
-        end.there = (media.host, media.port)
+        end = self._end(PCMA)
+        end.there = where(invite.body)
         self._reply(invite, self._sdp(end))
 
     def packets(self) -> dict[int, list[bytes]]:
@@ -164,6 +163,15 @@ class Operator(asyncio.DatagramProtocol):
         typed = "Content-Type: application/sdp\r\n" if body else ""
         text = f"{head}{typed}Content-Length: {len(body)}\r\n\r\n{body}"
         self._wire.sendto(text.encode(), self._server)
+
+
+def where(description: str) -> tuple[str, int]:
+    """Where sound goes, by a session description (RFC 4566)."""
+    host = re.search(r"^c=IN IP4 (\S+)", description, re.MULTILINE)
+    port = re.search(r"^m=audio (\d+)", description, re.MULTILINE)
+    assert host is not None
+    assert port is not None
+    return host[1], int(port[1])
 
 
 @dataclass(frozen=True)
@@ -255,6 +263,11 @@ async def prepared(one: Stand, trunk: Trunk, kind: Kind) -> None:
         assert head in written
         file.write_text(written.replace(head, f"{head}media_encryption = sdes\n"))
         await one.up.asterisk.console("module reload res_pjsip.so")
+        async with asyncio.timeout(PATIENCE_S):  # it goes on behind the command
+            while ": sdes" not in await one.up.asterisk.console(
+                f"pjsip show endpoint {trunk.name}"
+            ):
+                pass
 
 
 def _port(trunk: Trunk) -> int:
