@@ -100,10 +100,12 @@ def explain(
     from_ = number_of(site, from_) if from_ else ""
     person = person_of(site, from_) if EXTENSION.fullmatch(from_) else None
     hides: bool | None = None
+    note = ""
     if person is not None:
         dialled, hides = codes.after_identity(dialled, plan)
         dialled = numbers.known_as(dialled, plan.dialling)
     if dialled in plan.dialling.emergency:
+        note = ", our number shown all the same," if hides else ""
         hides = None  # never: the centre is shown whom it can ring back
     found = numbers.target(dialled, plan)
     language = plan.organisation.language if found is None else found.language
@@ -115,7 +117,10 @@ def explain(
     )
     exchange = exchange_of(site)
     way = list(
-        explained(call, exchange, now, lambda one, lang: render(one, lang, now, site.prompts))
+        explained(
+            *(call, exchange, now, lambda one, lang: render(one, lang, now, site.prompts)),
+            hides=bool(hides),
+        )
     )
     if as_json:
         steps = [{"step": one.what, "why": one.why, "then": one.then} for one in way]
@@ -127,7 +132,7 @@ def explain(
         ahead = opening or next(line_openings(exchange, line, now), None)
         if ahead is not None:
             _print(f"{line.name} is {'open' if opening else 'closed'}: {row(ahead)}")
-    shown = {None: "", True: ", our number withheld,", False: ", our number shown,"}[hides]
+    shown = {None: note, True: ", our number withheld,", False: ", our number shown,"}[hides]
     _print(f"{dialled}{shown} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
     if any(one.why in OUTGOING for one in way):
         _print(right(call, exchange, now))

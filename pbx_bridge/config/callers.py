@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pbx_bridge.config import fields
 from pbx_bridge.config.numbering import ours, reserved
-from pbx_bridge.config.problems import Problem
+from pbx_bridge.config.problems import Problem, did_you_mean
 from pbx_bridge.config.schema import PersonShape
 from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.config.written import Written
@@ -81,6 +81,7 @@ def _vip(
     written: Written, extension: str, person: PersonShape, dialling: Dialling, own: set[str]
 ) -> Iterator[Problem]:
     seen: set[str] = set()
+    people = written.names("people") or set()
     for at, text in enumerate(person.vip):
         place = (extension, "vip", at)
         try:
@@ -88,7 +89,14 @@ def _vip(
         except ValueError as error:
             yield written.problem("people", place, f"{error}, or an extension")
             continue
-        if found == extension:
+        if found == text and EXTENSION.fullmatch(text) and text not in people:
+            if why := reserved(text, dialling):
+                yield written.problem("people", place, why, "write who calls from there, or nobody")
+                continue
+            what = f'there is no person with the extension "{text}"'
+            hint = did_you_mean(text, people, "write it into people.yaml or leave it out")
+            yield written.problem("people", place, what, hint)
+        elif found == extension:
             yield written.problem("people", place, f"{extension} can't be their own VIP")
         elif found in own:
             what = f'"{text}" is one of our own numbers, colleagues are known by extension'

@@ -135,11 +135,10 @@ class _Asterisk(Shape):
     @model_validator(mode="after")
     def _doors_are_sound(self) -> Self:
         if bool(self.tls_certificate) != bool(self.tls_key):
-            raise ValueError("tls_certificate and tls_key belong together, write both or neither")
+            key = "tls_certificate" if self.tls_certificate else "tls_key"
+            raise ValueError(f"{key}: belongs to another, write tls_certificate and tls_key")
         if self.tls_certificate and self.tls_port is None:
-            raise ValueError("tls_certificate is for nothing while tls_port is empty")
-        if self.tcp_port and self.tcp_port == self.tls_port:
-            raise ValueError("tcp_port and tls_port can't be the same")
+            raise ValueError("tls_certificate: of no use while tls_port is empty")
         return self
 
     def doors(self, base: Path, file: Document) -> Doors:
@@ -237,6 +236,27 @@ class _Config(Shape):
     journal: Annotated[_Journal, Mapped] = _Journal()
     operations: Annotated[_Operations, Mapped] = _Operations()
     mail: Annotated[_Mail | None, BeforeValidator(lambda value: value or None)] = None
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        """Each is one of TCP."""
+        asterisk = self.asterisk
+        ports = {
+            "tcp_port": asterisk.tcp_port,
+            "tls_port": asterisk.tls_port,
+            "ari_port": asterisk.ari_port,
+            "ami_port": asterisk.ami_port,
+            "agi_port": self.agi_port,
+            "port of operations": self.operations.port,
+        }
+        first: dict[int, str] = {}
+        for name, port in ports.items():
+            if port and port in first:
+                raise ValueError(
+                    f"asterisk: {first[port]} and {name} are both {port}, choose others"
+                )
+            first.setdefault(port or 0, name)
+        return self
 
     @model_validator(mode="after")
     def _anchor_elsewhere(self) -> Self:

@@ -63,10 +63,17 @@ def _emergency(written: Written, shape: DiallingShape, dialling: Dialling) -> It
         elif number in shape.of_country().service:
             what = f"{number} is a service number of +{dialling.country_code}, free of caps already"
             yield written.problem("trunks", place, what, "take it out")
-    if not dialling.emergency:
+    if not dialling.emergency and not _is_written(written, "emergency"):
         what = f"no emergency number of +{dialling.country_code} is known, none would be carried"
         hint = "write them as emergency: [112]"
         yield written.problem("trunks", ("dialling", "country_code"), what, hint)
+
+
+def _is_written(written: Written, key: str) -> bool:
+    """Whether anything stands behind that key, sound or not."""
+    tree = written.documents["trunks"].tree
+    held = tree.get("dialling") if isinstance(tree, dict) else None
+    return isinstance(held, dict) and bool(held.get(key))
 
 
 def _classes(written: Written, shape: DiallingShape) -> list[tuple[Place, Class, str]]:

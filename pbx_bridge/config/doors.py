@@ -125,6 +125,8 @@ def _by_ipv6(written: Written) -> Iterator[tuple[str, Place]]:
     for place, trunk in _trunks(written):
         if any(host.startswith("[") for host in trunk.host):
             yield "trunks", (*place, "host")
+        if any(":" in network for network in trunk.calls_from):
+            yield "trunks", (*place, "calls_from")
 
 
 def _trunks(written: Written) -> Iterator[tuple[Place, TrunkShape]]:

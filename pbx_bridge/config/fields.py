@@ -124,6 +124,9 @@ def _is_leap(year: int) -> bool:
 def national(text: str, dialling: Dialling) -> str:
     """Read `018 000 101` or `+358 18 000 101` as `018000101`, the form of all our tables."""
     digits, trunk = numbers.number(text, dialling), dialling.trunk_prefix
+    for kind, known in (("n emergency", dialling.emergency), (" service", dialling.services)):
+        if digits in known:
+            raise ValueError(f"{digits} is a{kind} number")
     if digits.startswith("+"):
         raise ValueError(
             f'"{text}" is a number abroad, it has to be one of +{dialling.country_code}'
@@ -131,5 +134,6 @@ def national(text: str, dialling: Dialling) -> str:
     pattern = _AFTER_PREFIX if trunk else _WITHOUT_PREFIX
     if not (digits.startswith(trunk) and pattern.fullmatch(digits.removeprefix(trunk))):
         code = dialling.country_code
-        raise ValueError(f'"{text}" is no number of +{code}, write it like 018 000 101')
+        like = f"{trunk}18 000 101" if trunk else "22 33 44 55"
+        raise ValueError(f'"{text}" is no number of +{code}, write it like {like}')
     return digits

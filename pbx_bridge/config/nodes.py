@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[bytes, list[Problem]]:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT_BYTES + 1)
     except FileNotFoundError:
-        return b"", [Problem(name, 0, "the file is missing", "put it there (it may be empty)")]
+        return b"", [Problem(name, 0, "the file is missing", "put it there, as the sample has it")]
     except OSError as error:
         return b"", [Problem(name, 0, f"can't be read ({error.strerror})")]
     if len(content) > SIZE_LIMIT_BYTES:
@@ -195,7 +195,8 @@ class _Builder:
                 if "'\\t'" in what:
                     self._add(line + 1, "a tab between key and value", "use spaces")
                 else:
-                    self._add(line + 1, f"not valid YAML: {what}")
+                    hint = "a value that begins with a sign or has : in it needs quotation marks"
+                    self._add(line + 1, f"not valid YAML: {what}", hint)
             case yaml.reader.ReaderError(position=int(position)):
                 line = self.text.count("\n", 0, position) + 1
                 self._add(line, "a control character", "delete it and write the line again")

@@ -66,21 +66,39 @@ def numbering_advice(written: Written) -> Iterator[Problem]:
     if written.trunks is None:
         return
     dialling = written.trunks.dialling.dialling()
-    for text in written.numbers:
-        try:
-            kind = classify(fields.national(text, dialling), dialling)
-        except ValueError:
-            continue  # told where it stands
-        if kind is Class.PREMIUM:
-            yield written.problem("numbers", (text,), f'"{text}" costs its callers extra')
-        elif kind is Class.UNKNOWN:
-            what = f'"{text}" is in no series of +{dialling.country_code}'
-            yield written.problem("numbers", (text,), what, "is it written right?")
+    yield from _odd_numbers(written, dialling)
     for extension in written.people:
         for one in dialling.emergency:
             if extension != one and extension.startswith(one):
                 what = f"{extension} begins like {one}, which some telephones call at once"
                 yield written.problem("people", (extension,), what, "better another extension")
+
+
+_MOST_TOLD = 3
+"""Numbers with the same fault; more of them have one cause."""
+
+
+def _odd_numbers(written: Written, dialling: Dialling) -> Iterator[Problem]:
+    odd: dict[Class, list[str]] = {Class.PREMIUM: [], Class.UNKNOWN: []}
+    for text in written.numbers:
+        try:
+            kind = classify(fields.national(text, dialling), dialling)
+        except ValueError:
+            continue  # told where it stands
+        if kind in odd:
+            odd[kind].append(text)
+    said = {
+        Class.PREMIUM: "cost their callers extra",
+        Class.UNKNOWN: f"are in no series of +{dialling.country_code}",
+    }
+    for kind, texts in odd.items():
+        if len(texts) > _MOST_TOLD:
+            what = f"{len(texts)} of our own numbers, {texts[0]} among them, {said[kind]}"
+            yield written.problem("trunks", ("dialling",), what, "are country: and classes: right?")
+            continue
+        for text in texts:
+            what = f"numbers like {text} {said[kind]}"
+            yield written.problem("numbers", (text,), what, "is it written right?")
 
 
 def _line(written: Written, number: str) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pbx_bridge.config.nodes import Place
 from pbx_bridge.config.problems import Problem, did_you_mean
-from pbx_bridge.config.values import EXTENSION
 from pbx_bridge.config.written import Written
 
 Reference = tuple[str, Place, str, str]
@@ -75,9 +74,6 @@ def _of_people(written: Written) -> Iterator[Reference]:
             yield "people", (extension, "foreman"), person.foreman, "people"
         for at, deputy in enumerate(person.deputies):
             yield "people", (extension, "deputies", at), deputy.extension, "people"
-        for at, caller in enumerate(person.vip):
-            if EXTENSION.fullmatch(caller):
-                yield "people", (extension, "vip", at), caller, "people"
 
 
 def _of_lines(written: Written) -> Iterator[Reference]:

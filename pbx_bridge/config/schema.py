@@ -106,7 +106,7 @@ class UnitShape(Shape):
     minimum: Staff = 1
     raised: Annotated[dict[str, RaisedShape], Mapped] = {}
     guard: Guard = Guard.WARN
-    may_call: Calls | None = None
+    may_call: Annotated[Calls | None, Blank] = None
     """None: usual numbers, without premium ones and abroad."""
 
 
@@ -164,7 +164,7 @@ class PersonShape(Shape):
     push_through: bool = False
     always_answers: bool = False
     shows_own_number: bool = True
-    may_call: Calls | None = None
+    may_call: Annotated[Calls | None, Blank] = None
     """None: as their unit says."""
     permits: Annotated[list[PermitShape], Listed] = []
     call_waiting: bool = False

@@ -172,6 +172,10 @@ def own_address_problems(written: Written, host: str, ports: frozenset[int]) -> 
     for name, place, shape in () if written.trunks is None else _shapes(written):
         for server in shape.servers:
             there, _, port = server.rpartition(":")
+            if ip_address(host).is_loopback and not _is_near(there, host):
+                what = f"{server} can't be reached from {host}, which is this machine alone"
+                hint = "write the exchange's address as host: under asterisk: in config.yaml"
+                yield written.problem("trunks", (*place, "host"), what, hint)
             if there in own and int(port) in ports:
                 what = f"{server} is this exchange itself, calls to {name} would come back"
                 hint = "write the operator's server"
@@ -182,6 +186,15 @@ def own_address_problems(written: Written, host: str, ports: frozenset[int]) -> 
                 what = f"{text} is the exchange's own network, where telephones are"
                 hint = f"write the addresses of {name}'s servers"
                 yield written.problem("trunks", (*place, "calls_from", at), what, hint)
+
+
+def _is_near(server: str, host: str) -> bool:
+    """Whether a server is on this machine, or isn't reached from `host` (loopback) anyway but from
+    our address of the other version of IP. Names are looked up for IPv4."""
+    bare, own = server.strip("[]"), ip_address(host)
+    if not is_network(bare):
+        return bare == "localhost" or own.version == 6
+    return ip_address(bare).is_loopback or ip_address(bare).version != own.version
 
 
 def _caller_ids(written: Written, shapes: tuple[_Trunk, ...]) -> Iterator[Problem]:
@@ -230,17 +243,26 @@ def _at_once(written: Written) -> Iterator[Problem]:
     assert written.trunks is not None
     limits = written.trunks.limits
     if limits.exchange_at_once < limits.person_at_once:
-        what = (
-            f"exchange_at_once is {limits.exchange_at_once}, one person's {limits.person_at_once}"
-        )
-        place = ("limits", "exchange_at_once")
-        yield written.problem("trunks", place, what, "write person_at_once at least")
+        all_, one = limits.exchange_at_once, limits.person_at_once
+        what = f"one person may have {one} calls at once, all together {all_}"
+        hint = f"raise exchange_at_once to {one}, or write {all_} at most for person_at_once"
+        lowered = ("limits", "exchange_at_once") in written.documents["trunks"].lines
+        key = "exchange_at_once" if lowered else "person_at_once"
+        yield written.problem("trunks", ("limits", key), what, hint)
 
 
 def trunk_advice(written: Written) -> Iterator[Problem]:
-    """Operators that anybody can pass for, and caps that nobody can reach."""
+    """Operators that anybody can pass for or that can't be told apart, and caps that nobody can
+    reach."""
     if written.trunks is None:
         return
+    first: dict[str, str] = {}
+    for name, place, trunk in _shapes(written):
+        for host in {address(server) for server in trunk.servers}:
+            if first.setdefault(host, name) != name and not trunk.registers:
+                what = f"{name} is at {host} as {first[host]} is: their calls can't be told apart"
+                hint = "make them one, unless both register"
+                yield written.problem("trunks", (*place, "host"), what, hint)
     for name, place, trunk in _shapes(written):
         if trunk.transport is Transport.TLS and not trunk.verify:
             what = f"any certificate is taken of {name}: who comes between hears and changes all"

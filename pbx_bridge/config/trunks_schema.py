@@ -127,6 +127,8 @@ def _country(name: str | None) -> str | None:
 
 
 def _calling_code(code: str | None) -> str | None:
+    if code is not None and (bare := code.lstrip("+0")) != code and bare in BY_CODE:
+        raise ValueError(f'"{code}" has a prefix before it, write {bare}')
     if code is None or (code.isascii() and code.isdecimal() and code in BY_CODE):
         return code
     raise ValueError(f'"{code}" is no country\'s calling code, write one like 49')
@@ -212,7 +214,10 @@ class LimitsShape(Shape):
 class TrunksShape(Shape):
     """trunks.yaml."""
 
-    parts: ClassVar[tuple[tuple[str, ...], ...]] = (("trunks", "*"), ("routes", "*"), ("limits",))
+    parts: ClassVar[tuple[tuple[str, ...], ...]] = (
+        *(("trunks", "*"), ("routes", "*"), ("dialling", "*")),
+        ("limits",),
+    )
     trunks: Annotated[dict[Name, TrunkShape], Mapped] = {}
     trunk: OnlyTrunkShape | None = None
     routes: Annotated[dict[str, Annotated[list[Name], Listed]], Mapped] = {}

@@ -50,6 +50,8 @@ _ENTRIES = {
     "roster": "- {who: 101, weekdays: 8:00-12:00}",
 }
 """What an entry of a list looks like."""
+_BLOCKS = dict.fromkeys(("person_day", "exchange_hour"), "{calls: 150, minutes: 300, numbers: 80}")
+"""What a block of keys looks like."""
 _OF_A_KEY = re.compile(r"([a-z_]+): ")
 _SEEN = "delete it here and change it where it is used, for it has been seen"
 _ABSENT = {
@@ -134,6 +136,8 @@ def _words(shape: type[Shape], detail: ErrorDetails, inner: Place, said: str) ->
         case "model_type" if inner and isinstance(inner[-1], int):
             entry = _ENTRIES.get(_key(inner), "- {key: value}")
             return f"{key} should have entries like {entry}", ""
+        case "model_type" if inner and (like := _BLOCKS.get(_key(inner))) is not None:
+            return f"{key} {_WORDS['model_type']}, like {like}", ""
         case kind if kind in _WORDS:
             hint = _ABSENT.get(_key(inner), "") if kind == "missing" else ""
             return f"{key} {_WORDS[kind]}", hint

@@ -18,7 +18,7 @@ from pbx_bridge.core.countries import ALIASES
 from pbx_bridge.core.model import Language, Span, Text
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-NAMED = "a name: a letter a-z first, then such letters, digits, - and _"
+NAMED = "a name: a letter a-z first, then such letters, digits, - and _, 40 in all"
 """Names of units, lines, hours and reasons: they become keys in Asterisk's own database."""
 EXTENSION = re.compile(r"[1-9][0-9]{1,5}")
 DIGIT = re.compile(r"[0-9]")
@@ -89,6 +89,11 @@ def _host(text: str) -> str:
         raise ValueError(f'"{text}" is no address, {_HOSTS_LIKE}') from None
     if address.is_unspecified or address.is_multicast or address in _RESERVED:
         raise ValueError(f"no server has the address {address}, {_HOSTS_LIKE}")
+    if address.version == 6 and (address.is_link_local or address.ipv4_mapped):
+        raise ValueError(f"{address} is of one link, or an IPv4 address, {_HOSTS_LIKE}")
+    if bracketed != text and re.search(r":[1-9][0-9]{3}$", text):
+        before, _, last = text.rpartition(":")
+        raise ValueError(f'is {last} a port? write "[{before}]:{last}", or else "[{text}]"')
     return f"[{address}]{port}" if address.version == 6 else f"{address}{port}"
 
 
@@ -118,13 +123,13 @@ def _network(text: str) -> str:
     except ValueError:
         raise ValueError(f'"{text}" is no address or network, {wanted}') from None
     address = text.partition("/")[0]
+    if network.prefixlen < _WIDEST[network.version]:
+        bits = _WIDEST[network.version]
+        raise ValueError(f'"{text}" holds too many addresses (/{bits} is the widest), {wanted}')
     if ipaddress.ip_address(address) != network.network_address:
         raise ValueError(
             f'"{text}" is an address within a network, write {network} or {address} alone'
         )
-    if network.prefixlen < _WIDEST[network.version]:
-        bits = _WIDEST[network.version]
-        raise ValueError(f'"{text}" holds too many addresses (/{bits} is the widest), {wanted}')
     return str(network)
 
 
@@ -135,7 +140,7 @@ def _one_or_many(value: object) -> object:
 
 def _none(value: object) -> object:
     """A key with nothing after it is as good as left out."""
-    return value or None
+    return None if value == "" else value
 
 
 def _listed(value: object) -> object:

@@ -31,6 +31,7 @@ from pbx_bridge.core.call import (
 from pbx_bridge.core.classes import classify
 from pbx_bridge.core.commands import Refusal
 from pbx_bridge.core.confirming import confirmation
+from pbx_bridge.core.countries import Class
 from pbx_bridge.core.decide import decide
 from pbx_bridge.core.folding import fold
 from pbx_bridge.core.handling import handle
@@ -71,8 +72,8 @@ def right(call: Call, exchange: Exchange, now: datetime) -> str:
     if (held := found.permit) is not None:
         until = held.until.astimezone(zone)
         return f"{kind}: a permit until {until:%Y-%m-%d %H:%M} by {held.approved_by} allows it"
-    usual = ", ".join(sorted(permits.usual(exchange, person)))
-    told = f"{kind}: {person.name} may call {usual or 'nothing'} without a permit"
+    usual = ", ".join(sorted({Class.EMERGENCY.value, *permits.usual(exchange, person)}))
+    told = f"{kind}: {person.name} may call {usual} without a permit"
     over = [
         one.until.astimezone(zone)
         for one in permits.known(exchange, person)
@@ -102,12 +103,14 @@ def way(call: Call, exchange: Exchange, now: datetime) -> Iterator[tuple[Decisio
             call = with_attempt(with_result(call, done), told.about)
 
 
-def explain(call: Call, exchange: Exchange, now: datetime, speak: Speak) -> Iterator[Explained]:
-    """The way in words."""
+def explain(
+    call: Call, exchange: Exchange, now: datetime, speak: Speak, *, hides: bool = False
+) -> Iterator[Explained]:
+    """The way in words. `hides`: the caller has withheld our number, by what was dialled."""
     for decision, before, outcome in way(call, exchange, now):
         what = _words(decision.step, before.language, exchange.plan, speak)
         if isinstance(decision.step, Dial):
-            what += f" over {_shown(decision.step.number, before.phone, exchange.plan)}"
+            what += f" over {_shown(decision.step.number, before.phone, exchange.plan, hides)}"
             if decision.why is Why.EMERGENCY:
                 what += ", and tell the switchboard at once"
         yield Explained(what, decision.why, outcome)
@@ -171,11 +174,13 @@ def _words(step: Step, language: Language, plan: Plan, speak: Speak) -> str:
             assert_never(step)
 
 
-def _shown(number: str, phone: str, plan: Plan) -> str:
-    """The trunks that a call out may take, and as whom: `mast, else cable, as 018000101`."""
+def _shown(number: str, phone: str, plan: Plan, hides: bool) -> str:
+    """The trunks that a call out may take, and as whom: `mast, else cable, as 018000101`. The
+    operator is told also a number that is withheld, and tells nobody."""
     over = plan.carriers(classify(number, plan.dialling))
     own = plan.own_numbers.get(phone)
-    shows = [trunks.shown(one, own or one.caller_id) for one in over]
+    kept = ", which the operator is to withhold" if hides else ""
+    shows = [trunks.shown(one, own or one.caller_id) + kept for one in over]
     told = [written_as(number, one.form, plan.dialling) for one in over]
     names = [
         one.name if sent == number else f"{one.name} (which is told {sent})"

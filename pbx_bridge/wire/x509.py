@@ -94,8 +94,8 @@ def make(names: Sequence[str], now: datetime) -> tuple[bytes, bytes]:
 
 def _certificate(text: bytes) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificates(text)[0]
-    except (ValueError, IndexError):
+        return x509.load_pem_x509_certificate(text)
+    except ValueError:
         raise BadCertificate("no certificate in PEM form is in the file") from None
 
 

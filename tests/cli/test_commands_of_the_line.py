@@ -101,7 +101,8 @@ def test_explain_tells_whose_messages_a_code_opens(run: Run) -> None:
 def test_explain_tells_an_emergency_call_as_it_goes(run: Run) -> None:
     """Whatever stands before the number: it is never withheld."""
     plain = run("explain", "112", "--from", "105", "--at", AT).out
-    assert run("explain", "#31#112", "--from", "105", "--at", AT).out == plain
+    withheld = run("explain", "#31#112", "--from", "105", "--at", AT).out
+    assert withheld == plain.replace("112 at", "112, our number shown all the same, at", 1)
     _, first, second, *_ = plain.splitlines()
     assert first.endswith("and tell the switchboard at once  [emergency]")
     assert "Nödsamtalet kunde inte kopplas fram." in second

@@ -106,7 +106,11 @@ COUNTRY = "  country: FI\n"
             "  country_code: 358",
             "SE has calling code 46, take it out",
         ),
-        ("  country_code: +358\n", "  country_code", 'country_code": "+358" is no country'),
+        (
+            "  country_code: +358\n",
+            "  country_code",
+            "has a prefix before it, write 358",
+        ),
         (COUNTRY + "  classes: {dear: [0600]}\n", "  classes", 'unknown key "dear"'),
         (
             COUNTRY + "  classes: {premium: [06x]}\n",

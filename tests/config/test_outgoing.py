@@ -136,3 +136,16 @@ def test_s27_caps_are_the_samples_unless_they_are_written(folder: Path, change: 
     assert load_plan(folder, TODAY).limits == Limits()
     change("trunks.yaml", DAY_CAP, "person_day: {calls: 5, minutes: 6, numbers: 7}")
     assert load_plan(folder, TODAY).limits.person_day == Cap(5, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"), [("people.yaml", ANNA), ("units.yaml", "\nbyggnadstillsynen:\n")]
+)
+def test_rights_that_are_left_empty_are_the_usual_ones(
+    folder: Path, change: Change, file: str, entry: str
+) -> None:
+    usual = load_plan(folder, TODAY).people["101"].may_call
+    change(file, entry, f"{entry}  may_call:\n")
+    assert load_plan(folder, TODAY).people["101"].may_call == usual
+    change(file, f"{entry}  may_call:\n", f"{entry}  may_call: []\n")
+    assert load_plan(folder, TODAY).people["101"].may_call == frozenset()

@@ -122,5 +122,5 @@ def test_a_missing_file_and_a_misnamed_one_are_told(folder: Path) -> None:
     (folder / "people.yaml").rename(folder / "peopel.yaml")
     assert told(folder) == [
         'dialplan/peopel.yaml: nobody reads a file of this name, did you mean "people.yaml"?',
-        "dialplan/people.yaml: the file is missing, put it there (it may be empty)",
+        "dialplan/people.yaml: the file is missing, put it there, as the sample has it",
     ]

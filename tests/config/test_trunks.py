@@ -278,7 +278,7 @@ def test_caps_that_nothing_reaches_and_numbers_that_mislead_are_advice(
     change("people.yaml", "\n101:\n", f"{nils}\n101:\n")
     advice = sorted(map(str, advise(folder, TODAY)))
     assert len(advice) == 3
-    assert '"0600 000 101" costs its callers extra' in advice[0]
+    assert "numbers like 0600 000 101 cost their callers extra" in advice[0]
     assert "1123 begins like 112, which some telephones call at once" in advice[1]
     assert "10 numbers are never reached in 9 calls, write fewer numbers than calls" in advice[2]
 
@@ -300,3 +300,51 @@ def test_what_is_wrong_in_one_place_hides_nothing_of_another(folder: Path, chang
         "0600123456 is a number that costs extra",
         "no number of +358 begins with 600 as it is dialled",
     ]
+
+
+def test_an_operator_far_away_is_not_reached_from_an_exchange_of_this_machine_alone(
+    folder: Path, change: Change
+) -> None:
+    mailboxes = folder.parent / "voicemail/mailboxes.yaml"
+
+    def problems(host: str, ipv6: str = "") -> list[str]:
+        found = door_problems(Doors(ipv6=ipv6), folder, mailboxes, host, 5060)
+        return [one.what for one in found]
+
+    far = "can't be reached from 127.0.0.1, which is this machine alone"
+    assert problems("127.0.0.1") == []
+    change("trunks.yaml", "host: 127.0.0.1:5090", "host: [192.0.2.9, sip.operator.example]")
+    assert problems("192.0.2.2") == []
+    assert problems("127.0.0.1") == [
+        f"192.0.2.9:5060 {far}",
+        f"sip.operator.example:5060 {far}",
+    ]
+    assert len(problems("127.0.0.1", "::1")) == 2
+
+
+def test_operators_at_one_address_are_advised_against(folder: Path, change: Change) -> None:
+    other = "host: 127.0.0.1:5091, caller_id: 018 000 100"
+    change("trunks.yaml", "trunks:\n", f"trunks:\n  first: {{{other}}}\n")
+    assert told(folder) == []
+    (advice,) = map(str, advise(folder, TODAY))
+    assert "operator is at 127.0.0.1 as first is: their calls can't be told apart" in advice
+    change("trunks.yaml", "    registers: false", "    registers: true")
+    change("trunks.yaml", "    username:\n", "    username: norrskar\n")
+    assert advise(folder, TODAY) == []
+
+
+def test_many_odd_numbers_have_one_cause(folder: Path, change: Change) -> None:
+    change("trunks.yaml", "  country: FI\n", "  country: FI\n  classes: {premium: [018 000]}\n")
+    (advice,) = map(str, advise(folder, TODAY))
+    assert advice.startswith(at(folder, "trunks.yaml", "dialling:", ""))
+    assert "of our own numbers" in advice
+    assert "cost their callers extra, are country: and classes: right?" in advice
+
+
+def test_one_wrong_value_of_the_numbers_hides_nothing(folder: Path, change: Change) -> None:
+    change("trunks.yaml", "  country: FI\n", "  country: FI\n  emergency: 112\n")
+    change("trunks.yaml", "\nroutes:\n", "\nroutes:\n  mobil: [operator]\n")
+    change("trunks.yaml", "caller_id: 018 000 100", "caller_id: 018 000 199")
+    assert len(told(folder)) == 3
+    change("trunks.yaml", "  country: FI\n", "  country_code: 49\n")
+    assert not any("no emergency number" in one for one in told(folder))

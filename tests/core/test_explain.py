@@ -114,6 +114,12 @@ def test_what_an_operator_is_told_of_the_number_is_explained() -> None:
     assert told[0][0] == "dial 040123456 over operator (which is told +35840123456), as 018000101"
 
 
+def test_a_number_that_is_withheld_is_explained_where_it_is_shown() -> None:
+    call = Call("040123456", phone="101")
+    first = next(iter(explain(call, EXCHANGE, DAY, speak, hides=True)))
+    assert first.what.endswith("as 018000101, which the operator is to withhold")
+
+
 def test_which_rule_lets_a_call_out_or_bars_it_is_told() -> None:
     person, until = PLAN.people["101"], DAY + timedelta(days=1)
     usual = ", ".join(sorted(person.may_call))

@@ -25,6 +25,15 @@ def test_what_is_made_is_for_its_names_and_lasts() -> None:
     assert x509.shown(certificate) == found
 
 
+def test_only_the_first_certificate_of_a_file_is_read() -> None:
+    """Among all that a machine trusts are some that are not what they should be."""
+    certificate, _ = x509.make(["pbx"], NOW)
+    odd = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    assert x509.shown(certificate + odd).names == ("pbx",)
+    with pytest.raises(x509.BadCertificate):
+        x509.shown(odd + certificate)
+
+
 def test_a_phone_that_was_told_to_trust_it_and_looks_at_the_address_is_content(
     tmp_path: Path,
 ) -> None:
