@@ -25,6 +25,8 @@ KEY_PAUSE_FRAMES = 5
 """Silence between two keys: 100 ms, what a DTMF receiver may ask for."""
 SLIP_LIMIT_S = 1.0
 """A timestamp farther than this from its packet's arrival is a new beginning, not jitter."""
+MOST_KEPT = 500
+"""Packets that have come before it was said from where: ten seconds."""
 LONGEST_CALL_S = 3600
 """Sound is kept for the first hour of a call."""
 
@@ -97,6 +99,8 @@ class Sound(asyncio.DatagramProtocol):
         self._source = random.getrandbits(32)
         self._codec = Codec.PCMA
         self._remote: tuple[str, int] | None = None
+        self._known: set[tuple[str, int]] = set()
+        self._strangers: deque[tuple[tuple[str, int], Packet, float]] = deque(maxlen=MOST_KEPT)
         self._transport: asyncio.DatagramTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
@@ -108,8 +112,17 @@ class Sound(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     def connect(self, host: str, port: int, codec: Codec) -> None:
-        """Say where to send and how; may be said again when the session changes."""
+        """Say where to send and how; may be said again when the session changes.
+
+        From there alone something is heard, also what has come before this was said. A port may
+        have been another call's a moment ago, whose end is still sent to it.
+        """
         self._remote, self._codec = (host, port), codec
+        self._known.add(self._remote)
+        strangers, self._strangers = self._strangers, deque(maxlen=MOST_KEPT)
+        for sender, packet, at_s in strangers:
+            if sender == self._remote:
+                self._hear(packet, at_s)
         if self._timer is None:
             self._tick(asyncio.get_running_loop().time())
 
@@ -148,14 +161,20 @@ class Sound(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102 (asyncio)
         self._transport = cast(asyncio.DatagramTransport, transport)
 
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002, D102 (asyncio)
-        now = time.monotonic()
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: D102 (asyncio)
+        now, sender = time.monotonic(), addr[:2]
         try:
-            samples = self.hearing.take(rtp.parse(data), now)
+            packet = rtp.parse(data)
         except rtp.BadPacket:
             return
-        if not is_silent(samples):
-            self.quiet_since_s = now
+        if sender in self._known:
+            self._hear(packet, now)
+        else:
+            self._strangers.append((sender, packet, now))
+
+    def _hear(self, packet: Packet, at_s: float) -> None:
+        if not is_silent(self.hearing.take(packet, at_s)):
+            self.quiet_since_s = at_s
             self._loud.set()
 
     def error_received(self, exc: Exception) -> None:  # noqa: ARG002, D102 (asyncio)

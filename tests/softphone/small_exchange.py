@@ -208,7 +208,7 @@ def write_configuration(run: Path, private: PrivateCopy, port: int, secret: str)
 def run_exchange(run: Path) -> Iterator[Exchange]:
     """Configure, start and stop an Asterisk in folder `run`."""
     private = copy()
-    secret = secrets.token_urlsafe(12)
+    secret = f"0x{secrets.token_urlsafe(12)}"  # one in 4,096 begins so, and is no number
     port = free_port()
     write_configuration(run, private, port, secret)
     audio.save(run / "first.wav", FIRST)

@@ -61,7 +61,7 @@ async def exchange_of(one: Sound, other: Sound) -> None:
 async def test_two_ends_hear_each_other_and_bad_datagrams_are_dropped() -> None:
     melody = np.concatenate([tone(440, 0.2), tone(600, 0.3)])
     async with open_sound("127.0.0.1", melody) as one, open_sound("127.0.0.1") as other:
-        other.datagram_received(b"not rtp", None)
+        other.datagram_received(b"not rtp", ("127.0.0.1", one.port))
         await exchange_of(one, other)
         await one.press("1")
         await asyncio.sleep(1.1)
@@ -78,6 +78,19 @@ async def test_the_end_of_a_prompt_is_noticed() -> None:
         heard = other.hearing.samples()
         assert np.abs(heard[:400]).max() > 5000
         assert np.abs(heard[-1200:]).max() < 100
+
+
+async def test_what_another_call_still_sends_to_this_port_is_not_heard() -> None:
+    """Nor what came before it was said who talks here; what that one has sent by then is."""
+    async with open_sound("127.0.0.1") as sound:
+        known, stranger = ("127.0.0.1", 4000), ("127.0.0.1", 4002)
+        sound.datagram_received(rtp.build(frame(5, source=9)), stranger)
+        sound.datagram_received(rtp.build(frame(1)), known)
+        assert sound.hearing.began_s is None
+        sound.connect(*known, Codec.PCMA)
+        sound.datagram_received(rtp.build(frame(6, source=9)), stranger)
+        sound.datagram_received(rtp.build(frame(2)), known)
+        assert levels(sound.hearing) == [1, 2]
 
 
 async def test_a_wrong_key_sends_nothing() -> None:
