@@ -126,8 +126,8 @@ async def ask(
         ):
             text = await answer.read()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        came_in = not isinstance(error, aiohttp.ClientConnectorError | TimeoutError)
-        if came_in:  # refused while we were still asking
+        if not isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
+            # It let us in, and broke off while we were still asking.
             raise PbxUnavailable(_TOO_MANY) from error
         why = full_disk(path.parent)
         raise PbxUnavailable(

@@ -100,13 +100,13 @@ def explain(
     from_ = number_of(site, from_) if from_ else ""
     person = person_of(site, from_) if EXTENSION.fullmatch(from_) else None
     hides: bool | None = None
-    note = ""
     if person is not None:
         dialled, hides = codes.after_identity(dialled, plan)
         dialled = numbers.known_as(dialled, plan.dialling)
-    if dialled in plan.dialling.emergency:
-        note = ", our number shown all the same," if hides else ""
-        hides = None  # never: the centre is shown whom it can ring back
+    shown = {None: "", True: ", our number withheld,", False: ", our number shown,"}[hides]
+    if dialled in plan.dialling.emergency:  # the centre is shown whom it can ring back
+        shown = ", our number shown all the same," if hides else ""
+        hides = None
     found = numbers.target(dialled, plan)
     language = plan.organisation.language if found is None else found.language
     call = Call(
@@ -132,7 +132,6 @@ def explain(
         ahead = opening or next(line_openings(exchange, line, now), None)
         if ahead is not None:
             _print(f"{line.name} is {'open' if opening else 'closed'}: {row(ahead)}")
-    shown = {None: note, True: ", our number withheld,", False: ", our number shown,"}[hides]
     _print(f"{dialled}{shown} at {now:%Y-%m-%d %H:%M}, if nobody answers and no key is pressed:")
     if any(one.why in OUTGOING for one in way):
         _print(right(call, exchange, now))

@@ -135,8 +135,9 @@ class _Asterisk(Shape):
     @model_validator(mode="after")
     def _doors_are_sound(self) -> Self:
         if bool(self.tls_certificate) != bool(self.tls_key):
-            key = "tls_certificate" if self.tls_certificate else "tls_key"
-            raise ValueError(f"{key}: belongs to another, write tls_certificate and tls_key")
+            keys = ("tls_certificate", "tls_key")
+            written, other = keys if self.tls_certificate else reversed(keys)
+            raise ValueError(f"{written}: of no use alone, write {other} too")
         if self.tls_certificate and self.tls_port is None:
             raise ValueError("tls_certificate: of no use while tls_port is empty")
         return self

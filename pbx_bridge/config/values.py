@@ -35,6 +35,9 @@ _LOGIN = re.compile(rf"{_SIP_USER.pattern}(?:@[A-Za-z0-9]+(?:(?:\.|-+)[A-Za-z0-9
 """Letters, digits, - and . (RFC 1123), the last part no number: that is meant as an address."""
 _ISO_SLIPS = {"UK": "GB", "EL": "GR", **ALIASES}
 """What people write who know a country by another code than ISO 3166 or its numbers have."""
+_HOSTS_LIKE = 'write one like 192.0.2.10:5060, sip.operator.example or "[2001:db8::1]:5060"'
+_RESERVED = ipaddress.ip_network("240.0.0.0/4")
+"""Broadcast, and what nobody was given (RFC 1112)."""
 NOTES_LIMIT = 9
 
 
@@ -99,18 +102,16 @@ def _host(text: str) -> str:
 
 def _domain(text: str) -> str:
     """A host that nothing is sent to: without a port."""
+    refused = ValueError(f'"{text}" is no domain, write one like sip.operator.example')
     try:
         host = _host(text)
     except ValueError:
-        host = ":"
-    if host.rpartition("]")[2].count(":"):
-        raise ValueError(f'"{text}" is no domain, write one like sip.operator.example')
+        raise refused from None
+    if ":" in host.rpartition("]")[2]:
+        raise refused
     return host
 
 
-_HOSTS_LIKE = 'write one like 192.0.2.10:5060, sip.operator.example or "[2001:db8::1]:5060"'
-_RESERVED = ipaddress.ip_network("240.0.0.0/4")
-"""Broadcast, and what nobody was given (RFC 1112)."""
 _WIDEST = {4: 16, 6: 32}
 """Bits of the mask, by the version of IP: an operator has fewer servers than customers."""
 

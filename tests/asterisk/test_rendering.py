@@ -505,7 +505,9 @@ def test_who_is_connected_by_a_channel_of_the_exchange_hears_telephones_sound() 
 
 def answers_the_end(extension: str) -> bool:
     """Whether a pattern of the dialplan matches `h`, which Asterisk looks for as a channel ends."""
-    first, rest = re.fullmatch(r"_(\[[^\]]*\]|.)(.*)", extension, re.DOTALL).groups()  # type: ignore[union-attr]
+    pattern = re.fullmatch(r"_(\[[^\]]*\]|.)(.*)", extension, re.DOTALL)
+    assert pattern is not None
+    first, rest = pattern.groups()
     if first in ("!", "."):
         return first == "!"
     if first.startswith("["):

@@ -151,7 +151,10 @@ def test_a_password_beside_its_username_is_refused(tmp_path: Path) -> None:
         ('asterisk: {host_ipv6: "::"}', "the one address that phones reach"),
         ('asterisk: {host_ipv6: "fe80::1"}', "of one link only"),
         ("agi_port: 5038", "ami_port and agi_port are both 5038, choose others"),
-        ("asterisk: {tls_port: 0, tls_key: k}", '"tls_key": belongs to another'),
+        (
+            "asterisk: {tls_port: 0, tls_key: k}",
+            '"tls_key": of no use alone, write tls_cert',
+        ),
         (
             "asterisk: {tls_certificate: c, tls_key: k}",
             '"tls_certificate": of no use while',
